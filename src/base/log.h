@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The log: one event a line, "event key=value ...". Values that come from outside are quoted and escaped,
+ * and are written after the address, so that no client can write a line that a filter takes for another's.
+ * There is no function here that takes a struct secret.
+ */
+#ifndef IMAPGUARD_BASE_LOG_H
+#define IMAPGUARD_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/option.h"
+
+/* In the order of the choices of `log.level`. */
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct log_options {
+    char *target; /* "syslog", "stderr" or an absolute path */
+    uint32_t level;
+    uint32_t facility;
+};
+
+extern const struct option_table log_option_table;
+
+/* A line in the making; lives on the stack. What does not fit is cut off at the end of a value. */
+struct log_line {
+    size_t len;
+    enum log_level level;
+    char text[2048];
+};
+
+/*
+ * Opens the target; from then on lines go there (before, and when it cannot be written, to standard error).
+ * A file is made if need be, for `owner` (-1: whoever runs this). 0, or -1 with errno set and the log as it was.
+ */
+int log_open(const struct log_options *options, int64_t owner);
+
+/* Opens a file target again, after it was rotated away. On failure the old one stays and an error is logged. */
+void log_reopen(int64_t owner);
+
+/* Closes the target: lines go to standard error again. */
+void log_close(void);
+
+/* Whether lines of that level are written: asked before a line is made on a busy path. */
+bool log_wants(enum log_level level);
+
+/* The numeric syslog facility of a `log.facility` choice. */
+int log_facility(uint32_t choice);
+
+/* Begins a line with its event, a word of our own. */
+void log_begin(struct log_line *line, enum log_level level, const char *event);
+
+/* Adds a value of our own or of the configuration: no quotes, no blanks in it. */
+void log_word(struct log_line *line, const char *key, const char *value);
+
+/* Adds a number. */
+void log_number(struct log_line *line, const char *key, uint64_t value);
+
+/* Adds `len` octets from outside, quoted and escaped: nothing in them can end the value or the line. */
+void log_quoted(struct log_line *line, const char *key, const void *value, size_t len);
+
+/* Writes the line, if its level is wanted. */
+void log_end(struct log_line *line);
+
+/*
+ * A whole line at once, for what processes have to say: the rest of the line is `format`, "key=value ..."
+ * with values of our own only.
+ */
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

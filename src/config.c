@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_SIZE = 256, WORKERS_MAX = 256, SESSIONS_MAX = 10000000 };
+
+static const struct option_row rows[] = {
+    {.name = "user", .type = OPTION_TEXT, .offset = offsetof(struct config, user), .preset = "imapguard"},
+    {.name = "workers", .type = OPTION_COUNT, .offset = offsetof(struct config, workers), .preset = "0",
+     .max = WORKERS_MAX},
+    {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct config, max_sessions), .preset = "0",
+     .max = SESSIONS_MAX},
+    {.name = "listeners", .type = OPTION_LIST, .offset = offsetof(struct config, listeners),
+     .group = &listener_option_table},
+    {.name = "tls", .type = OPTION_GROUP, .offset = offsetof(struct config, tls), .group = &tls_option_table},
+    {.name = "backends", .type = OPTION_LIST, .offset = offsetof(struct config, backends),
+     .group = &backend_option_table},
+    {.name = "limits", .type = OPTION_GROUP, .offset = offsetof(struct config, limits), .preset = "",
+     .group = &limits_option_table},
+    {.name = "log", .type = OPTION_GROUP, .offset = offsetof(struct config, log), .preset = "",
+     .group = &log_option_table},
+    {0},
+};
+const struct option_table config_option_table = {sizeof(struct config), rows};
+
+/* --- telling what is wrong -------------------------------------------------------------------------- */
+
+/* The setting at a path, or the nearest one around it that the file has. */
+static const config_setting_t *nearest_setting(config_t *parsed, const char *path)
+{
+    char at[PATH_SIZE];
+    snprintf(at, sizeof at, "%s", path);
+    for (;;) {
+        const config_setting_t *setting = config_lookup(parsed, at);
+        if (setting != NULL) {
+            return setting;
+        }
+        char *dot = strrchr(at, '.');
+        if (dot == NULL) {
+            return config_root_setting(parsed);
+        }
+        *dot = '\0';
+    }
+}
+
+static void print_problem(struct option_report *report, bool fatal, const char *path, const char *text)
+{
+    struct config_source *source = (struct config_source *)report;
+    const config_setting_t *setting = nearest_setting(source->parsed, path);
+    const char *file = config_setting_source_file(setting);
+    /* What is missing at the top stands on no line of its own. */
+    unsigned line = config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
+    fprintf(stderr, "%s:%u: %s%s: %s\n", file != NULL ? file : source->path, line, fatal ? "" : "warning: ", path,
+            text);
+}
+
+static const char *found(const config_setting_t *setting)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return "a number";
+    case CONFIG_TYPE_FLOAT:
+        return "a fraction";
+    case CONFIG_TYPE_STRING:
+        return "a string";
+    case CONFIG_TYPE_BOOL:
+        return "true or false";
+    case CONFIG_TYPE_ARRAY:
+        return "an array [ ... ]";
+    case CONFIG_TYPE_LIST:
+        return "a list ( ... )";
+    default:
+        return "a group { ... }";
+    }
+}
+
+/* --- reading by the tables ---------------------------------------------------------------------------- */
+
+static void read_group(struct config_source *source, const config_setting_t *group, const struct option_table *table,
+                       void *into, const char *path);
+
+static void child_path(char out[PATH_SIZE], const char *path, const char *name)
+{
+    snprintf(out, PATH_SIZE, "%s%s%s", path, path[0] != '\0' ? "." : "", name);
+}
+
+/* The value in the form that option_set() reads; NULL when it is of a type that the option does not take. */
+static const char *value_text(const struct option_row *o, const config_setting_t *setting, char number[32])
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        snprintf(number, 32, "%lld", config_setting_get_int64(setting));
+        return o->type == OPTION_COUNT ? number : NULL;
+    case CONFIG_TYPE_BOOL:
+        return o->type != OPTION_FLAG ? NULL : config_setting_get_bool(setting) ? "true" : "false";
+    case CONFIG_TYPE_STRING:
+        return o->type == OPTION_COUNT || o->type == OPTION_FLAG ? NULL : config_setting_get_string(setting);
+    default:
+        return NULL;
+    }
+}
+
+static const char *type_text(enum option_type type)
+{
+    static const char *const texts[] = {
+        [OPTION_FLAG] = "true or false",        [OPTION_COUNT] = "a number",
+        [OPTION_DURATION] = "a duration in quotes, such as \"90s\" or \"15m\"",
+        [OPTION_TEXT] = "a string",             [OPTION_CHOICE] = "a string",
+        [OPTION_GROUP] = "a group { ... }",     [OPTION_LIST] = "a list of groups ( { ... } )",
+    };
+    return texts[type];
+}
+
+static void read_value(struct config_source *source, const config_setting_t *setting, const struct option_row *o,
+                       void *into, const char *path)
+{
+    char number[32], expected[256];
+    const char *text = value_text(o, setting, number);
+    if (text == NULL) {
+        option_error(&source->report, path, "expected %s, found %s", type_text(o->type), found(setting));
+        return;
+    }
+    const char *wanted = option_set(o, into, text, expected, sizeof expected);
+    if (wanted != NULL) {
+        option_error(&source->report, path, "expected %s, found \"%s\"", wanted, text);
+    }
+}
+
+static void read_list(struct config_source *source, const config_setting_t *setting, const struct option_row *o,
+                      struct option_list *list, const char *path)
+{
+    int count = config_setting_length(setting);
+    list->items = calloc(count > 0 ? (size_t)count : 1, o->group->size);
+    if (list->items == NULL) {
+        option_error(&source->report, path, "no memory");
+        return;
+    }
+    list->count = (size_t)count;
+    for (int i = 0; i < count; i++) {
+        char item_path[PATH_SIZE];
+        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        void *at = (char *)list->items + (size_t)i * o->group->size;
+        snprintf(item_path, sizeof item_path, "%.200s.[%d]", path, i);
+        option_presets(o->group, at);
+        if (config_setting_is_group(item)) {
+            read_group(source, item, o->group, at, item_path);
+        } else {
+            option_error(&source->report, item_path, "expected a group { ... }, found %s", found(item));
+        }
+    }
+}
+
+static void read_option(struct config_source *source, const config_setting_t *setting, const struct option_row *o,
+                        void *into, const char *path)
+{
+    void *field = (char *)into + o->offset;
+    if (o->type == OPTION_GROUP && config_setting_is_group(setting)) {
+        read_group(source, setting, o->group, field, path);
+    } else if (o->type == OPTION_LIST && config_setting_is_list(setting)) {
+        read_list(source, setting, o, field, path);
+    } else {
+        read_value(source, setting, o, into, path);
+    }
+}
+
+static void report_unknown(struct config_source *source, const struct option_table *table, const char *name,
+                           const char *path)
+{
+    const char *nearest = option_nearest(table, name);
+    if (nearest != NULL) {
+        option_error(&source->report, path, "unknown key; did you mean \"%s\"?", nearest);
+    } else {
+        option_error(&source->report, path, "unknown key");
+    }
+}
+
+static void read_group(struct config_source *source, const config_setting_t *group, const struct option_table *table,
+                       void *into, const char *path)
+{
+    char at[PATH_SIZE];
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        const struct option_row *o = option_find(table, name);
+        child_path(at, path, name);
+        if (o == NULL) {
+            report_unknown(source, table, name, at);
+        } else {
+            read_option(source, setting, o, into, at);
+        }
+    }
+    for (const struct option_row *o = table->rows; o->name != NULL; o++) {
+        if (o->preset == NULL && config_setting_get_member(group, o->name) == NULL) {
+            child_path(at, path, o->name);
+            option_error(&source->report, at, "missing: expected %s", type_text(o->type));
+        }
+    }
+}
+
+/* --- what no single option can tell -------------------------------------------------------------------- */
+
+static void check_name_twice(struct config_source *source, const struct option_list *list, size_t size,
+                             const char *list_path)
+{
+    /* Both listeners and backends begin with their name. */
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = *(char *const *)((const char *)list->items + i * size);
+        for (size_t j = 0; j < i && name != NULL; j++) {
+            const char *other = *(char *const *)((const char *)list->items + j * size);
+            if (other != NULL && strcmp(name, other) == 0) {
+                char path[PATH_SIZE];
+                snprintf(path, sizeof path, "%s.[%zu].name", list_path, i);
+                option_error(&source->report, path, "expected a name of its own, found \"%s\" twice", name);
+            }
+        }
+    }
+}
+
+static void check_whole(struct config_source *source, const struct config *config)
+{
+    if (config->listeners.items != NULL && config->listeners.count == 0) {
+        option_error(&source->report, "listeners", "expected at least one listener");
+    }
+    if (config->backends.items != NULL && config->backends.count != 1) {
+        option_error(&source->report, "backends", "expected exactly one backend, found %zu", config->backends.count);
+    }
+    if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
+        option_error(&source->report, "limits.login_delay_max", "expected no less than login_delay");
+    }
+    check_name_twice(source, &config->listeners, sizeof(struct listener_options), "listeners");
+    check_name_twice(source, &config->backends, sizeof(struct backend_options), "backends");
+}
+
+static void print_syntax_error(const config_t *parsed, const char *path)
+{
+    const char *file = config_error_file(parsed);
+    if (config_error_type(parsed) == CONFIG_ERR_FILE_IO) {
+        fprintf(stderr, "%s: cannot read: %s\n", path, errno != 0 ? strerror(errno) : "not a file");
+    } else {
+        fprintf(stderr, "%s:%d: %s\n", file != NULL ? file : path, config_error_line(parsed),
+                config_error_text(parsed));
+    }
+}
+
+int config_load(struct config *config, struct config_source *source, const char *path)
+{
+    config_t *parsed = calloc(1, sizeof *parsed);
+    *config = (struct config){0};
+    *source = (struct config_source){.report = {.take = print_problem}, .path = path, .parsed = parsed};
+    if (parsed == NULL) {
+        fprintf(stderr, "%s: no memory\n", path);
+        return -1;
+    }
+    config_init(parsed);
+    errno = 0;
+    if (config_read_file(parsed, path) != CONFIG_TRUE) {
+        print_syntax_error(parsed, path);
+        return -1;
+    }
+    option_presets(&config_option_table, config);
+    read_group(source, config_root_setting(parsed), &config_option_table, config, "");
+    check_whole(source, config);
+    if (source->report.errors > 0) {
+        config_free(config);
+        return -1;
+    }
+    return 0;
+}
+
+void config_source_fini(struct config_source *source)
+{
+    if (source->parsed != NULL) {
+        config_destroy(source->parsed);
+        free(source->parsed);
+        source->parsed = NULL;
+    }
+}
+
+void config_free(struct config *config)
+{
+    option_free(&config_option_table, config);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration file: libconfig to the structs of the floors below, by their option tables. */
+#ifndef IMAPGUARD_CONFIG_H
+#define IMAPGUARD_CONFIG_H
+
+#include "base/log.h"
+#include "base/option.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "proxy/backend.h"
+#include "proxy/limits.h"
+
+struct config {
+    char *user;
+    uint32_t workers;              /* as configured: 0 is one for each CPU */
+    uint32_t max_sessions;         /* 0: as many as the descriptor limit carries */
+    struct option_list listeners;  /* of struct listener_options */
+    struct tls_options tls;
+    struct option_list backends;   /* of struct backend_options */
+    struct limits limits;
+    struct log_options log;
+};
+
+/* A file that was read: what later checks find wrong can still be told with its line. */
+struct config_source {
+    struct option_report report; /* hand this to whoever checks further; prints to standard error */
+    const char *path;
+    void *parsed;
+};
+
+/*
+ * Reads and checks the file, and fills `config`, whose texts it owns from then on. Every problem is printed
+ * to standard error as "FILE:LINE: KEY: what was expected". 0, or -1 with nothing to free but the source.
+ */
+int config_load(struct config *config, struct config_source *source, const char *path);
+
+/* Forgets the file; the configuration stays. */
+void config_source_fini(struct config_source *source);
+
+/* Frees what a load has filled. */
+void config_free(struct config *config);
+
+/* The table of the whole file: what the manual has to explain. */
+extern const struct option_table config_option_table;
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "imap/id.h"
+
+static bool is_nil(struct span s, enum lexer_token_type type)
+{
+    return type == TOKEN_ATOM && span_is(s, "NIL");
+}
+
+/* One pair, at `index` and behind it. */
+static int id_pair(const struct lexer *l, size_t index, struct span *name)
+{
+    enum lexer_token_type key_type, value_type;
+    struct span key = lexer_token(l, index, &key_type);
+    struct span value = lexer_token(l, index + 1, &value_type);
+    if (key_type != TOKEN_STRING || (value_type != TOKEN_STRING && !is_nil(value, value_type))) {
+        return -1;
+    }
+    if (key.len > ID_KEY_MAX || value.len > ID_VALUE_MAX) {
+        return -1;
+    }
+    if (span_is(key, "name") && value_type == TOKEN_STRING) {
+        *name = value;
+    }
+    return 0;
+}
+
+int id_parse(const struct lexer *l, struct span *name)
+{
+    enum lexer_token_type type;
+    size_t count = lexer_token_count(l);
+    *name = (struct span){0};
+    if (count == 1) {
+        struct span only = lexer_token(l, 0, &type);
+        return is_nil(only, type) ? 0 : -1;
+    }
+    if (count < 2 || count % 2 != 0 || count > 2 + 2 * ID_PAIRS_MAX) {
+        return -1;
+    }
+    (void)lexer_token(l, 0, &type);
+    if (type != TOKEN_OPEN) {
+        return -1;
+    }
+    (void)lexer_token(l, count - 1, &type);
+    if (type != TOKEN_CLOSE) {
+        return -1;
+    }
+    for (size_t i = 1; i + 1 < count; i += 2) {
+        if (id_pair(l, i, name) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

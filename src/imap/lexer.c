@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "imap/lexer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "imap/foreign.h"
+
+/* Where in the line the next byte stands. */
+enum place {
+    PLACE_TAG,
+    PLACE_NAME,
+    PLACE_ARGUMENT,     /* behind a blank or an opening parenthesis */
+    PLACE_ATOM,
+    PLACE_QUOTED,
+    PLACE_ESCAPED,      /* behind the backslash in a quoted string */
+    PLACE_AFTER,        /* behind a quoted string, a literal or a closing parenthesis */
+    PLACE_SIZE,         /* in the braces of a literal */
+    PLACE_SIZE_CLOSED,  /* behind them: only the line's end may follow */
+    PLACE_LITERAL,      /* in its octets */
+    PLACE_SKIP,         /* the command is malformed: wait for its end, but do not trip over its literals */
+    PLACE_RESPONSE,
+};
+
+struct token {
+    enum lexer_token_type type;
+    uint32_t at, len; /* in text */
+};
+
+struct lexer_line {
+    struct buffer text; /* the tag, the name and the values, decoded, one behind the other */
+    enum place place;
+    const struct command *command;
+    struct token tag, name;
+    uint32_t octets;    /* of the line, its literals not counted */
+    uint32_t swallowed; /* octets of literals that were thrown away */
+    uint32_t size;      /* of the literal: its announced size, then what of it is still to come */
+    uint32_t digits;    /* of that size */
+    bool size_fits;
+    bool waits;         /* the literal comes without an invitation: {n+} */
+    bool drop;          /* the literal's octets are not kept */
+    bool cr;            /* the last byte was a CR */
+    bool bad;
+    uint32_t count;
+    struct token tokens[LEXER_TOKENS_MAX];
+};
+
+/* What a single byte, or the end of the line, leads to. */
+enum verdict { GO_ON, LINE_DONE, INVITE, FATAL };
+
+void lexer_init(struct lexer *l, enum command_phase phase)
+{
+    *l = (struct lexer){.phase = phase, .first = true};
+}
+
+void lexer_fini(struct lexer *l)
+{
+    if (l->line != NULL) {
+        buffer_clear(&l->line->text);
+        free(l->line);
+        l->line = NULL;
+    }
+}
+
+void lexer_next(struct lexer *l)
+{
+    lexer_fini(l);
+    l->first = false;
+    l->response = false;
+}
+
+void lexer_expect_response(struct lexer *l)
+{
+    l->response = true;
+}
+
+bool lexer_is_partial(const struct lexer *l)
+{
+    return l->line != NULL;
+}
+
+static struct span token_span(const struct lexer_line *line, const struct token *t)
+{
+    return (struct span){t->len == 0 ? (const uint8_t *)"" : buffer_data(&line->text) + t->at, t->len};
+}
+
+struct span lexer_tag(const struct lexer *l)
+{
+    return token_span(l->line, &l->line->tag);
+}
+
+const struct command *lexer_command(const struct lexer *l)
+{
+    return l->line->command;
+}
+
+size_t lexer_token_count(const struct lexer *l)
+{
+    return l->line->count;
+}
+
+struct span lexer_token(const struct lexer *l, size_t index, enum lexer_token_type *type)
+{
+    const struct token *t = &l->line->tokens[index];
+    *type = t->type;
+    return token_span(l->line, t);
+}
+
+struct span lexer_response(const struct lexer *l)
+{
+    return (struct span){buffer_data(&l->line->text), l->line->text.len};
+}
+
+static enum verdict fatal(struct lexer *l, enum lexer_fault fault)
+{
+    l->fault = fault;
+    return FATAL;
+}
+
+/* RFC 9051: a tag is 1*<any ASTRING-CHAR except "+">. */
+static bool is_tag_char(uint8_t c)
+{
+    return c > 0x20 && c < 0x7f && strchr("(){%*\"\\+", c) == NULL;
+}
+
+/*
+ * An atom, or what clients send as one: passwords with "%", "*", "]", "\" or 8-bit octets are common, and
+ * nothing is won by refusing them. What would change where the atom ends is not let through.
+ */
+static bool is_atom_char(uint8_t c)
+{
+    return c > 0x20 && c != 0x7f && strchr("(){\"", c) == NULL;
+}
+
+static enum verdict keep(struct lexer *l, struct token *t, uint8_t c)
+{
+    /* The line's own limits are smaller; this one bounds line and literals together. */
+    if (buffer_append(&l->line->text, &c, 1, (size_t)COMMAND_ID_LINE_MAX * 2) != 0) {
+        return fatal(l, LEXER_FAULT_MEMORY);
+    }
+    t->len++;
+    return GO_ON;
+}
+
+static struct token *open_token(struct lexer_line *line, enum lexer_token_type type)
+{
+    if (line->count == LEXER_TOKENS_MAX) {
+        /* Too many for any command of ours: it is bad, and the last one is written over. */
+        line->bad = true;
+        line->count--;
+    }
+    struct token *t = &line->tokens[line->count++];
+    *t = (struct token){.type = type, .at = line->text.len};
+    return t;
+}
+
+static struct token *last_token(struct lexer_line *line)
+{
+    return &line->tokens[line->count - 1];
+}
+
+static enum verdict malformed(struct lexer_line *line)
+{
+    line->bad = true;
+    line->place = PLACE_SKIP;
+    return GO_ON;
+}
+
+static enum verdict check_foreign(struct lexer *l)
+{
+    struct lexer_line *line = l->line;
+    if (!l->first) {
+        return GO_ON;
+    }
+    l->protocol = foreign_protocol(token_span(line, &line->tag), token_span(line, &line->name));
+    return l->protocol == NULL ? GO_ON : fatal(l, LEXER_FAULT_FOREIGN);
+}
+
+static enum verdict in_tag(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c == ' ' && line->tag.len > 0) {
+        line->place = PLACE_NAME;
+        line->name.at = line->text.len;
+        return GO_ON;
+    }
+    if (is_tag_char(c)) {
+        return keep(l, &line->tag, c);
+    }
+    if (keep(l, &line->tag, c) == FATAL || check_foreign(l) == FATAL) {
+        return FATAL;
+    }
+    return fatal(l, LEXER_FAULT_TAG);
+}
+
+/* The command's name is known as soon as it ends, because it decides what the rest of the line may be. */
+static enum verdict name_done(struct lexer *l)
+{
+    struct lexer_line *line = l->line;
+    line->command = command_find(token_span(line, &line->name));
+    if (line->command == NULL) {
+        line->bad = true;
+    }
+    return check_foreign(l);
+}
+
+static enum verdict in_name(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c != ' ') {
+        return is_atom_char(c) ? keep(l, &line->name, c) : malformed(line);
+    }
+    if (name_done(l) == FATAL) {
+        return FATAL;
+    }
+    line->place = line->bad ? PLACE_SKIP : PLACE_ARGUMENT;
+    return GO_ON;
+}
+
+static enum verdict open_size(struct lexer *l)
+{
+    struct lexer_line *line = l->line;
+    line->size = 0;
+    line->digits = 0;
+    line->size_fits = true;
+    line->waits = true;
+    line->place = PLACE_SIZE;
+    return GO_ON;
+}
+
+static enum verdict in_argument(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    switch (c) {
+    case '"':
+        open_token(line, TOKEN_STRING);
+        line->place = PLACE_QUOTED;
+        return GO_ON;
+    case '{':
+        return open_size(l);
+    case '(':
+        open_token(line, TOKEN_OPEN);
+        return GO_ON;
+    case ')':
+        open_token(line, TOKEN_CLOSE);
+        line->place = PLACE_AFTER;
+        return GO_ON;
+    default:
+        if (!is_atom_char(c)) {
+            return malformed(line);
+        }
+        line->place = PLACE_ATOM;
+        return keep(l, open_token(line, TOKEN_ATOM), c);
+    }
+}
+
+static enum verdict after_token(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c == ' ') {
+        line->place = PLACE_ARGUMENT;
+        return GO_ON;
+    }
+    if (c == ')') {
+        open_token(line, TOKEN_CLOSE);
+        line->place = PLACE_AFTER;
+        return GO_ON;
+    }
+    return malformed(line);
+}
+
+static enum verdict in_quoted(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c == '\\') {
+        line->place = PLACE_ESCAPED;
+        return GO_ON;
+    }
+    if (c == '"') {
+        line->place = PLACE_AFTER;
+        return GO_ON;
+    }
+    return keep(l, last_token(line), c);
+}
+
+static enum verdict in_escaped(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c != '"' && c != '\\') {
+        return malformed(line);
+    }
+    line->place = PLACE_QUOTED;
+    return keep(l, last_token(line), c);
+}
+
+static enum verdict in_size(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c >= '0' && c <= '9' && line->waits) {
+        line->digits++;
+        line->size = line->size * 10 + (uint32_t)(c - '0');
+        if (line->size > LEXER_SWALLOW_MAX) {
+            line->size_fits = false;
+            line->size = LEXER_SWALLOW_MAX;
+        }
+        return GO_ON;
+    }
+    if (c == '+' && line->waits && line->digits > 0) {
+        line->waits = false;
+        return GO_ON;
+    }
+    if (c == '}' && line->digits > 0) {
+        line->place = PLACE_SIZE_CLOSED;
+        return GO_ON;
+    }
+    return malformed(line);
+}
+
+static enum verdict in_skip(struct lexer *l, uint8_t c)
+{
+    return c == '{' ? open_size(l) : GO_ON;
+}
+
+static enum verdict in_response(struct lexer *l, uint8_t c)
+{
+    struct token unused = {0};
+    return keep(l, &unused, c);
+}
+
+/* Behind the line's end that follows {n} or {n+}. */
+static enum verdict literal_announced(struct lexer *l)
+{
+    struct lexer_line *line = l->line;
+    const struct command *command = line->command;
+    if (command == NULL || command->literal[l->phase] == LITERAL_NEVER) {
+        return fatal(l, LEXER_FAULT_LITERAL);
+    }
+    bool fits = line->size_fits && line->size <= LEXER_LITERAL_MAX;
+    if (line->waits) {
+        /* The client sends it only when it is invited: whatever is not wanted ends the command here. */
+        if (command->literal[l->phase] == LITERAL_REFUSE) {
+            return LINE_DONE;
+        }
+        if (!fits || line->bad) {
+            line->bad = true;
+            return LINE_DONE;
+        }
+    }
+    if (!fits || line->bad) {
+        if (!line->size_fits || line->size > LEXER_SWALLOW_MAX - line->swallowed) {
+            return fatal(l, LEXER_FAULT_LITERAL);
+        }
+        line->swallowed += line->size;
+        line->bad = true;
+    } else {
+        open_token(line, TOKEN_STRING);
+    }
+    line->drop = line->bad;
+    line->place = line->size > 0 ? PLACE_LITERAL : PLACE_AFTER;
+    if (line->size == 0 && line->bad) {
+        line->place = PLACE_SKIP;
+    }
+    return line->waits ? INVITE : GO_ON;
+}
+
+static enum verdict at_line_end(struct lexer *l)
+{
+    struct lexer_line *line = l->line;
+    switch (line->place) {
+    case PLACE_SIZE_CLOSED:
+        return literal_announced(l);
+    case PLACE_NAME:
+        return name_done(l) == FATAL ? FATAL : LINE_DONE;
+    case PLACE_TAG:
+        line->bad = true;
+        if (check_foreign(l) == FATAL) {
+            return FATAL;
+        }
+        line->tag.len = 0; /* a lone word: nothing that an answer could be tagged with */
+        return LINE_DONE;
+    case PLACE_QUOTED:
+    case PLACE_ESCAPED:
+    case PLACE_SIZE:
+        line->bad = true;
+        return LINE_DONE;
+    default:
+        return LINE_DONE;
+    }
+}
+
+static enum verdict in_line(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    switch (line->place) {
+    case PLACE_TAG:
+        return in_tag(l, c);
+    case PLACE_NAME:
+        return in_name(l, c);
+    case PLACE_ARGUMENT:
+        return in_argument(l, c);
+    case PLACE_ATOM:
+        return c == ' ' || c == ')' ? after_token(l, c)
+               : is_atom_char(c)    ? keep(l, last_token(line), c)
+                                    : malformed(line);
+    case PLACE_QUOTED:
+        return in_quoted(l, c);
+    case PLACE_ESCAPED:
+        return in_escaped(l, c);
+    case PLACE_AFTER:
+        return after_token(l, c);
+    case PLACE_SIZE:
+        return in_size(l, c);
+    case PLACE_RESPONSE:
+        return in_response(l, c);
+    case PLACE_SIZE_CLOSED:
+        return malformed(line);
+    case PLACE_SKIP:
+    case PLACE_LITERAL: /* never here: lexer_feed() takes literals by the block */
+        break;
+    }
+    return in_skip(l, c);
+}
+
+static uint32_t line_max(const struct lexer_line *line)
+{
+    return line->command != NULL ? line->command->line_max : COMMAND_LINE_MAX;
+}
+
+/* One byte of a line. A CR counts only together with the LF behind it. */
+static enum verdict take_byte(struct lexer *l, uint8_t c)
+{
+    struct lexer_line *line = l->line;
+    if (c == '\0') {
+        return fatal(l, LEXER_FAULT_NUL);
+    }
+    if (++line->octets > line_max(line)) {
+        return fatal(l, LEXER_FAULT_LINE);
+    }
+    bool stray_cr = line->cr && c != '\n';
+    line->cr = c == '\r';
+    if (stray_cr && line->place != PLACE_TAG) {
+        (void)malformed(line);
+    } else if (stray_cr) {
+        return fatal(l, LEXER_FAULT_TAG);
+    }
+    if (line->cr) {
+        return GO_ON;
+    }
+    return c == '\n' ? at_line_end(l) : in_line(l, c);
+}
+
+/* Takes what there is of a literal: the number of octets, or 0 when memory is short. */
+static size_t take_literal(struct lexer_line *line, const uint8_t *bytes, size_t len)
+{
+    size_t n = len < line->size ? len : line->size;
+    if (!line->drop) {
+        if (buffer_append(&line->text, bytes, n, (size_t)COMMAND_ID_LINE_MAX * 2) != 0) {
+            return 0;
+        }
+        last_token(line)->len += (uint32_t)n;
+    }
+    line->size -= (uint32_t)n;
+    if (line->size == 0) {
+        line->place = line->bad ? PLACE_SKIP : PLACE_AFTER;
+    }
+    return n;
+}
+
+static enum lexer_result line_result(const struct lexer *l)
+{
+    if (l->line->place == PLACE_RESPONSE) {
+        return LEXER_RESPONSE;
+    }
+    return l->line->bad ? LEXER_BAD : LEXER_COMMAND;
+}
+
+enum lexer_result lexer_feed(struct lexer *l, const void *bytes, size_t len, size_t *taken)
+{
+    const uint8_t *in = bytes;
+    *taken = 0;
+    if (len > 0 && l->line == NULL) {
+        l->line = calloc(1, sizeof *l->line);
+        if (l->line == NULL) {
+            l->fault = LEXER_FAULT_MEMORY;
+            return LEXER_FATAL;
+        }
+        l->line->place = l->response ? PLACE_RESPONSE : PLACE_TAG;
+    }
+    while (*taken < len) {
+        if (l->line->place == PLACE_LITERAL) {
+            size_t n = take_literal(l->line, in + *taken, len - *taken);
+            if (n == 0) {
+                l->fault = LEXER_FAULT_MEMORY;
+                return LEXER_FATAL;
+            }
+            *taken += n;
+            continue;
+        }
+        switch (take_byte(l, in[(*taken)++])) {
+        case GO_ON:
+            break;
+        case LINE_DONE:
+            return line_result(l);
+        case INVITE:
+            return LEXER_INVITE;
+        case FATAL:
+            return LEXER_FATAL;
+        }
+    }
+    return LEXER_MORE;
+}

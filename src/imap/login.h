@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The login as a backend gets it: AUTHENTICATE PLAIN where it knows that (RFC 4616), otherwise LOGIN, with
+ * literals for what a quoted string cannot carry. Pure: credentials in, octets with the places to wait at out.
+ */
+#ifndef IMAPGUARD_IMAP_LOGIN_H
+#define IMAPGUARD_IMAP_LOGIN_H
+
+#include "base/buffer.h"
+#include "base/span.h"
+#include "imap/capability.h"
+#include "imap/credentials.h"
+
+enum { LOGIN_PARTS_MAX = 3 };
+
+/* The octets in parts: the backend invites each but the first by "+". All zero is "none". */
+struct login_message {
+    struct buffer bytes;
+    size_t end[LOGIN_PARTS_MAX]; /* where each part ends */
+    size_t parts;
+    size_t next;                 /* the part to send next */
+};
+
+enum login_result {
+    LOGIN_READY,
+    LOGIN_FORBIDDEN,     /* the backend takes neither AUTHENTICATE PLAIN nor LOGIN */
+    LOGIN_NOT_AUTHORIZE, /* it cannot log in as somebody else: only AUTHENTICATE PLAIN can say that */
+    LOGIN_TOO_BIG,       /* or memory is short */
+};
+
+/* Builds the message under `tag` for a backend that can do what `able` says. What was built is let go by login_clear(). */
+enum login_result login_build(struct login_message *m, const char *tag, const struct credentials *c,
+                              const struct capabilities *able);
+
+/* Cuts off the next part; false when none is left. Valid until login_clear(). */
+bool login_next(struct login_message *m, struct span *part);
+
+/* Wipes and frees. */
+void login_clear(struct login_message *m);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net/certificate.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static const struct option_row rows[] = {
+    {.name = "chain", .type = OPTION_TEXT, .offset = offsetof(struct certificate_options, chain)},
+    {.name = "key", .type = OPTION_TEXT, .offset = offsetof(struct certificate_options, key)},
+    {0},
+};
+const struct option_table certificate_option_table = {sizeof(struct certificate_options), rows};
+
+enum { PATH_SIZE = 128 };
+
+static void sub_path(char out[PATH_SIZE], const char *path, const char *key)
+{
+    snprintf(out, PATH_SIZE, "%s.%s", path, key);
+}
+
+/* A key with a passphrase would make a server wait at a prompt that nobody sees. */
+static int no_passphrase(char *buf, int size, int writing, void *data)
+{
+    (void)buf, (void)size, (void)writing;
+    *(bool *)data = true;
+    return -1;
+}
+
+static BIO *open_file(const char *file, const char *path, struct option_report *report)
+{
+    BIO *in = BIO_new_file(file, "r");
+    if (in == NULL) {
+        option_error(report, path, "cannot read %s: %s", file, strerror(errno));
+    }
+    return in;
+}
+
+static int load_chain(struct certificate *c, const char *file, const char *path, struct option_report *report)
+{
+    BIO *in = open_file(file, path, report);
+    if (in == NULL) {
+        return -1;
+    }
+    c->leaf = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL);
+    c->chain = sk_X509_new_null();
+    for (X509 *next; c->leaf != NULL && c->chain != NULL && (next = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL;) {
+        if (sk_X509_push(c->chain, next) == 0) {
+            X509_free(next);
+            break;
+        }
+    }
+    BIO_free(in);
+    if (c->leaf == NULL || c->chain == NULL) {
+        option_error(report, path, "no certificate in PEM format in %s", file);
+        return -1;
+    }
+    /* The reading above ends with "no start line": anything else is a damaged certificate in the chain. */
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        option_error(report, path, "a damaged certificate in the chain in %s", file);
+        return -1;
+    }
+    return 0;
+}
+
+static int load_key(struct certificate *c, const char *file, const char *path, struct option_report *report)
+{
+    struct stat st;
+    bool locked = false;
+    BIO *in = open_file(file, path, report);
+    if (in == NULL) {
+        return -1;
+    }
+    c->key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, &locked);
+    BIO_free(in);
+    if (c->key == NULL) {
+        option_error(report, path, locked ? "the key in %s has a passphrase: store it without one"
+                                          : "no private key in PEM format in %s", file);
+        return -1;
+    }
+    if (stat(file, &st) == 0 && (st.st_mode & S_IROTH) != 0) {
+        option_warning(report, path, "everybody on this host can read the key in %s", file);
+    }
+    return 0;
+}
+
+static int add_name(struct certificate *c, const unsigned char *text, int len)
+{
+    /* A NUL inside is an old trick to be taken for another name. */
+    if (len <= 0 || memchr(text, '\0', (size_t)len) != NULL) {
+        return 0;
+    }
+    char **names = realloc(c->names, (c->name_count + 1) * sizeof *names);
+    if (names == NULL) {
+        return -1;
+    }
+    c->names = names;
+    char *name = strndup((const char *)text, (size_t)len);
+    if (name == NULL) {
+        return -1;
+    }
+    for (char *at = name; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    c->names[c->name_count++] = name;
+    return 0;
+}
+
+static int load_names(struct certificate *c)
+{
+    int result = 0;
+    GENERAL_NAMES *all = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(all) && result == 0; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
+        if (name->type == GEN_DNS) {
+            result = add_name(c, ASN1_STRING_get0_data(name->d.dNSName), ASN1_STRING_length(name->d.dNSName));
+        }
+    }
+    GENERAL_NAMES_free(all);
+    return result;
+}
+
+static void check_dates(const struct certificate *c, const char *file, const char *path, uint32_t warn_ms,
+                        struct option_report *report)
+{
+    time_t soon = time(NULL) + (time_t)(warn_ms / 1000);
+    if (X509_cmp_current_time(X509_get0_notAfter(c->leaf)) < 0) {
+        option_warning(report, path, "the certificate in %s has expired: clients will refuse it", file);
+    } else if (X509_cmp_time(X509_get0_notAfter(c->leaf), &soon) < 0) {
+        option_warning(report, path, "the certificate in %s expires soon", file);
+    }
+    if (X509_cmp_current_time(X509_get0_notBefore(c->leaf)) > 0) {
+        option_warning(report, path, "the certificate in %s is not valid yet: clients will refuse it", file);
+    }
+}
+
+int certificate_load(struct certificate *c, const struct certificate_options *options, const char *path,
+                     uint32_t warn_ms, struct option_report *report)
+{
+    char chain_path[PATH_SIZE], key_path[PATH_SIZE];
+    sub_path(chain_path, path, "chain");
+    sub_path(key_path, path, "key");
+    *c = (struct certificate){0};
+    ERR_clear_error();
+
+    /* Both are tried, so that both are reported. */
+    int chain = load_chain(c, options->chain, chain_path, report);
+    int key = load_key(c, options->key, key_path, report);
+    if (chain != 0 || key != 0) {
+        goto fail;
+    }
+    if (X509_check_private_key(c->leaf, c->key) != 1) {
+        option_error(report, key_path, "the key in %s is not that of the certificate in %s", options->key,
+                     options->chain);
+        goto fail;
+    }
+    if (load_names(c) != 0) {
+        option_error(report, chain_path, "no memory for the names in %s", options->chain);
+        goto fail;
+    }
+    check_dates(c, options->chain, chain_path, warn_ms, report);
+    ERR_clear_error();
+    return 0;
+fail:
+    ERR_clear_error();
+    certificate_free(c);
+    return -1;
+}
+
+void certificate_free(struct certificate *c)
+{
+    X509_free(c->leaf);
+    sk_X509_pop_free(c->chain, X509_free);
+    EVP_PKEY_free(c->key);
+    for (size_t i = 0; i < c->name_count; i++) {
+        free(c->names[i]);
+    }
+    free(c->names);
+    *c = (struct certificate){0};
+}
+
+bool certificate_covers(const struct certificate *c, const char *name)
+{
+    const char *dot = strchr(name, '.');
+    for (size_t i = 0; i < c->name_count; i++) {
+        const char *own = c->names[i];
+        if (strcmp(own, name) == 0) {
+            return true;
+        }
+        if (dot != NULL && own[0] == '*' && own[1] == '.' && strcmp(own + 1, dot) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

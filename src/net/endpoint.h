@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a backend is: HOST:PORT, [V6]:PORT or unix:/PATH. */
+#ifndef IMAPGUARD_NET_ENDPOINT_H
+#define IMAPGUARD_NET_ENDPOINT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { ENDPOINT_ADDRESSES_MAX = 8 };
+
+struct endpoint_address {
+    socklen_t len;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+    };
+};
+
+struct endpoint {
+    size_t count; /* at least 1 once resolved */
+    struct endpoint_address addresses[ENDPOINT_ADDRESSES_MAX];
+};
+
+/* For option tables: NULL when the text has one of the forms above, or what was expected. */
+const char *endpoint_check(const char *text);
+
+/*
+ * Looks up the addresses of a text that endpoint_check() found well. This may ask the DNS and wait for it:
+ * never from an event loop. NULL, or why there is none (static).
+ */
+const char *endpoint_resolve(const char *text, struct endpoint *out);
+
+#endif

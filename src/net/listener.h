@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where clients come in: the options of a listener. */
+#ifndef IMAPGUARD_NET_LISTENER_H
+#define IMAPGUARD_NET_LISTENER_H
+
+#include "base/option.h"
+
+/* In the order of the choices of a listener's `tls`. */
+enum listener_tls { LISTENER_STARTTLS, LISTENER_IMPLICIT };
+/* ... and of its `alpn`. */
+enum listener_alpn { LISTENER_ALPN_STRICT, LISTENER_ALPN_LENIENT };
+
+struct listener_options {
+    char *name;
+    char *address; /* as address_parse_listen() reads it */
+    uint32_t tls;
+    uint32_t alpn;
+};
+
+extern const struct option_table listener_option_table;
+
+#endif

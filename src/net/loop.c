@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net/loop.h"
+
+#include <stdlib.h>
+
+/* Runs those that are listed now; who lists itself again is served in the next round, after the kernel's events. */
+static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
+{
+    struct loop *loop = idle->data;
+    struct loop_task *tasks = loop->tasks;
+    (void)revents;
+    loop->tasks = NULL;
+    if (tasks != NULL) {
+        tasks->link = &tasks;
+    }
+    while (tasks != NULL) {
+        struct loop_task *task = tasks;
+        loop_forget(task);
+        task->run(task);
+    }
+    if (loop->tasks == NULL) {
+        ev_idle_stop(ev, idle);
+    }
+}
+
+int loop_init(struct loop *loop)
+{
+    *loop = (struct loop){0};
+    loop->scratch = malloc(LOOP_SCRATCH_SIZE);
+    if (loop->scratch == NULL) {
+        return -1;
+    }
+    loop->ev = ev_loop_new(EVFLAG_AUTO);
+    if (loop->ev == NULL) {
+        free(loop->scratch);
+        return -1;
+    }
+    ev_idle_init(&loop->idle, run_tasks);
+    ev_set_priority(&loop->idle, EV_MAXPRI); /* a lower one would starve while others have events */
+    loop->idle.data = loop;
+    return 0;
+}
+
+void loop_fini(struct loop *loop)
+{
+    ev_idle_stop(loop->ev, &loop->idle);
+    ev_loop_destroy(loop->ev);
+    free(loop->scratch);
+    *loop = (struct loop){0};
+}
+
+void loop_again(struct loop *loop, struct loop_task *task)
+{
+    if (task->link != NULL) {
+        return;
+    }
+    task->next = loop->tasks;
+    task->link = &loop->tasks;
+    if (task->next != NULL) {
+        task->next->link = &task->next;
+    }
+    loop->tasks = task;
+    ev_idle_start(loop->ev, &loop->idle);
+}
+
+void loop_forget(struct loop_task *task)
+{
+    if (task->link == NULL) {
+        return;
+    }
+    *task->link = task->next;
+    if (task->next != NULL) {
+        task->next->link = task->link;
+    }
+    task->next = NULL;
+    task->link = NULL;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The event loop of a worker and what all its streams share: one scratch buffer, through which every byte
+ * passes, and the list of those who have something left to do that the kernel will not tell about.
+ */
+#ifndef IMAPGUARD_NET_LOOP_H
+#define IMAPGUARD_NET_LOOP_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Three full TLS records. What a peer does not take is kept, at most this much in each direction, and with
+ * OpenSSL's own record a session that is held up stays under 128 KiB.
+ */
+enum { LOOP_SCRATCH_SIZE = 48 * 1024 };
+
+/* Something to do in the next round of the loop; embedded in whoever has to do it. All zero is "not listed". */
+struct loop_task {
+    struct loop_task *next;
+    struct loop_task **link;
+    void (*run)(struct loop_task *task);
+};
+
+struct loop {
+    struct ev_loop *ev;
+    struct ev_idle idle;     /* runs while tasks are listed */
+    struct loop_task *tasks;
+    uint8_t *scratch;        /* LOOP_SCRATCH_SIZE octets, free to use between two calls into the loop */
+};
+
+/* Makes the loop and its buffer. 0, or -1 when the system has no memory or descriptor for it. */
+int loop_init(struct loop *loop);
+
+/* Frees both; no watcher may be active. */
+void loop_fini(struct loop *loop);
+
+/* Runs the task once, after the other sessions had their turn. Listing it twice is listing it once. */
+void loop_again(struct loop *loop, struct loop_task *task);
+
+/* Takes the task off the list, if it is on it. */
+void loop_forget(struct loop_task *task);
+
+#endif

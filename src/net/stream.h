@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One end of a session: a socket, raw or under TLS, with its watcher. Client and backend are the same here.
+ * A stream owns its descriptor, its TLS state, what was read and not taken yet (`in`), and what the peer
+ * would not take yet (`out`); the last two hold memory only while there is something in them.
+ *
+ * Before TLS nothing is taken from the kernel that the caller did not take: what a peer sends behind its
+ * STARTTLS stays in the socket, and can therefore not survive into the time after it.
+ */
+#ifndef IMAPGUARD_NET_STREAM_H
+#define IMAPGUARD_NET_STREAM_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "base/span.h"
+#include "net/loop.h"
+
+enum stream_status {
+    STREAM_READY,
+    STREAM_AGAIN,  /* nothing now: wait for an event */
+    STREAM_END,    /* the peer has closed its side, in order or not, and there is nothing left to read */
+    STREAM_RESET,  /* the connection is broken */
+    STREAM_FAILED, /* TLS failed, or memory is short */
+};
+
+struct stream {
+    struct ev_io io;
+    struct loop *loop;
+    SSL *tls;               /* NULL: raw */
+    struct buffer in;       /* decrypted and not taken */
+    struct buffer out;      /* accepted from the caller and not by the kernel */
+    struct span peeked;     /* what stream_peek() gave out */
+    uint64_t received;      /* octets taken by the caller */
+    uint64_t sent;          /* octets accepted from the caller */
+    enum stream_status end; /* how reading ended; STREAM_READY while it has not */
+    bool broken;            /* writing failed: what is sent is thrown away */
+    bool drained;           /* TLS wants more from the kernel before it gives anything */
+    bool wants_write;       /* TLS has to write before it can go on reading or shaking hands */
+    bool connecting;
+    bool alpn_strict;       /* see tls.h */
+    bool alpn_foreign;
+};
+
+/* Called for every event of the stream; `data` is what stream_init() was given. */
+typedef void stream_callback(struct ev_loop *ev, struct ev_io *io, int revents);
+
+/* Takes over the non-blocking descriptor `fd`. Nothing is watched yet. */
+void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data);
+
+/* Whether it has a descriptor. A stream that is all zero has none, also after stream_close(). */
+bool stream_is_open(const struct stream *s);
+
+/* Closes at once and frees all. What the kernel has accepted is still sent. */
+void stream_close(struct stream *s);
+
+/* Waits for these events (EV_READ, EV_WRITE or 0) and for what TLS needs besides. Cheap when nothing changes. */
+void stream_watch(struct stream *s, int events);
+
+/* Ends the wait for a non-blocking connect(): STREAM_READY, STREAM_AGAIN, or STREAM_RESET with errno set. */
+enum stream_status stream_connected(struct stream *s);
+
+/* Puts a TLS state on the stream, which owns it from then on. `in` and `out` must be empty. */
+void stream_set_tls(struct stream *s, SSL *tls);
+
+/* Goes on with the handshake: STREAM_READY when it is done; STREAM_FAILED leaves the cause in OpenSSL's queue. */
+enum stream_status stream_handshake(struct stream *s);
+
+/*
+ * Shows what there is to read without taking it; at most a record. On STREAM_READY, `bytes` is valid until
+ * stream_take(), which must follow. Uses the loop's scratch buffer.
+ */
+enum stream_status stream_peek(struct stream *s, struct span *bytes);
+
+/*
+ * Takes the first `len` octets of what was shown; the scratch buffer is wiped, since it may hold a password.
+ * 0, or -1 when memory is short.
+ */
+int stream_take(struct stream *s, size_t len);
+
+/*
+ * Looks whether raw octets wait in the socket: writes up to `size` of them without taking them, and returns
+ * how many (0: none).
+ */
+size_t stream_waiting(struct stream *s, uint8_t *into, size_t size);
+
+/* Reads up to `size` octets. STREAM_READY with `len` > 0, or why there is nothing. */
+enum stream_status stream_read(struct stream *s, uint8_t *into, size_t size, size_t *len);
+
+/* Whether a read would give something though the kernel has nothing: to be asked before waiting for EV_READ. */
+bool stream_pending(const struct stream *s);
+
+/*
+ * Sends, and keeps what the peer does not take now. 0, or -1 when more than `limit` octets would have to be
+ * kept or memory is short. A broken stream takes everything and sends nothing.
+ */
+int stream_send(struct stream *s, const void *bytes, size_t len, size_t limit);
+
+/* As stream_send(), but only keeps: for several small pieces that are to go out in one packet. */
+int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
+
+/* Tries to send what was kept. */
+void stream_flush(struct stream *s);
+
+/* Tells the peer that nothing more comes: close_notify, and the end of the TCP stream. `out` should be empty. */
+void stream_shutdown(struct stream *s);
+
+#endif

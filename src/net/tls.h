@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The TLS that clients see: contexts for the certificates, chosen by server name and key type. */
+#ifndef IMAPGUARD_NET_TLS_H
+#define IMAPGUARD_NET_TLS_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "base/option.h"
+#include "net/stream.h"
+#include "net/ticket.h"
+
+struct tls_options {
+    struct option_list certificates; /* of struct certificate_options */
+    uint32_t min_version;            /* index of the choices */
+    char *ciphers;
+    char *ciphersuites;
+    char *groups;
+    bool legacy_clients;
+    bool session_tickets;
+    uint32_t ticket_rotation_ms;
+    uint32_t expiry_warning_ms;
+};
+
+extern const struct option_table tls_option_table;
+
+struct tls;
+
+/*
+ * Reads the certificates and builds a context for each set of them that some server name asks for. NULL with
+ * what is wrong reported under "tls". `tickets` must outlive it.
+ */
+struct tls *tls_new(const struct tls_options *options, struct ticket_keys *tickets, struct option_report *report);
+
+/* Frees it; connections that were accepted with it go on. */
+void tls_free(struct tls *tls);
+
+/*
+ * Makes the stream, whose first TLS byte is still to be read, the server's end of a TLS connection. With
+ * `alpn_strict` a client that offers protocols without "imap" is refused with alert 120 (RFC 7301 3.2);
+ * without it is let in, and stream->alpn_foreign says so. 0, or -1 when memory is short.
+ */
+int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict);
+
+/* Why TLS failed just now, in OpenSSL's words, and empties its queue of errors. Never NULL. */
+const char *tls_failure(void);
+
+#endif

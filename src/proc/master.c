@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proc/master.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proc/worker.h"
+
+static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a worker that dies at once */
+static const ev_tstamp STOP_SECONDS = 5.;    /* then workers that have not stopped are killed */
+
+enum { SIGNALS = 4 };
+
+/* A place for a worker, and the process that has it. */
+struct seat {
+    struct master *master;
+    unsigned index;
+    pid_t pid; /* 0: nobody */
+    ev_tstamp started;
+    struct ev_child child;
+    struct ev_timer respawn;
+};
+
+struct master {
+    struct service *service;
+    struct ev_loop *ev;
+    struct seat *seats;
+    unsigned seated;
+    bool stopping;
+    int status;
+    struct ev_signal signals[SIGNALS];
+    struct ev_timer rotate;
+    struct ev_timer kill;
+};
+
+static void stop(struct master *m, int status);
+
+static void tell_workers(const struct master *m, int signal_number)
+{
+    for (unsigned i = 0; i < m->service->workers; i++) {
+        if (m->seats[i].pid != 0) {
+            kill(m->seats[i].pid, signal_number);
+        }
+    }
+}
+
+/* --- workers ------------------------------------------------------------------------------------------ */
+
+/* In the child: nothing of the master's loop may be left, or a signal to the one would reach the other. */
+static void leave_loop(struct master *m)
+{
+    for (size_t i = 0; i < SIGNALS; i++) {
+        ev_signal_stop(m->ev, &m->signals[i]);
+    }
+    ev_loop_destroy(m->ev);
+}
+
+static void start_worker(struct seat *seat)
+{
+    struct master *m = seat->master;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the worker's own handlers */
+    pid_t pid = fork();
+    if (pid == 0) {
+        leave_loop(m);
+        int status = worker_run(m->service, seat->index);
+        exit(status);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (pid == -1) {
+        log_event(LOG_LEVEL_ERROR, "fork-failed", "worker=%u cause=\"%s\"", seat->index, strerror(errno));
+        ev_timer_set(&seat->respawn, RESPAWN_SECONDS, 0.);
+        ev_timer_start(m->ev, &seat->respawn);
+        return;
+    }
+    seat->pid = pid;
+    seat->started = ev_now(m->ev);
+    m->seated++;
+    ev_child_set(&seat->child, pid, 0);
+    ev_child_start(m->ev, &seat->child);
+    log_event(LOG_LEVEL_INFO, "worker-started", "worker=%u pid=%ld", seat->index, (long)pid);
+}
+
+static void respawn(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    (void)ev, (void)revents;
+    start_worker(timer->data);
+}
+
+static void log_death(const struct seat *seat, int status)
+{
+    if (WIFSIGNALED(status)) {
+        log_event(LOG_LEVEL_ERROR, "worker-died", "worker=%u pid=%ld signal=%d", seat->index, (long)seat->pid,
+                  WTERMSIG(status));
+    } else {
+        log_event(LOG_LEVEL_ERROR, "worker-died", "worker=%u pid=%ld status=%d", seat->index, (long)seat->pid,
+                  WEXITSTATUS(status));
+    }
+}
+
+static void worker_gone(struct ev_loop *ev, struct ev_child *child, int revents)
+{
+    struct seat *seat = child->data;
+    struct master *m = seat->master;
+    (void)revents;
+    ev_child_stop(ev, child);
+    atomic_store(&m->service->shares[seat->index].sessions, 0); /* it cannot take them back itself any more */
+    m->seated--;
+    if (!m->stopping || child->rstatus != 0) {
+        log_death(seat, child->rstatus);
+    }
+    seat->pid = 0;
+    if (m->stopping) {
+        if (m->seated == 0) {
+            ev_break(ev, EVBREAK_ALL);
+        }
+        return;
+    }
+    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_UNABLE) {
+        stop(m, 1);
+        return;
+    }
+    ev_tstamp lived = ev_now(ev) - seat->started;
+    ev_timer_set(&seat->respawn, lived < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0., 0.);
+    ev_timer_start(ev, &seat->respawn);
+}
+
+/* --- stopping, signals, timers -------------------------------------------------------------------------- */
+
+static void kill_rest(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct master *m = timer->data;
+    (void)ev, (void)revents;
+    tell_workers(m, SIGKILL);
+}
+
+static void stop(struct master *m, int status)
+{
+    if (m->stopping) {
+        return;
+    }
+    m->stopping = true;
+    m->status = status;
+    log_event(LOG_LEVEL_INFO, "stopping", "sessions=%u", service_sessions(m->service));
+    for (unsigned i = 0; i < m->service->workers; i++) {
+        ev_timer_stop(m->ev, &m->seats[i].respawn);
+    }
+    tell_workers(m, SIGTERM);
+    ev_timer_set(&m->kill, STOP_SECONDS, 0.);
+    ev_timer_start(m->ev, &m->kill);
+    if (m->seated == 0) {
+        ev_break(m->ev, EVBREAK_ALL);
+    }
+}
+
+static void stop_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
+{
+    (void)ev, (void)revents;
+    stop(signal->data, 0);
+}
+
+static void reload_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
+{
+    (void)ev, (void)signal, (void)revents;
+    log_event(LOG_LEVEL_WARNING, "reload", "result=unsupported");
+}
+
+/* The master opens it first: it may make the file, and give it to the account of the workers. */
+static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
+{
+    struct master *m = signal->data;
+    (void)ev, (void)revents;
+    log_reopen(m->service->account.uid);
+    tell_workers(m, SIGUSR1);
+}
+
+static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct master *m = timer->data;
+    (void)ev, (void)revents;
+    if (ticket_keys_rotate(m->service->tickets) != 0) {
+        log_event(LOG_LEVEL_ERROR, "ticket-rotation-failed", "%s", "");
+    }
+}
+
+static void watch(struct master *m)
+{
+    static const struct {
+        int number;
+        void (*callback)(struct ev_loop *ev, struct ev_signal *signal, int revents);
+    } wanted[SIGNALS] = {
+        {SIGTERM, stop_signal}, {SIGINT, stop_signal}, {SIGHUP, reload_signal}, {SIGUSR1, reopen_signal}};
+    for (size_t i = 0; i < SIGNALS; i++) {
+        ev_signal_init(&m->signals[i], wanted[i].callback, wanted[i].number);
+        m->signals[i].data = m;
+        ev_signal_start(m->ev, &m->signals[i]);
+    }
+    ev_tstamp rotation = m->service->config.tls.ticket_rotation_ms / 1000.;
+    ev_timer_init(&m->rotate, rotate_tickets, rotation, rotation);
+    m->rotate.data = m;
+    ev_timer_start(m->ev, &m->rotate);
+    ev_timer_init(&m->kill, kill_rest, STOP_SECONDS, 0.);
+    m->kill.data = m;
+}
+
+int master_run(struct service *service)
+{
+    struct master m = {.service = service, .ev = ev_default_loop(EVFLAG_AUTO)};
+    m.seats = calloc(service->workers, sizeof *m.seats);
+    if (m.ev == NULL || m.seats == NULL) {
+        log_event(LOG_LEVEL_ERROR, "no-memory", "workers=%u", service->workers);
+        free(m.seats);
+        return 1;
+    }
+    watch(&m);
+    for (unsigned i = 0; i < service->workers; i++) {
+        struct seat *seat = &m.seats[i];
+        *seat = (struct seat){.master = &m, .index = i};
+        ev_child_init(&seat->child, worker_gone, 0, 0);
+        ev_timer_init(&seat->respawn, respawn, RESPAWN_SECONDS, 0.);
+        seat->child.data = seat;
+        seat->respawn.data = seat;
+        start_worker(seat);
+    }
+    log_event(LOG_LEVEL_INFO, "started", "workers=%u", service->workers);
+    ev_run(m.ev, 0);
+    log_event(LOG_LEVEL_INFO, "stopped", "status=%d", m.status);
+    leave_loop(&m);
+    free(m.seats);
+    return m.status;
+}

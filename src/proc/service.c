@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proc/service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+static void load_account(struct service *service, struct config_source *source)
+{
+    if (account_find(&service->account, service->config.user) != 0) {
+        option_error(&source->report, "user", "expected the name of an account other than root, found \"%s\"",
+                     service->config.user);
+    }
+}
+
+static void load_backend(struct service *service, struct config_source *source)
+{
+    const struct backend_options *options = service->config.backends.items;
+    const char *cause = endpoint_resolve(options->address, &service->backend.endpoint);
+    service->backend.options = options;
+    if (cause != NULL) {
+        option_error(&source->report, "backends.[0].address", "cannot find \"%s\": %s", options->address, cause);
+    }
+}
+
+static unsigned count_workers(const struct config *config)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return config->workers > 0 ? config->workers : cpus > 0 ? (unsigned)cpus : 1;
+}
+
+int service_load(struct service *service, struct config_source *source, const char *path)
+{
+    *service = (struct service){0};
+    if (config_load(&service->config, source, path) != 0) {
+        return -1;
+    }
+    service->workers = count_workers(&service->config);
+    service->tickets = ticket_keys_new();
+    if (service->tickets == NULL) {
+        option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
+    }
+    load_account(service, source);
+    load_backend(service, source);
+    if (service->tickets != NULL) {
+        service->tls = tls_new(&service->config.tls, service->tickets, &source->report);
+    }
+    if (source->report.errors > 0) {
+        service_free(service);
+        return -1;
+    }
+    return 0;
+}
+
+/* One address, one socket for each worker. The first is bound without sharing, to notice another server there. */
+static int open_entrance(struct service *service, const struct listener_options *listener,
+                         const union address *address)
+{
+    struct entrance *grown =
+        realloc(service->entrances, (service->entrance_count + 1) * sizeof *service->entrances);
+    int *fds = calloc(service->workers, sizeof *fds);
+    if (grown != NULL) {
+        service->entrances = grown;
+    }
+    if (grown == NULL || fds == NULL) {
+        free(fds);
+        errno = ENOMEM;
+        return -1;
+    }
+    for (unsigned i = 0; i < service->workers; i++) {
+        fds[i] = -1;
+    }
+    grown[service->entrance_count++] = (struct entrance){listener, *address, fds};
+    if (socket_probe(address) != 0) {
+        return -1;
+    }
+    for (unsigned i = 0; i < service->workers; i++) {
+        fds[i] = socket_listen(address);
+        if (fds[i] == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void open_listener(struct service *service, size_t index, struct config_source *source)
+{
+    const struct listener_options *listener = (struct listener_options *)service->config.listeners.items + index;
+    union address addresses[2];
+    int count = address_parse_listen(listener->address, addresses);
+    for (int i = 0; i < count; i++) {
+        if (open_entrance(service, listener, &addresses[i]) == 0) {
+            continue;
+        }
+        if (i == 1 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+            service->entrance_count--; /* "*" on a host without IPv6 is IPv4 alone */
+            free(service->entrances[service->entrance_count].fds);
+            continue;
+        }
+        char path[64], text[ADDRESS_TEXT_SIZE];
+        snprintf(path, sizeof path, "listeners.[%zu].address", index);
+        option_error(&source->report, path, "cannot listen on %s port %u: %s", address_text(&addresses[i], text),
+                     address_port(&addresses[i]), strerror(errno));
+    }
+}
+
+int service_open(struct service *service, struct config_source *source)
+{
+    for (size_t i = 0; i < service->config.listeners.count; i++) {
+        open_listener(service, i, source);
+    }
+    service->shares = mmap(NULL, service->workers * sizeof *service->shares, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (service->shares == MAP_FAILED) {
+        service->shares = NULL;
+        option_error(&source->report, "workers", "no memory for %u workers", service->workers);
+    }
+    return source->report.errors == 0 ? 0 : -1;
+}
+
+void service_free(struct service *service)
+{
+    for (size_t i = 0; i < service->entrance_count; i++) {
+        for (unsigned j = 0; j < service->workers; j++) {
+            if (service->entrances[i].fds[j] != -1) {
+                close(service->entrances[i].fds[j]);
+            }
+        }
+        free(service->entrances[i].fds);
+    }
+    free(service->entrances);
+    if (service->shares != NULL) {
+        munmap(service->shares, service->workers * sizeof *service->shares);
+    }
+    tls_free(service->tls);
+    ticket_keys_free(service->tickets);
+    config_free(&service->config);
+    *service = (struct service){0};
+}
+
+unsigned service_sessions(const struct service *service)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < service->workers; i++) {
+        sum += atomic_load_explicit(&service->shares[i].sessions, memory_order_relaxed);
+    }
+    return sum;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All that is made once, before the first worker is forked, and that every worker inherits: the
+ * configuration, certificates and keys, the backend's addresses, the listening sockets, shared memory.
+ */
+#ifndef IMAPGUARD_PROC_SERVICE_H
+#define IMAPGUARD_PROC_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "base/address.h"
+#include "config.h"
+#include "net/ticket.h"
+#include "net/tls.h"
+#include "proc/account.h"
+#include "proxy/backend.h"
+
+/* One address of a listener, with a socket for each worker; the kernel spreads connections over them. */
+struct entrance {
+    const struct listener_options *listener;
+    union address address;
+    int *fds; /* one for each worker, kept open by the master so that a successor inherits what waits there */
+};
+
+/* What a worker tells all others. A line of the cache for each, written by one process only. */
+struct worker_share {
+    _Alignas(64) _Atomic unsigned sessions;
+};
+
+struct service {
+    struct config config;
+    struct account account;
+    struct tls *tls;
+    struct ticket_keys *tickets;
+    struct backend backend;
+    unsigned workers;
+    struct entrance *entrances;
+    size_t entrance_count;
+    struct worker_share *shares; /* one for each worker, in shared memory */
+};
+
+/*
+ * Reads the configuration and all that it names. Problems are printed to standard error with file and line.
+ * 0, or -1 with nothing to free. After it, `source` may be used for problems that come up while binding.
+ */
+int service_load(struct service *service, struct config_source *source, const char *path);
+
+/* Binds all listeners and maps the shared memory. 0, or -1 with the problem reported to `source`. */
+int service_open(struct service *service, struct config_source *source);
+
+/* Frees and closes everything. */
+void service_free(struct service *service);
+
+/* Sessions of all workers together. */
+unsigned service_sessions(const struct service *service);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/loop.h"
+#include "proxy/proxy.h"
+
+enum {
+    ACCEPT_BATCH = 64,     /* then those who are in have their turn again */
+    OTHER_DESCRIPTORS = 32, /* besides two for each session */
+};
+static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
+static const ev_tstamp GOODBYE_SECONDS = 1.5;   /* for all sessions together, when stopping */
+static const ev_tstamp COMPLAINT_SECONDS = 60.; /* between two lines about being full */
+
+struct worker {
+    struct service *service;
+    unsigned index;
+    struct loop loop;
+    struct proxy proxy;
+    struct ev_io *doors;     /* one for each entrance */
+    size_t capacity;         /* sessions that the descriptor limit carries */
+    bool paused;             /* accepting nobody until something becomes free */
+    bool stopping;
+    ev_tstamp complained;
+    struct ev_timer retry;
+    struct ev_timer goodbye;
+    struct ev_signal term;
+    struct ev_signal usr1;
+};
+
+/* --- coming in ------------------------------------------------------------------------------------------ */
+
+static void publish_count(struct worker *w)
+{
+    atomic_store_explicit(&w->service->shares[w->index].sessions, (unsigned)w->proxy.count, memory_order_relaxed);
+}
+
+static bool is_full(const struct worker *w)
+{
+    uint32_t max = w->service->config.max_sessions;
+    return w->proxy.count >= w->capacity || (max > 0 && service_sessions(w->service) >= max);
+}
+
+/*
+ * Stops accepting: those who wait stay in the kernel's queue. The doors open again when a session ends, or
+ * after a moment, since what was short may have been freed by another process.
+ */
+static void pause_doors(struct worker *w, const char *cause)
+{
+    ev_tstamp now = ev_now(w->loop.ev);
+    if (now - w->complained > COMPLAINT_SECONDS) {
+        w->complained = now;
+        log_event(LOG_LEVEL_WARNING, "accept-paused", "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count,
+                  cause);
+    }
+    for (size_t i = 0; i < w->service->entrance_count; i++) {
+        ev_io_stop(w->loop.ev, &w->doors[i]);
+    }
+    w->paused = true;
+    ev_timer_set(&w->retry, RETRY_SECONDS, 0.);
+    ev_timer_start(w->loop.ev, &w->retry);
+}
+
+static void open_doors(struct worker *w)
+{
+    w->paused = false;
+    ev_timer_stop(w->loop.ev, &w->retry);
+    for (size_t i = 0; i < w->service->entrance_count; i++) {
+        ev_io_start(w->loop.ev, &w->doors[i]);
+    }
+}
+
+static void retry_now(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct worker *w = timer->data;
+    (void)ev, (void)revents;
+    if (is_full(w)) {
+        pause_doors(w, "max_sessions");
+    } else {
+        open_doors(w);
+    }
+}
+
+/* Whether accept() may be called again at once: the trouble was with one connection, not with us. */
+static bool is_passing(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN: /* errors of the connection itself, which Linux reports here: accept(2) */
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM: /* a firewall rule */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Lets one client in; false when there is none, or no room. */
+static bool admit(struct worker *w, struct ev_io *door)
+{
+    const struct entrance *entrance = &w->service->entrances[door - w->doors];
+    union address peer = {0}, local = entrance->address;
+    socklen_t len = sizeof peer;
+    if (is_full(w)) {
+        pause_doors(w, "max_sessions");
+        return false;
+    }
+    int fd = accept4(door->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd == -1) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && !is_passing(errno)) {
+            pause_doors(w, strerror(errno));
+        }
+        return is_passing(errno);
+    }
+    len = sizeof local;
+    (void)getsockname(fd, &local.sa, &len);
+    if (session_start(&w->proxy, fd, entrance->listener, &peer, &local) != 0) {
+        pause_doors(w, "out of memory");
+        return false;
+    }
+    publish_count(w);
+    return true;
+}
+
+static void knock(struct ev_loop *ev, struct ev_io *door, int revents)
+{
+    struct worker *w = door->data;
+    (void)ev, (void)revents;
+    for (int i = 0; i < ACCEPT_BATCH && admit(w, door);) {
+        i++;
+    }
+}
+
+/* --- going ------------------------------------------------------------------------------------------------ */
+
+static void session_ended(struct proxy *proxy)
+{
+    struct worker *w = proxy->data;
+    publish_count(w);
+    if (w->stopping) {
+        if (proxy->count == 0) {
+            ev_break(w->loop.ev, EVBREAK_ALL);
+        }
+    } else if (w->paused && !is_full(w)) {
+        open_doors(w);
+    }
+}
+
+static void goodbye_over(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    (void)timer, (void)revents;
+    ev_break(ev, EVBREAK_ALL);
+}
+
+static void stop(struct ev_loop *ev, struct ev_signal *signal, int revents)
+{
+    struct worker *w = signal->data;
+    (void)revents;
+    if (w->stopping) {
+        return;
+    }
+    w->stopping = true;
+    ev_timer_stop(ev, &w->retry);
+    for (size_t i = 0; i < w->service->entrance_count; i++) {
+        ev_io_stop(ev, &w->doors[i]);
+    }
+    ev_timer_set(&w->goodbye, GOODBYE_SECONDS, 0.);
+    ev_timer_start(ev, &w->goodbye);
+    session_end_all(&w->proxy, REASON_SHUTDOWN);
+    if (w->proxy.count == 0) {
+        ev_break(ev, EVBREAK_ALL);
+    }
+}
+
+static void reopen_log(struct ev_loop *ev, struct ev_signal *signal, int revents)
+{
+    (void)ev, (void)signal, (void)revents;
+    log_reopen(-1);
+}
+
+/* --- beginning --------------------------------------------------------------------------------------------- */
+
+/* The master's sockets of other workers are theirs: whoever holds one gets a share of the connections. */
+static void close_other_doors(const struct worker *w)
+{
+    for (size_t i = 0; i < w->service->entrance_count; i++) {
+        int *fds = w->service->entrances[i].fds;
+        for (unsigned j = 0; j < w->service->workers; j++) {
+            if (j != w->index) {
+                close(fds[j]);
+                fds[j] = -1;
+            }
+        }
+    }
+}
+
+static size_t descriptor_capacity(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < OTHER_DESCRIPTORS + 2) {
+        return 1;
+    }
+    return (limit.rlim_cur - OTHER_DESCRIPTORS) / 2;
+}
+
+/* Session identifiers are unique over workers and restarts: 40 bits at random, and room to count behind them. */
+static uint64_t first_id(void)
+{
+    uint64_t id;
+    if (getrandom(&id, sizeof id, 0) != sizeof id) {
+        id = (uint64_t)getpid() << 32;
+    }
+    return id & ~(uint64_t)0xffffff;
+}
+
+static int prepare(struct worker *w)
+{
+    struct service *service = w->service;
+    if (account_become(&service->account) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"cannot drop privileges: %s\"", w->index,
+                  strerror(errno));
+        return -1;
+    }
+    w->doors = calloc(service->entrance_count, sizeof *w->doors);
+    if (w->doors == NULL || loop_init(&w->loop) != 0) {
+        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
+        return -1;
+    }
+    w->capacity = descriptor_capacity();
+    w->complained = -COMPLAINT_SECONDS;
+    w->proxy = (struct proxy){
+        .loop = &w->loop,
+        .tls = service->tls,
+        .limits = &service->config.limits,
+        .backend = &service->backend,
+        .next_id = first_id(),
+        .ended = session_ended,
+        .data = w,
+    };
+    publish_count(w);
+    return 0;
+}
+
+static void watch(struct worker *w)
+{
+    ev_timer_init(&w->retry, retry_now, RETRY_SECONDS, 0.);
+    ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
+    ev_signal_init(&w->term, stop, SIGTERM);
+    ev_signal_init(&w->usr1, reopen_log, SIGUSR1);
+    w->retry.data = w->term.data = w;
+    ev_signal_start(w->loop.ev, &w->term);
+    ev_signal_start(w->loop.ev, &w->usr1);
+    for (size_t i = 0; i < w->service->entrance_count; i++) {
+        ev_io_init(&w->doors[i], knock, w->service->entrances[i].fds[w->index], EV_READ);
+        w->doors[i].data = w;
+    }
+    open_doors(w);
+}
+
+/* The master handles what the terminal sends; a worker that stopped by itself would be started again. */
+static void take_signals(void)
+{
+    sigset_t none;
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int worker_run(struct service *service, unsigned index)
+{
+    struct worker w = {.service = service, .index = index};
+    pid_t master = getppid();
+    close_other_doors(&w);
+    if (prepare(&w) != 0) {
+        return WORKER_UNABLE;
+    }
+    watch(&w);
+    take_signals();
+    if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
+        ev_run(w.loop.ev, 0);
+    }
+    session_drop_all(&w.proxy);
+    ev_signal_stop(w.loop.ev, &w.term);
+    ev_signal_stop(w.loop.ev, &w.usr1);
+    loop_fini(&w.loop);
+    free(w.doors);
+    return WORKER_STOPPED;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/attempt.h"
+
+#include <stdlib.h>
+
+#include "imap/command.h"
+
+struct attempt *attempt_new(struct span tag)
+{
+    struct attempt *a = calloc(1, sizeof *a);
+    if (a != NULL && buffer_append(&a->tag, tag.bytes, tag.len, COMMAND_LINE_MAX) != 0) {
+        free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void attempt_free(struct attempt *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    credentials_clear(&a->credentials);
+    answer_reader_fini(&a->reader);
+    login_clear(&a->message);
+    buffer_clear(&a->tag);
+    buffer_clear(&a->untagged);
+    buffer_clear(&a->answer);
+    free(a);
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imap/capability.h"
+#include "imap/id.h"
+#include "proxy/attempt.h"
+#include "proxy/record.h"
+
+enum {
+    BAD_COMMANDS_MAX = 5,
+    REPLIES_MAX = 128 * 1024, /* octets queued; never reached, since nothing is read while replies wait */
+    REPLIES_FULL = 4 * 1024,  /* from here on, send before taking the next command */
+    CLIENT_NAME_MAX = 64,
+};
+
+static enum command_phase phase(const struct session *s)
+{
+    return s->state == STATE_PLAIN ? PHASE_PLAIN : PHASE_SECURE;
+}
+
+int client_reply(struct session *s, struct span tag, const char *text)
+{
+    struct stream *out = &s->client;
+    if (tag.len == 0) {
+        tag = span_of("*");
+    }
+    return stream_queue(out, tag.bytes, tag.len, REPLIES_MAX) == 0 && stream_queue(out, " ", 1, REPLIES_MAX) == 0 &&
+                   stream_queue(out, text, strlen(text), REPLIES_MAX) == 0 &&
+                   stream_queue(out, "\r\n", 2, REPLIES_MAX) == 0
+               ? 0
+               : -1;
+}
+
+void client_bye(struct session *s, enum reason reason)
+{
+    char text[128] = "BYE ";
+    if (reasons[reason].bye != NULL && s->state != STATE_HANDSHAKE) {
+        strncat(text, reasons[reason].bye, sizeof text - strlen(text) - 1);
+        (void)client_reply(s, (struct span){0}, text); /* the session ends either way */
+    }
+}
+
+/* Answers the command in the lexer and lets it go. */
+static struct step answer(struct session *s, const char *text)
+{
+    int result = client_reply(s, lexer_tag(&s->lexer), text);
+    lexer_next(&s->lexer);
+    return result == 0 ? step_more() : step_end(REASON_MEMORY);
+}
+
+/* As answer(), with an untagged line in front. */
+static struct step answer_with(struct session *s, const char *untagged, const char *text)
+{
+    if (client_reply(s, (struct span){0}, untagged) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    return answer(s, text);
+}
+
+static struct step answer_bad(struct session *s, const char *text)
+{
+    struct step step = answer(s, text);
+    if (step.kind == STEP_MORE && ++s->bad_commands >= BAD_COMMANDS_MAX) {
+        return step_end(REASON_BAD_COMMANDS);
+    }
+    return step;
+}
+
+struct step client_greet(struct session *s)
+{
+    const char *greeting = phase(s) == PHASE_PLAIN ? "OK [CAPABILITY " CAPABILITY_PLAIN "] imapguard ready."
+                                                   : "OK [CAPABILITY " CAPABILITY_SECURE "] imapguard ready.";
+    return client_reply(s, (struct span){0}, greeting) == 0 ? step_more() : step_end(REASON_MEMORY);
+}
+
+/* --- commands; each has its command complete in s->lexer ----------------------------------------- */
+
+static struct step do_capability(struct session *s)
+{
+    return answer_with(s, phase(s) == PHASE_PLAIN ? "CAPABILITY " CAPABILITY_PLAIN : "CAPABILITY " CAPABILITY_SECURE,
+                       "OK CAPABILITY completed.");
+}
+
+static struct step do_noop(struct session *s)
+{
+    return answer(s, "OK NOOP completed.");
+}
+
+static struct step do_logout(struct session *s)
+{
+    struct step step = answer_with(s, "BYE Logging out.", "OK LOGOUT completed.");
+    return step.kind == STEP_MORE ? step_end(REASON_LOGOUT) : step;
+}
+
+static struct step do_id(struct session *s)
+{
+    struct span name;
+    if (id_parse(&s->lexer, &name) != 0) {
+        return answer_bad(s, "BAD ID takes NIL or a list of at most 30 pairs of strings.");
+    }
+    free(s->client_name);
+    s->client_name = NULL;
+    if (name.len > 0) {
+        size_t len = name.len < CLIENT_NAME_MAX ? name.len : CLIENT_NAME_MAX;
+        s->client_name = strndup((const char *)name.bytes, len);
+    }
+    return answer_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
+}
+
+/*
+ * Bytes that are behind the command already were sent by somebody who did not wait for our OK: an attacker
+ * who wants them to be taken for the client's once TLS is there (CVE-2011-0411), or a client in a hurry that
+ * begins its handshake, which RFC 9051 6.2.1 allows. They are still in the kernel, and only TLS will read them.
+ */
+static bool is_injection(struct session *s)
+{
+    static const uint8_t handshake[] = {0x16, 0x03};
+    uint8_t behind[sizeof handshake];
+    size_t len = stream_waiting(&s->client, behind, sizeof behind);
+    return len > 0 && memcmp(behind, handshake, len) != 0;
+}
+
+static struct step do_starttls(struct session *s)
+{
+    if (phase(s) == PHASE_SECURE) {
+        return answer_bad(s, "BAD TLS is already active.");
+    }
+    if (is_injection(s)) {
+        record_starttls_refused(s, reasons[REASON_STARTTLS_INJECTION].word);
+        return step_end(REASON_STARTTLS_INJECTION);
+    }
+    struct step step = answer(s, "OK Begin TLS negotiation now.");
+    return step.kind == STEP_MORE ? step_go(STATE_STARTTLS) : step;
+}
+
+/* The first argument, if it is a string or an atom. */
+static struct span first_argument(const struct session *s)
+{
+    enum lexer_token_type type;
+    if (lexer_token_count(&s->lexer) == 0) {
+        return (struct span){0};
+    }
+    struct span token = lexer_token(&s->lexer, 0, &type);
+    return type == TOKEN_ATOM || type == TOKEN_STRING ? token : (struct span){0};
+}
+
+/*
+ * A password, or the wish to send one, before TLS. What has come is wiped with the command; the name of the
+ * user, if it is among it, is told to the administrator, because that password is known to the network now.
+ */
+static struct step refuse_cleartext(struct session *s)
+{
+    bool login = lexer_command(&s->lexer)->id == COMMAND_LOGIN;
+    struct span user = first_argument(s);
+    struct credentials sent = {0};
+    struct sasl sasl = {0};
+    enum lexer_token_type type;
+    const char *challenge;
+
+    if (!login && lexer_token_count(&s->lexer) == 2 && sasl_start(&sasl, user) == 0) {
+        (void)sasl_step(&sasl, lexer_token(&s->lexer, 1, &type), &challenge, &sent);
+        sasl_clear(&sasl);
+    }
+    if (!login) {
+        user = sent.user != NULL ? span_of(sent.user) : (struct span){0};
+    }
+    record_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
+    credentials_clear(&sent);
+    return answer(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
+}
+
+/* Makes the attempt that the command in the lexer asks for, and lets the command go. */
+static int begin_attempt(struct session *s)
+{
+    s->attempt = attempt_new(lexer_tag(&s->lexer));
+    return s->attempt != NULL ? 0 : -1;
+}
+
+/* Gives an attempt up that has not left this session. */
+static struct step abandon_attempt(struct session *s, const char *text)
+{
+    struct span tag = {buffer_data(&s->attempt->tag), s->attempt->tag.len};
+    int result = client_reply(s, tag, text);
+    attempt_free(s->attempt);
+    s->attempt = NULL;
+    sasl_clear(&s->sasl);
+    lexer_next(&s->lexer);
+    if (result != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS) : step_more();
+}
+
+static struct step do_login(struct session *s)
+{
+    enum lexer_token_type user_type, password_type;
+    if (phase(s) == PHASE_PLAIN) {
+        return refuse_cleartext(s);
+    }
+    if (lexer_token_count(&s->lexer) != 2) {
+        return answer_bad(s, "BAD LOGIN takes a user name and a password.");
+    }
+    struct span user = lexer_token(&s->lexer, 0, &user_type);
+    struct span password = lexer_token(&s->lexer, 1, &password_type);
+    if (user_type > TOKEN_STRING || password_type > TOKEN_STRING) {
+        return answer_bad(s, "BAD LOGIN takes a user name and a password.");
+    }
+    if (begin_attempt(s) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    if (credentials_set(&s->attempt->credentials, "LOGIN", user, (struct span){0}, password) != 0) {
+        return abandon_attempt(s, "BAD The user name is empty.");
+    }
+    lexer_next(&s->lexer);
+    return step_go(STATE_CONNECT);
+}
+
+/* A response of the client in the exchange: `response` lies in the lexer. */
+static struct step sasl_answer(struct session *s, struct span response)
+{
+    const char *challenge = "";
+    switch (sasl_step(&s->sasl, response, &challenge, &s->attempt->credentials)) {
+    case SASL_CHALLENGE:
+        lexer_next(&s->lexer);
+        lexer_expect_response(&s->lexer);
+        return client_reply(s, span_of("+"), challenge) == 0 ? step_more() : step_end(REASON_MEMORY);
+    case SASL_DONE:
+        sasl_clear(&s->sasl);
+        lexer_next(&s->lexer);
+        return step_go(STATE_CONNECT);
+    case SASL_CANCELLED:
+        return abandon_attempt(s, "BAD Authentication cancelled.");
+    case SASL_BAD:
+        break;
+    }
+    return abandon_attempt(s, "BAD Malformed response.");
+}
+
+static struct step do_authenticate(struct session *s)
+{
+    enum lexer_token_type type = TOKEN_ATOM;
+    size_t count = lexer_token_count(&s->lexer);
+    if (phase(s) == PHASE_PLAIN) {
+        return refuse_cleartext(s);
+    }
+    if (count < 1 || count > 2 || first_argument(s).len == 0) {
+        return answer_bad(s, "BAD AUTHENTICATE takes a mechanism and at most one initial response.");
+    }
+    struct span initial = count == 2 ? lexer_token(&s->lexer, 1, &type) : (struct span){0};
+    if (type != TOKEN_ATOM) {
+        return answer_bad(s, "BAD The initial response is not base64.");
+    }
+    if (sasl_start(&s->sasl, first_argument(s)) != 0) {
+        return answer_bad(s, "NO [CANNOT] Unsupported authentication mechanism.");
+    }
+    if (begin_attempt(s) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    if (count == 2) {
+        return sasl_answer(s, initial);
+    }
+    lexer_next(&s->lexer);
+    lexer_expect_response(&s->lexer);
+    return client_reply(s, span_of("+"), sasl_first_challenge(&s->sasl)) == 0 ? step_more()
+                                                                              : step_end(REASON_MEMORY);
+}
+
+static const struct {
+    struct step (*run)(struct session *s);
+    bool arguments;
+} actions[] = {
+    [COMMAND_CAPABILITY] = {do_capability, false}, [COMMAND_NOOP] = {do_noop, false},
+    [COMMAND_ID] = {do_id, true},                  [COMMAND_LOGOUT] = {do_logout, false},
+    [COMMAND_STARTTLS] = {do_starttls, false},     [COMMAND_LOGIN] = {do_login, true},
+    [COMMAND_AUTHENTICATE] = {do_authenticate, true},
+};
+
+static struct step run_command(struct session *s)
+{
+    enum command_id id = lexer_command(&s->lexer)->id;
+    if (!actions[id].arguments && lexer_token_count(&s->lexer) > 0) {
+        return answer_bad(s, "BAD This command takes no arguments.");
+    }
+    return actions[id].run(s);
+}
+
+static struct step run_bad(struct session *s)
+{
+    const struct command *command = lexer_command(&s->lexer);
+    bool secret = command != NULL && (command->id == COMMAND_LOGIN || command->id == COMMAND_AUTHENTICATE);
+    if (s->attempt != NULL) {
+        return abandon_attempt(s, "BAD Malformed response.");
+    }
+    if (secret && phase(s) == PHASE_PLAIN) {
+        return refuse_cleartext(s); /* malformed or not: it was a password before TLS */
+    }
+    return answer_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
+                                         : "BAD Malformed command.");
+}
+
+static enum reason fault_reason(enum lexer_fault fault)
+{
+    switch (fault) {
+    case LEXER_FAULT_FOREIGN:
+        return REASON_FOREIGN_PROTOCOL;
+    case LEXER_FAULT_TAG:
+        return REASON_BAD_TAG;
+    case LEXER_FAULT_LINE:
+        return REASON_LINE_TOO_LONG;
+    case LEXER_FAULT_NUL:
+        return REASON_NUL;
+    case LEXER_FAULT_LITERAL:
+        return REASON_LITERAL;
+    case LEXER_FAULT_MEMORY:
+        break;
+    }
+    return REASON_MEMORY;
+}
+
+static struct step run(struct session *s, enum lexer_result result)
+{
+    switch (result) {
+    case LEXER_MORE:
+        return step_more();
+    case LEXER_COMMAND:
+        return run_command(s);
+    case LEXER_BAD:
+        return run_bad(s);
+    case LEXER_INVITE:
+        return client_reply(s, span_of("+"), "OK") == 0 ? step_more() : step_end(REASON_MEMORY);
+    case LEXER_RESPONSE:
+        return sasl_answer(s, lexer_response(&s->lexer));
+    case LEXER_FATAL:
+        break;
+    }
+    return step_end(fault_reason(s->lexer.fault));
+}
+
+struct step client_talk(struct session *s)
+{
+    struct step step = step_more();
+    while (step.kind == STEP_MORE && s->client.out.len < REPLIES_FULL) {
+        struct span bytes;
+        size_t taken;
+        enum stream_status status = stream_peek(&s->client, &bytes);
+        if (status != STREAM_READY) {
+            return status == STREAM_AGAIN  ? step_more()
+                   : status == STREAM_END  ? step_end(REASON_CLIENT_CLOSED)
+                   : status == STREAM_RESET ? step_end(REASON_CLIENT_RESET)
+                                            : step_end(REASON_TLS_BROKEN);
+        }
+        enum lexer_result result = lexer_feed(&s->lexer, bytes.bytes, bytes.len, &taken);
+        if (stream_take(&s->client, taken) != 0) {
+            return step_end(REASON_MEMORY);
+        }
+        step = run(s, result);
+        if (taken == bytes.len) {
+            break; /* an event tells when there is more: no system call only to hear that there is not */
+        }
+    }
+    return step;
+}
+
+struct step client_starttls(struct session *s)
+{
+    stream_flush(&s->client);
+    return s->client.out.len == 0 ? step_go(STATE_HANDSHAKE) : step_more();
+}
+
+ev_tstamp client_handshake_deadline(const struct session *s)
+{
+    return session_after(session_now(s), s->proxy->limits->handshake_timeout_ms);
+}
+
+struct step client_handshake_expired(struct session *s)
+{
+    record_tls_failed(s, "timeout");
+    return step_end(REASON_HANDSHAKE_TIMEOUT);
+}
+
+/* Nothing that was said in plaintext is known any more (RFC 9051 6.2.1). */
+static void forget_plaintext(struct session *s)
+{
+    lexer_fini(&s->lexer);
+    lexer_init(&s->lexer, PHASE_SECURE);
+    free(s->client_name);
+    s->client_name = NULL;
+    s->bad_commands = 0;
+}
+
+struct step client_handshake(struct session *s)
+{
+    /* Not earlier than the client's first byte: who only connects costs no TLS state. */
+    if (s->client.tls == NULL &&
+        tls_accept(s->proxy->tls, &s->client, s->listener->alpn == LISTENER_ALPN_STRICT) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    enum stream_status status = stream_handshake(&s->client);
+    if (status == STREAM_AGAIN) {
+        return step_more();
+    }
+    if (status != STREAM_READY) {
+        record_tls_failed(s, tls_failure());
+        return step_end(REASON_TLS_FAILED);
+    }
+    if (s->client.alpn_foreign) {
+        record_alpn_foreign(s);
+    }
+    forget_plaintext(s);
+    if (s->listener->tls == LISTENER_IMPLICIT) {
+        struct step step = client_greet(s);
+        if (step.kind != STEP_MORE) {
+            return step;
+        }
+    }
+    return step_go(STATE_SECURE);
+}

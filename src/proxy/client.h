@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The talk with a client before its login: RFC 9051 6.1 and 6.2, with STARTTLS enforced.
+ * These are the handlers of the states PLAIN, STARTTLS, HANDSHAKE and SECURE, and the replies.
+ */
+#ifndef IMAPGUARD_PROXY_CLIENT_H
+#define IMAPGUARD_PROXY_CLIENT_H
+
+#include "proxy/session.h"
+
+/* PLAIN: greets. */
+struct step client_greet(struct session *s);
+/* PLAIN and SECURE: the client has said something. */
+struct step client_talk(struct session *s);
+
+/* STARTTLS: goes on once the OK has left. */
+struct step client_starttls(struct session *s);
+
+/* HANDSHAKE: the next flight of the client. */
+struct step client_handshake(struct session *s);
+/* HANDSHAKE: took too long. */
+struct step client_handshake_expired(struct session *s);
+ev_tstamp client_handshake_deadline(const struct session *s);
+
+/* Queues a line: `tag` (empty: "*"), a blank, and the text. 0, or -1 when memory is short. */
+int client_reply(struct session *s, struct span tag, const char *text);
+
+/* Queues "* BYE" with what the reason tells the client, where that may still be said. */
+void client_bye(struct session *s, enum reason reason);
+
+#endif

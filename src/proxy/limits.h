@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How long and how often a session may try: the options of the group `limits`. */
+#ifndef IMAPGUARD_PROXY_LIMITS_H
+#define IMAPGUARD_PROXY_LIMITS_H
+
+#include "base/option.h"
+
+struct limits {
+    uint32_t login_attempts;       /* on one connection */
+    uint32_t login_delay_ms;       /* before the answer to the first failed login; doubles ... */
+    uint32_t login_delay_max_ms;   /* ... up to this */
+    uint32_t handshake_timeout_ms;
+    uint32_t login_timeout_ms;     /* from connect to a login that succeeded */
+    uint32_t idle_timeout_ms;      /* after login, nothing from either side */
+};
+
+extern const struct option_table limits_option_table;
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/attempt.h"
+
+static void put_address(struct log_line *line, const char *ip_key, const char *port_key, const union address *a)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    log_word(line, ip_key, address_text(a, text));
+    log_number(line, port_key, address_port(a));
+}
+
+void record_begin(const struct session *s, struct log_line *line, enum log_level level, const char *event)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)s->id);
+    log_begin(line, level, event);
+    log_word(line, "session", id);
+    put_address(line, "rip", "rport", &s->peer);
+    put_address(line, "lip", "lport", &s->local);
+    log_word(line, "listener", s->listener->name);
+    if (s->client.tls != NULL && SSL_is_init_finished(s->client.tls)) {
+        log_word(line, "tls", SSL_get_version(s->client.tls));
+        log_word(line, "cipher", SSL_get_cipher_name(s->client.tls));
+    }
+}
+
+static void put_client_name(const struct session *s, struct log_line *line)
+{
+    if (s->client_name != NULL) {
+        log_quoted(line, "client", s->client_name, strlen(s->client_name));
+    }
+}
+
+void record_connect(const struct session *s)
+{
+    struct log_line line;
+    if (log_wants(LOG_LEVEL_DEBUG)) {
+        record_begin(s, &line, LOG_LEVEL_DEBUG, "connect");
+        log_end(&line);
+    }
+}
+
+void record_cleartext(const struct session *s, struct span user, const char *method)
+{
+    struct log_line line;
+    record_begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
+    if (user.len > 0) {
+        log_quoted(&line, "user", user.bytes, user.len);
+    }
+    log_word(&line, "method", method);
+    log_end(&line);
+}
+
+void record_starttls_refused(const struct session *s, const char *cause)
+{
+    struct log_line line;
+    record_begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
+    log_word(&line, "reason", cause);
+    log_end(&line);
+}
+
+void record_tls_failed(const struct session *s, const char *cause)
+{
+    struct log_line line;
+    record_begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
+    log_quoted(&line, "reason", cause, strlen(cause));
+    log_end(&line);
+}
+
+void record_alpn_foreign(const struct session *s)
+{
+    struct log_line line;
+    record_begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
+    log_end(&line);
+}
+
+void record_login(const struct session *s, enum log_level level, const char *event, const char *reason,
+                  struct span said)
+{
+    struct log_line line;
+    const struct credentials *c = &s->attempt->credentials;
+    record_begin(s, &line, level, event);
+    log_quoted(&line, "user", c->user, strlen(c->user));
+    if (c->authorize != NULL) {
+        log_quoted(&line, "authorize", c->authorize, strlen(c->authorize));
+    }
+    log_word(&line, "method", c->method);
+    log_word(&line, "backend", s->proxy->backend->options->name);
+    put_client_name(s, &line);
+    if (reason != NULL) {
+        log_word(&line, "reason", reason);
+    }
+    if (said.len > 0) {
+        log_quoted(&line, "said", said.bytes, said.len);
+    }
+    log_end(&line);
+}
+
+void record_disconnect(const struct session *s)
+{
+    struct log_line line;
+    char duration[32];
+    const struct reason_row *reason = &reasons[s->reason];
+    if (!log_wants(reason->level)) {
+        return;
+    }
+    record_begin(s, &line, reason->level, "disconnect");
+    if (s->user != NULL) {
+        log_quoted(&line, "user", s->user, strlen(s->user));
+        log_word(&line, "method", s->method);
+        log_word(&line, "backend", s->proxy->backend->options->name);
+    }
+    put_client_name(s, &line);
+    log_word(&line, "reason", reason->word);
+    if (s->reason == REASON_FOREIGN_PROTOCOL) {
+        log_word(&line, "protocol", s->lexer.protocol);
+    }
+    log_number(&line, "in", s->client.received);
+    log_number(&line, "out", s->client.sent);
+    snprintf(duration, sizeof duration, "%.3f", session_now(s) - s->started);
+    log_word(&line, "duration", duration);
+    log_end(&line);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/relay.h"
+
+enum { DRAIN_MS = 10000 }; /* without progress, after one side has ended */
+
+struct step relay_begin(struct session *s)
+{
+    s->active = session_now(s);
+    stream_flush(&s->client);
+    return step_more();
+}
+
+/*
+ * What `to` does not take is kept there, and nothing more is read from `from` until it is gone: that is all
+ * the back-pressure there is. A broken `to` takes everything, so that what its peer said before is still read.
+ */
+static struct step copy(struct session *s, struct stream *from, struct stream *to)
+{
+    uint8_t *scratch = s->proxy->loop->scratch;
+    size_t len;
+    enum stream_status status = stream_read(from, scratch, LOOP_SCRATCH_SIZE, &len);
+    if (status == STREAM_READY) {
+        s->active = session_now(s);
+        return stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) == 0 ? step_more() : step_end(REASON_MEMORY);
+    }
+    if (status == STREAM_AGAIN) {
+        return step_more();
+    }
+    return s->state == STATE_RELAY ? step_go(STATE_DRAIN) : relay_drain(s);
+}
+
+struct step relay_client(struct session *s)
+{
+    return copy(s, &s->client, &s->backend);
+}
+
+struct step relay_backend(struct session *s)
+{
+    return copy(s, &s->backend, &s->client);
+}
+
+static bool flushed(const struct stream *to)
+{
+    return to->out.len == 0;
+}
+
+struct step relay_drain(struct session *s)
+{
+    if (s->backend.end != STREAM_READY) {
+        /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
+        return !flushed(&s->client) ? step_more()
+               : s->backend.end == STREAM_RESET ? step_end(REASON_BACKEND_RESET)
+                                                : step_end(REASON_BACKEND_CLOSED);
+    }
+    if (s->client.end == STREAM_READY || !flushed(&s->backend)) {
+        return step_more();
+    }
+    if (s->client.end != STREAM_END || s->client.broken) {
+        return step_end(REASON_CLIENT_RESET);
+    }
+    /* The client may have closed its side only, and still read what it asked for. */
+    if (!s->backend_told) {
+        s->backend_told = true;
+        stream_shutdown(&s->backend);
+    }
+    return step_more();
+}
+
+ev_tstamp relay_deadline(const struct session *s)
+{
+    return session_after(s->active, s->proxy->limits->idle_timeout_ms);
+}
+
+ev_tstamp relay_drain_deadline(const struct session *s)
+{
+    return session_after(s->active, DRAIN_MS);
+}
+
+struct step relay_expired(struct session *s)
+{
+    return relay_deadline(s) > session_now(s) ? step_more() : step_end(REASON_IDLE_TIMEOUT);
+}
+
+struct step relay_drain_expired(struct session *s)
+{
+    return relay_drain_deadline(s) > session_now(s) ? step_more() : step_end(REASON_DRAIN_TIMEOUT);
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/session.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/attempt.h"
+#include "proxy/client.h"
+#include "proxy/record.h"
+#include "proxy/relay.h"
+#include "proxy/upstream.h"
+
+enum { LINGER_MS = 1000 }; /* how long close_notify and the rest of a goodbye are waited for */
+
+typedef struct step handler(struct session *s);
+
+static handler linger_begin, linger_flushed, linger_read, linger_expired;
+static ev_tstamp linger_deadline(const struct session *s);
+
+#define TO(state) (1u << STATE_##state)
+#define ENDS (TO(LINGER))
+
+/* What belongs to a state. Every state that waits has a deadline; NULL is "does not happen here". */
+static const struct state_row {
+    const char *name;
+    unsigned reads;     /* sides that are read */
+    bool relays;        /* what one side says goes to the other: is what holds a reader up there, or here? */
+    bool before_login;  /* limits.login_timeout holds, and the client may be told why it ends */
+    handler *enter;
+    handler *client;    /* the client can be read */
+    handler *backend;   /* the backend can be read, or has connected */
+    handler *flushed;   /* a side has taken all that waited for it */
+    ev_tstamp (*deadline)(const struct session *s); /* NULL: the login timeout alone */
+    handler *expired;
+    uint32_t next;      /* states that may follow; LINGER may always */
+} rows[STATE_COUNT] = {
+    [STATE_NEW] = {.name = "NEW", .next = TO(PLAIN) | TO(HANDSHAKE)},
+    [STATE_PLAIN] = {"PLAIN", SIDE_CLIENT, false, true,
+        client_greet, client_talk, NULL, NULL, NULL, NULL,
+        TO(STARTTLS) | ENDS},
+    [STATE_STARTTLS] = {"STARTTLS", 0, false, true,
+        client_starttls, NULL, NULL, client_starttls, NULL, NULL,
+        TO(HANDSHAKE) | ENDS},
+    [STATE_HANDSHAKE] = {"HANDSHAKE", SIDE_CLIENT, false, true,
+        NULL, client_handshake, NULL, NULL, client_handshake_deadline, client_handshake_expired,
+        TO(SECURE) | ENDS},
+    [STATE_SECURE] = {"SECURE", SIDE_CLIENT, false, true,
+        NULL, client_talk, NULL, NULL, NULL, NULL,
+        TO(CONNECT) | ENDS},
+    [STATE_CONNECT] = {"CONNECT", SIDE_BACKEND, false, true,
+        upstream_connect, NULL, upstream_connected, NULL, upstream_connect_deadline, upstream_connect_expired,
+        TO(CONNECT) | TO(GREETING) | TO(SECURE) | ENDS},
+    [STATE_GREETING] = {"GREETING", SIDE_BACKEND, false, true,
+        NULL, NULL, upstream_greeting, NULL, upstream_login_deadline, upstream_expired,
+        TO(BACKEND_LOGIN) | TO(SECURE) | ENDS},
+    [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_BACKEND, false, true,
+        upstream_login, NULL, upstream_answer, NULL, upstream_login_deadline, upstream_expired,
+        TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
+    [STATE_PENALTY] = {"PENALTY", 0, false, true,
+        NULL, NULL, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
+        TO(SECURE) | ENDS},
+    [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
+        relay_begin, relay_client, relay_backend, NULL, relay_deadline, relay_expired,
+        TO(DRAIN) | ENDS},
+    [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false,
+        relay_drain, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
+        ENDS},
+    [STATE_LINGER] = {"LINGER", SIDE_CLIENT, false, false,
+        linger_begin, linger_read, NULL, linger_flushed, linger_deadline, linger_expired,
+        TO(DEAD)},
+    [STATE_DEAD] = {.name = "DEAD"},
+};
+
+struct step step_more(void)
+{
+    return (struct step){.kind = STEP_MORE};
+}
+
+struct step step_go(enum session_state state)
+{
+    return (struct step){.kind = STEP_GO, .state = state};
+}
+
+struct step step_end(enum reason reason)
+{
+    return (struct step){.kind = STEP_END, .reason = reason};
+}
+
+ev_tstamp session_after(ev_tstamp from, uint32_t ms)
+{
+    return from + ms / 1000.;
+}
+
+ev_tstamp session_now(const struct session *s)
+{
+    return ev_now(s->proxy->loop->ev);
+}
+
+/* --- LINGER: the goodbye reaches a client only if the socket is not closed on bytes that nobody read ------ */
+
+static struct step linger_flushed(struct session *s)
+{
+    if (s->client.end != STREAM_READY || s->client.broken) {
+        return step_go(STATE_DEAD);
+    }
+    if (s->client.out.len == 0) {
+        stream_shutdown(&s->client);
+    }
+    return step_more();
+}
+
+static struct step linger_begin(struct session *s)
+{
+    stream_close(&s->backend);
+    stream_flush(&s->client);
+    return linger_flushed(s);
+}
+
+static struct step linger_read(struct session *s)
+{
+    size_t len;
+    enum stream_status status = stream_read(&s->client, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    return status == STREAM_READY || status == STREAM_AGAIN ? step_more() : step_go(STATE_DEAD);
+}
+
+static struct step linger_expired(struct session *s)
+{
+    (void)s;
+    return step_go(STATE_DEAD);
+}
+
+static ev_tstamp linger_deadline(const struct session *s)
+{
+    return session_after(session_now(s), LINGER_MS);
+}
+
+/* --- the one place where a session moves, waits and dies ------------------------------------------------ */
+
+static ev_tstamp login_deadline(const struct session *s)
+{
+    return session_after(s->started, s->proxy->limits->login_timeout_ms);
+}
+
+static void set_timer(struct session *s)
+{
+    const struct state_row *row = &rows[s->state];
+    ev_tstamp at = row->deadline != NULL ? row->deadline(s) : login_deadline(s);
+    if (row->before_login && at > login_deadline(s)) {
+        at = login_deadline(s);
+    }
+    ev_tstamp wait = at - session_now(s);
+    ev_timer_stop(s->proxy->loop->ev, &s->timer);
+    ev_timer_set(&s->timer, wait > 0. ? wait : 0., 0.);
+    ev_timer_start(s->proxy->loop->ev, &s->timer);
+}
+
+/* Moves to a state and enters it. A move that the table does not know is a mistake of ours: the session ends. */
+static struct step move(struct session *s, enum session_state state)
+{
+    if ((rows[s->state].next & (1u << state)) == 0) {
+        log_event(LOG_LEVEL_ERROR, "internal-error", "from=%s to=%s", rows[s->state].name, rows[state].name);
+        s->reason = REASON_BUG;
+        state = s->state == STATE_LINGER ? STATE_DEAD : STATE_LINGER;
+    }
+    s->state = state;
+    if (state == STATE_DEAD) {
+        return step_more();
+    }
+    set_timer(s);
+    return rows[state].enter != NULL ? rows[state].enter(s) : step_more();
+}
+
+static struct step end(struct session *s, enum reason reason)
+{
+    if (s->state == STATE_LINGER) {
+        return move(s, STATE_DEAD);
+    }
+    s->reason = reason;
+    if (rows[s->state].before_login) {
+        client_bye(s, reason);
+    }
+    return move(s, STATE_LINGER);
+}
+
+static void destroy(struct session *s)
+{
+    struct proxy *proxy = s->proxy;
+    record_disconnect(s);
+    ev_timer_stop(proxy->loop->ev, &s->timer);
+    loop_forget(&s->again);
+    stream_close(&s->client);
+    stream_close(&s->backend);
+    lexer_fini(&s->lexer);
+    sasl_clear(&s->sasl);
+    attempt_free(s->attempt);
+    free(s->client_name);
+    free(s->user);
+    *s->link = s->next;
+    if (s->next != NULL) {
+        s->next->link = s->link;
+    }
+    free(s);
+    proxy->count--;
+    proxy->ended(proxy);
+}
+
+static struct stream *stream_of(struct session *s, enum side side)
+{
+    return side == SIDE_CLIENT ? &s->client : &s->backend;
+}
+
+/* Whether a side is to be read now: its state reads it, and nobody is behind with what came before. */
+static bool is_readable(struct session *s, enum side side)
+{
+    const struct state_row *row = &rows[s->state];
+    const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend : &s->client;
+    /* A backend that talks before the login is not held up by the client: its talk is short. */
+    bool waits_for_sink = row->relays || side == SIDE_CLIENT;
+    return (row->reads & side) != 0 && stream_is_open(stream_of(s, side)) &&
+           !(waits_for_sink && sink->out.len > 0);
+}
+
+/* What to wait for follows from the state and from what the streams hold: nothing else decides it. */
+static void wait_for_side(struct session *s, enum side side)
+{
+    struct stream *stream = stream_of(s, side);
+    if (!stream_is_open(stream)) {
+        return;
+    }
+    bool readable = is_readable(s, side);
+    stream_watch(stream, readable && !stream->connecting ? EV_READ : 0);
+    if (readable && !stream->connecting && stream_pending(stream)) {
+        loop_again(s->proxy->loop, &s->again);
+    }
+}
+
+/* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
+static void carry_out(struct session *s, struct step step)
+{
+    while (step.kind != STEP_MORE) {
+        step = step.kind == STEP_GO ? move(s, step.state) : end(s, step.reason);
+    }
+    if (s->state == STATE_DEAD) {
+        destroy(s);
+        return;
+    }
+    if (!rows[s->state].relays && s->state != STATE_LINGER) {
+        stream_flush(&s->client); /* all replies of this round in one packet */
+    }
+    wait_for_side(s, SIDE_CLIENT);
+    wait_for_side(s, SIDE_BACKEND);
+}
+
+static struct step read_side(struct session *s, enum side side)
+{
+    handler *read = side == SIDE_CLIENT ? rows[s->state].client : rows[s->state].backend;
+    return is_readable(s, side) && read != NULL ? read(s) : step_more();
+}
+
+static struct step flush_side(struct session *s, struct stream *stream)
+{
+    size_t before = stream->out.len;
+    stream_flush(stream);
+    if (stream->out.len < before) {
+        s->active = session_now(s);
+    }
+    return stream->out.len == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
+}
+
+void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
+{
+    struct session *s = io->data;
+    enum side side = io == &s->client.io ? SIDE_CLIENT : SIDE_BACKEND;
+    struct stream *stream = stream_of(s, side);
+    struct step step = step_more();
+    (void)ev;
+
+    bool talks = (revents & EV_READ) != 0 || stream->wants_write || stream->connecting;
+    if ((revents & EV_WRITE) != 0 && stream->out.len > 0) {
+        step = flush_side(s, stream);
+    }
+    if (step.kind == STEP_MORE && talks) {
+        step = read_side(s, side);
+    }
+    carry_out(s, step);
+}
+
+/* What TLS has decrypted or buffered already is no event for the kernel. */
+static void run_again(struct loop_task *task)
+{
+    struct session *s = (struct session *)((char *)task - offsetof(struct session, again));
+    struct step step = step_more();
+    if (stream_pending(&s->client)) {
+        step = read_side(s, SIDE_CLIENT);
+    }
+    if (step.kind == STEP_MORE && stream_is_open(&s->backend) && stream_pending(&s->backend)) {
+        step = read_side(s, SIDE_BACKEND);
+    }
+    carry_out(s, step);
+}
+
+static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct session *s = timer->data;
+    const struct state_row *row = &rows[s->state];
+    struct step step;
+    (void)ev, (void)revents;
+    if (row->before_login && (row->expired == NULL || session_now(s) >= login_deadline(s))) {
+        step = step_end(REASON_LOGIN_TIMEOUT);
+    } else {
+        step = row->expired(s);
+    }
+    if (step.kind == STEP_MORE) {
+        set_timer(s); /* something moved meanwhile: timers are not reset for every byte */
+    }
+    carry_out(s, step);
+}
+
+int session_start(struct proxy *proxy, int fd, const struct listener_options *listener, const union address *peer,
+                  const union address *local)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        close(fd);
+        return -1;
+    }
+    s->proxy = proxy;
+    s->listener = listener;
+    s->id = proxy->next_id++;
+    s->peer = *peer;
+    s->local = *local;
+    s->started = session_now(s);
+    s->again.run = run_again;
+    lexer_init(&s->lexer, PHASE_PLAIN);
+    ev_timer_init(&s->timer, run_timer, 0., 0.);
+    s->timer.data = s;
+    stream_init(&s->client, proxy->loop, fd, session_event, s);
+
+    s->next = proxy->sessions;
+    s->link = &proxy->sessions;
+    if (s->next != NULL) {
+        s->next->link = &s->next;
+    }
+    proxy->sessions = s;
+    proxy->count++;
+
+    record_connect(s);
+    carry_out(s, step_go(listener->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_PLAIN));
+    return 0;
+}
+
+void session_end_all(struct proxy *proxy, enum reason reason)
+{
+    for (struct session *s = proxy->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        if (s->state != STATE_LINGER) {
+            carry_out(s, step_end(reason));
+        }
+    }
+}
+
+void session_drop_all(struct proxy *proxy)
+{
+    while (proxy->sessions != NULL) {
+        if (proxy->sessions->state != STATE_LINGER) {
+            proxy->sessions->reason = REASON_SHUTDOWN;
+        }
+        destroy(proxy->sessions);
+    }
+}

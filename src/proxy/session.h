@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session: a client, later a backend, and the state that says what may happen next. The states are the
+ * rows of one table in session.c. Handlers return a step; they never free and never move the session
+ * themselves: session.c alone does both.
+ */
+#ifndef IMAPGUARD_PROXY_SESSION_H
+#define IMAPGUARD_PROXY_SESSION_H
+
+#include <ev.h>
+
+#include "base/address.h"
+#include "imap/lexer.h"
+#include "imap/sasl.h"
+#include "net/stream.h"
+#include "proxy/proxy.h"
+#include "proxy/reason.h"
+
+enum session_state {
+    STATE_NEW,
+    STATE_PLAIN,         /* the talk before TLS */
+    STATE_STARTTLS,      /* the OK to STARTTLS is on its way */
+    STATE_HANDSHAKE,
+    STATE_SECURE,        /* the talk between TLS and login */
+    STATE_CONNECT,       /* to the backend */
+    STATE_GREETING,      /* the backend's greeting and capabilities */
+    STATE_BACKEND_LOGIN, /* the login was sent upstream */
+    STATE_PENALTY,       /* the delay before a refusal */
+    STATE_RELAY,
+    STATE_DRAIN,         /* one side has ended: what is left goes to the other */
+    STATE_LINGER,        /* the goodbye is on its way */
+    STATE_DEAD,
+    STATE_COUNT
+};
+
+enum side { SIDE_CLIENT = 1, SIDE_BACKEND = 2 };
+
+/* What a handler wants to happen: made by the three functions below. */
+struct step {
+    enum { STEP_MORE, STEP_GO, STEP_END } kind;
+    enum session_state state; /* STEP_GO */
+    enum reason reason;       /* STEP_END */
+};
+
+/* Stay and wait for the next event. */
+struct step step_more(void);
+/* Go to that state, which the table must allow. */
+struct step step_go(enum session_state state);
+/* End the session. */
+struct step step_end(enum reason reason);
+
+struct attempt; /* a login on its way, see attempt.h */
+
+struct session {
+    struct proxy *proxy;
+    struct session *next; /* in proxy->sessions */
+    struct session **link;
+    const struct listener_options *listener;
+    uint64_t id;
+    union address peer;
+    union address local;
+
+    enum session_state state;
+    enum reason reason;   /* once it ends */
+    struct ev_timer timer; /* the state's deadline */
+    struct loop_task again;
+    ev_tstamp started;
+    ev_tstamp active;      /* when octets last moved in RELAY and DRAIN */
+
+    struct stream client;
+    struct stream backend;
+
+    /* The talk with the client, up to the relay. */
+    struct lexer lexer;
+    struct sasl sasl;        /* an AUTHENTICATE that waits for a response */
+    struct attempt *attempt; /* from LOGIN or AUTHENTICATE to its answer */
+    unsigned bad_commands;
+    unsigned failed_logins;
+    char *client_name;       /* from ID after TLS; for the log */
+
+    /* After a login. */
+    char *user;
+    const char *method;
+    bool backend_told; /* DRAIN: the backend knows that the client has ended */
+};
+
+/* The moment `ms` milliseconds after `from`. */
+ev_tstamp session_after(ev_tstamp from, uint32_t ms);
+
+/* The time of the current round of the loop. */
+ev_tstamp session_now(const struct session *s);
+
+/* The callback of both streams. */
+stream_callback session_event;
+
+#endif

@@ -111,7 +111,7 @@ static const char *type_text(enum option_type type)
 {
     static const char *const texts[] = {
         [OPTION_FLAG] = "true or false",        [OPTION_COUNT] = "a number",
-        [OPTION_DURATION] = "a duration in quotes, such as \"90s\" or \"15m\"",
+        [OPTION_DURATION] = "a duration with its unit, in quotes, such as \"90s\" or \"15m\"",
         [OPTION_TEXT] = "a string",             [OPTION_CHOICE] = "a string",
         [OPTION_GROUP] = "a group { ... }",     [OPTION_LIST] = "a list of groups ( { ... } )",
     };
@@ -123,13 +123,19 @@ static void read_value(struct config_source *source, const config_setting_t *set
 {
     char number[32], expected[256];
     const char *text = value_text(o, setting, number);
-    if (text == NULL) {
-        option_error(&source->report, path, "expected %s, found %s", type_text(o->type), found(setting));
+    const char *wanted = text != NULL ? option_set(o, into, text, expected, sizeof expected) : type_text(o->type);
+    if (wanted == NULL) {
         return;
     }
-    const char *wanted = option_set(o, into, text, expected, sizeof expected);
-    if (wanted != NULL) {
+    if (text != NULL) {
         option_error(&source->report, path, "expected %s, found \"%s\"", wanted, text);
+    } else {
+        option_error(&source->report, path, "expected %s, found %s", wanted, found(setting));
+    }
+    if (o->type == OPTION_TEXT) {
+        char **field = (char **)((char *)into + o->offset);
+        free(*field); /* the default does not stand for what was meant */
+        *field = NULL;
     }
 }
 
@@ -267,10 +273,6 @@ int config_load(struct config *config, struct config_source *source, const char 
     option_presets(&config_option_table, config);
     read_group(source, config_root_setting(parsed), &config_option_table, config, "");
     check_whole(source, config);
-    if (source->report.errors > 0) {
-        config_free(config);
-        return -1;
-    }
     return 0;
 }
 

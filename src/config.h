@@ -30,7 +30,9 @@ struct config_source {
 
 /*
  * Reads and checks the file, and fills `config`, whose texts it owns from then on. Every problem is printed
- * to standard error as "FILE:LINE: KEY: what was expected". 0, or -1 with nothing to free but the source.
+ * to standard error as "FILE:LINE: KEY: what was expected". 0 when the file could be parsed: `config` is to be
+ * freed, and may only be used when source->report counts no error (a text that was missing or wrong is NULL);
+ * -1 when not, with nothing to free but the source.
  */
 int config_load(struct config *config, struct config_source *source, const char *path);
 

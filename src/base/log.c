@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static struct {
     enum { TARGET_STDERR, TARGET_SYSLOG, TARGET_FILE } target;
     enum log_level level;
     int fd;
-    char path[4096];
+    char path[PATH_MAX];
 } sink = {TARGET_STDERR, LOG_LEVEL_INFO, STDERR_FILENO, ""};
 
 int log_facility(uint32_t choice)
@@ -64,6 +65,24 @@ static int open_file(const char *path, int64_t owner)
         return -1;
     }
     return fd;
+}
+
+int log_check(const struct log_options *options)
+{
+    char folder[PATH_MAX];
+    if (options->target[0] != '/') {
+        return 0;
+    }
+    if (strlen(options->target) >= sizeof folder) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (access(options->target, F_OK) == 0) {
+        return access(options->target, W_OK);
+    }
+    strcpy(folder, options->target);
+    *strrchr(folder, '/') = '\0';
+    return access(folder[0] != '\0' ? folder : "/", W_OK | X_OK);
 }
 
 int log_open(const struct log_options *options, int64_t owner)

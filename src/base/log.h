@@ -31,6 +31,9 @@ struct log_line {
     char text[2048];
 };
 
+/* Whether the target can be opened, as far as that can be told without doing it: 0, or -1 with errno set. */
+int log_check(const struct log_options *options);
+
 /*
  * Opens the target; from then on lines go there (before, and when it cannot be written, to standard error).
  * A file is made if need be, for `owner` (-1: whoever runs this). 0, or -1 with errno set and the log as it was.

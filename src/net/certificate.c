@@ -126,13 +126,17 @@ static int load_names(struct certificate *c)
     return result;
 }
 
-static void check_dates(const struct certificate *c, const char *file, const char *path, uint32_t warn_ms,
+static void check_dates(struct certificate *c, const char *file, const char *path, uint32_t warn_ms,
                         struct option_report *report)
 {
-    time_t soon = time(NULL) + (time_t)(warn_ms / 1000);
-    if (X509_cmp_current_time(X509_get0_notAfter(c->leaf)) < 0) {
+    struct tm end;
+    time_t now = time(NULL);
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(c->leaf), &end) == 1) {
+        c->not_after = timegm(&end);
+    }
+    if (c->not_after < now) {
         option_warning(report, path, "the certificate in %s has expired: clients will refuse it", file);
-    } else if (X509_cmp_time(X509_get0_notAfter(c->leaf), &soon) < 0) {
+    } else if (c->not_after < now + (time_t)(warn_ms / 1000)) {
         option_warning(report, path, "the certificate in %s expires soon", file);
     }
     if (X509_cmp_current_time(X509_get0_notBefore(c->leaf)) > 0) {
@@ -147,6 +151,9 @@ int certificate_load(struct certificate *c, const struct certificate_options *op
     sub_path(chain_path, path, "chain");
     sub_path(key_path, path, "key");
     *c = (struct certificate){0};
+    if (options->chain == NULL || options->key == NULL) {
+        return -1; /* reported already, as missing or malformed */
+    }
     ERR_clear_error();
 
     /* Both are tried, so that both are reported. */
@@ -156,7 +163,7 @@ int certificate_load(struct certificate *c, const struct certificate_options *op
         goto fail;
     }
     if (X509_check_private_key(c->leaf, c->key) != 1) {
-        option_error(report, key_path, "the key in %s is not that of the certificate in %s", options->key,
+        option_error(report, key_path, "the key in %s does not match the certificate in %s", options->key,
                      options->chain);
         goto fail;
     }

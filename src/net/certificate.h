@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/option.h"
 
@@ -20,6 +21,7 @@ struct certificate {
     X509 *leaf;
     STACK_OF(X509) *chain;
     EVP_PKEY *key;
+    time_t not_after;
     char **names;   /* DNS names in lower case, "*." in front of a wildcard */
     size_t name_count;
 };

@@ -5,7 +5,9 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/log.h"
 #include "net/certificate.h"
 
 enum version { VERSION_1_0, VERSION_1_1, VERSION_1_2, VERSION_1_3 };
@@ -53,6 +55,7 @@ struct name {
 };
 
 struct tls {
+    const struct tls_options *options;
     struct certificate certificates[CERTIFICATES_MAX];
     size_t certificate_count;
     struct offer *offers; /* the first is the default */
@@ -294,8 +297,9 @@ struct tls *tls_new(const struct tls_options *options, struct ticket_keys *ticke
         option_error(report, "tls", "no memory");
         return NULL;
     }
+    tls->options = options;
     check_versions(options, report);
-    if (load_certificates(tls, options, report) != 0) {
+    if (load_certificates(tls, options, report) != 0 || report->errors > 0) {
         goto fail;
     }
     const struct certificate *first = &tls->certificates[0];
@@ -332,6 +336,19 @@ void tls_free(struct tls *tls)
     free(tls->names);
     free(tls->offers);
     free(tls);
+}
+
+void tls_warn_expiry(const struct tls *tls)
+{
+    const struct certificate_options *options = tls->options->certificates.items;
+    time_t now = time(NULL);
+    for (size_t i = 0; i < tls->certificate_count; i++) {
+        time_t left = tls->certificates[i].not_after - now;
+        if (left < (time_t)(tls->options->expiry_warning_ms / 1000)) {
+            log_event(LOG_LEVEL_WARNING, "certificate-expiry", "chain=%s days=%ld", options[i].chain,
+                      (long)(left / (24 * 3600)));
+        }
+    }
 }
 
 int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)

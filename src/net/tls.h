@@ -27,13 +27,16 @@ extern const struct option_table tls_option_table;
 struct tls;
 
 /*
- * Reads the certificates and builds a context for each set of them that some server name asks for. NULL with
- * what is wrong reported under "tls". `tickets` must outlive it.
+ * Reads the certificates and builds a context for each set of them that some server name asks for. NULL when
+ * `report` holds an error then, of these or from before. `options` and `tickets` must outlive it.
  */
 struct tls *tls_new(const struct tls_options *options, struct ticket_keys *tickets, struct option_report *report);
 
 /* Frees it; connections that were accepted with it go on. */
 void tls_free(struct tls *tls);
+
+/* Logs "certificate-expiry" for each certificate that ends within the configured time, or has ended. */
+void tls_warn_expiry(const struct tls *tls);
 
 /*
  * Makes the stream, whose first TLS byte is still to be read, the server's end of a TLS connection. With

@@ -15,6 +15,8 @@
 static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a worker that dies at once */
 static const ev_tstamp STOP_SECONDS = 5.;    /* then workers that have not stopped are killed */
 
+static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
+
 enum { SIGNALS = 4 };
 
 /* A place for a worker, and the process that has it. */
@@ -36,6 +38,7 @@ struct master {
     int status;
     struct ev_signal signals[SIGNALS];
     struct ev_timer rotate;
+    struct ev_timer expiry;
     struct ev_timer kill;
 };
 
@@ -190,6 +193,13 @@ static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int reven
     }
 }
 
+static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    const struct master *m = timer->data;
+    (void)ev, (void)revents;
+    tls_warn_expiry(m->service->tls);
+}
+
 static void watch(struct master *m)
 {
     static const struct {
@@ -206,6 +216,9 @@ static void watch(struct master *m)
     ev_timer_init(&m->rotate, rotate_tickets, rotation, rotation);
     m->rotate.data = m;
     ev_timer_start(m->ev, &m->rotate);
+    ev_timer_init(&m->expiry, look_at_certificates, 0., EXPIRY_SECONDS);
+    m->expiry.data = m;
+    ev_timer_start(m->ev, &m->expiry);
     ev_timer_init(&m->kill, kill_rest, STOP_SECONDS, 0.);
     m->kill.data = m;
 }

@@ -12,7 +12,7 @@
 
 static void load_account(struct service *service, struct config_source *source)
 {
-    if (account_find(&service->account, service->config.user) != 0) {
+    if (service->config.user != NULL && account_find(&service->account, service->config.user) != 0) {
         option_error(&source->report, "user", "expected the name of an account other than root, found \"%s\"",
                      service->config.user);
     }
@@ -21,10 +21,21 @@ static void load_account(struct service *service, struct config_source *source)
 static void load_backend(struct service *service, struct config_source *source)
 {
     const struct backend_options *options = service->config.backends.items;
+    if (options == NULL || options->address == NULL) {
+        return;
+    }
     const char *cause = endpoint_resolve(options->address, &service->backend.endpoint);
     service->backend.options = options;
     if (cause != NULL) {
         option_error(&source->report, "backends.[0].address", "cannot find \"%s\": %s", options->address, cause);
+    }
+}
+
+static void load_log(struct service *service, struct config_source *source)
+{
+    const struct log_options *options = &service->config.log;
+    if (options->target != NULL && log_check(options) != 0) {
+        option_error(&source->report, "log.target", "cannot write to \"%s\": %s", options->target, strerror(errno));
     }
 }
 
@@ -47,6 +58,7 @@ int service_load(struct service *service, struct config_source *source, const ch
     }
     load_account(service, source);
     load_backend(service, source);
+    load_log(service, source);
     if (service->tickets != NULL) {
         service->tls = tls_new(&service->config.tls, service->tickets, &source->report);
     }

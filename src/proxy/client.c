@@ -339,6 +339,26 @@ static struct step run(struct session *s, enum lexer_result result)
     return step_end(fault_reason(s->lexer.fault));
 }
 
+static struct step ended(enum stream_status status)
+{
+    return step_end(status == STREAM_END     ? REASON_CLIENT_CLOSED
+                    : status == STREAM_RESET ? REASON_CLIENT_RESET
+                                             : REASON_TLS_BROKEN);
+}
+
+struct step client_wait(struct session *s)
+{
+    struct span bytes;
+    enum stream_status status = stream_peek(&s->client, &bytes);
+    if (status == STREAM_AGAIN) {
+        return step_more();
+    }
+    if (status != STREAM_READY) {
+        return ended(status);
+    }
+    return stream_take(&s->client, 0) == 0 ? step_more() : step_end(REASON_MEMORY);
+}
+
 struct step client_talk(struct session *s)
 {
     struct step step = step_more();
@@ -347,10 +367,7 @@ struct step client_talk(struct session *s)
         size_t taken;
         enum stream_status status = stream_peek(&s->client, &bytes);
         if (status != STREAM_READY) {
-            return status == STREAM_AGAIN  ? step_more()
-                   : status == STREAM_END  ? step_end(REASON_CLIENT_CLOSED)
-                   : status == STREAM_RESET ? step_end(REASON_CLIENT_RESET)
-                                            : step_end(REASON_TLS_BROKEN);
+            return status == STREAM_AGAIN ? step_more() : ended(status);
         }
         enum lexer_result result = lexer_feed(&s->lexer, bytes.bytes, bytes.len, &taken);
         if (stream_take(&s->client, taken) != 0) {

@@ -13,6 +13,12 @@ struct step client_greet(struct session *s);
 /* PLAIN and SECURE: the client has said something. */
 struct step client_talk(struct session *s);
 
+/*
+ * CONNECT to PENALTY: a client that leaves takes its login with it. What it says meanwhile is kept, a record
+ * at most, and is read when the login is decided.
+ */
+struct step client_wait(struct session *s);
+
 /* STARTTLS: goes on once the OK has left. */
 struct step client_starttls(struct session *s);
 

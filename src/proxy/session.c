@@ -47,17 +47,17 @@ static const struct state_row {
     [STATE_SECURE] = {"SECURE", SIDE_CLIENT, false, true,
         NULL, client_talk, NULL, NULL, NULL, NULL,
         TO(CONNECT) | ENDS},
-    [STATE_CONNECT] = {"CONNECT", SIDE_BACKEND, false, true,
-        upstream_connect, NULL, upstream_connected, NULL, upstream_connect_deadline, upstream_connect_expired,
+    [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
+        upstream_connect, client_wait, upstream_connected, NULL, upstream_connect_deadline, upstream_connect_expired,
         TO(CONNECT) | TO(GREETING) | TO(SECURE) | ENDS},
-    [STATE_GREETING] = {"GREETING", SIDE_BACKEND, false, true,
-        NULL, NULL, upstream_greeting, NULL, upstream_login_deadline, upstream_expired,
+    [STATE_GREETING] = {"GREETING", SIDE_CLIENT | SIDE_BACKEND, false, true,
+        NULL, client_wait, upstream_greeting, NULL, upstream_login_deadline, upstream_expired,
         TO(BACKEND_LOGIN) | TO(SECURE) | ENDS},
-    [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_BACKEND, false, true,
-        upstream_login, NULL, upstream_answer, NULL, upstream_login_deadline, upstream_expired,
+    [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true,
+        upstream_login, client_wait, upstream_answer, NULL, upstream_login_deadline, upstream_expired,
         TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
-    [STATE_PENALTY] = {"PENALTY", 0, false, true,
-        NULL, NULL, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
+    [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
+        NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
         TO(SECURE) | ENDS},
     [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
         relay_begin, relay_client, relay_backend, NULL, relay_deadline, relay_expired,
@@ -100,13 +100,14 @@ ev_tstamp session_now(const struct session *s)
 
 static struct step linger_flushed(struct session *s)
 {
-    if (s->client.end != STREAM_READY || s->client.broken) {
-        return step_go(STATE_DEAD);
+    bool gone = s->client.broken || (s->client.end != STREAM_READY && s->client.end != STREAM_END);
+    if (!gone && s->client.out.len > 0) {
+        return step_more();
     }
-    if (s->client.out.len == 0) {
+    if (!gone) {
         stream_shutdown(&s->client);
     }
-    return step_more();
+    return gone || s->client.end == STREAM_END ? step_go(STATE_DEAD) : step_more();
 }
 
 static struct step linger_begin(struct session *s)
@@ -216,6 +217,9 @@ static bool is_readable(struct session *s, enum side side)
     const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend : &s->client;
     /* A backend that talks before the login is not held up by the client: its talk is short. */
     bool waits_for_sink = row->relays || side == SIDE_CLIENT;
+    if (row->client == client_wait && side == SIDE_CLIENT && s->client.in.len > 0) {
+        return false; /* one record is enough to keep */
+    }
     return (row->reads & side) != 0 && stream_is_open(stream_of(s, side)) &&
            !(waits_for_sink && sink->out.len > 0);
 }

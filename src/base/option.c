@@ -8,7 +8,8 @@
 
 enum { NAME_MAX_LEN = 32, NEAR = 2 };
 
-static void report(struct option_report *to, bool fatal, const char *path, const char *format, va_list ap)
+__attribute__((format(printf, 4, 0))) static void report(struct option_report *to, bool fatal, const char *path,
+                                                         const char *format, va_list ap)
 {
     char text[512];
     vsnprintf(text, sizeof text, format, ap);

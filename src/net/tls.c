@@ -72,6 +72,9 @@ static int by_name(const void *a, const void *b)
 static SSL_CTX *find_name(const struct tls *tls, char *name)
 {
     struct name key = {.name = name};
+    if (tls->name_count == 0) {
+        return NULL;
+    }
     const struct name *found = bsearch(&key, tls->names, tls->name_count, sizeof key, by_name);
     return found != NULL ? found->ctx : NULL;
 }

@@ -160,7 +160,11 @@ static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size
             s->end = status;
         }
     }
-    return *len > 0 ? STREAM_READY : status;
+    if (*len > 0) {
+        return STREAM_READY;
+    }
+    s->end_told = s->end != STREAM_READY;
+    return status;
 }
 
 enum stream_status stream_peek(struct stream *s, struct span *bytes)
@@ -233,7 +237,8 @@ enum stream_status stream_read(struct stream *s, uint8_t *into, size_t size, siz
 
 bool stream_pending(const struct stream *s)
 {
-    return s->in.len > 0 || s->end != STREAM_READY || (s->tls != NULL && !s->drained && SSL_has_pending(s->tls));
+    return s->in.len > 0 || (s->end != STREAM_READY && !s->end_told) ||
+           (s->tls != NULL && !s->drained && SSL_has_pending(s->tls));
 }
 
 /* Writes as much as is taken; returns how much. */

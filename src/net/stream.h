@@ -37,6 +37,7 @@ struct stream {
     uint64_t received;      /* octets taken by the caller */
     uint64_t sent;          /* octets accepted from the caller */
     enum stream_status end; /* how reading ended; STREAM_READY while it has not */
+    bool end_told;          /* the caller knows */
     bool broken;            /* writing failed: what is sent is thrown away */
     bool drained;           /* TLS wants more from the kernel before it gives anything */
     bool wants_write;       /* TLS has to write before it can go on reading or shaking hands */

@@ -215,7 +215,8 @@ static void read_group(struct config_source *source, const config_setting_t *gro
 static void check_name_twice(struct config_source *source, const struct option_list *list, size_t size,
                              const char *list_path)
 {
-    /* Both listeners and backends begin with their name. */
+    _Static_assert(offsetof(struct listener_options, name) == 0 && offsetof(struct backend_options, name) == 0,
+                   "the name comes first");
     for (size_t i = 0; i < list->count; i++) {
         const char *name = *(char *const *)((const char *)list->items + i * size);
         for (size_t j = 0; j < i && name != NULL; j++) {
@@ -255,6 +256,17 @@ static void print_syntax_error(const config_t *parsed, const char *path)
     }
 }
 
+/* What a file includes lies beside it, wherever imapguard was started. */
+static void set_include_dir(config_t *parsed, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash != NULL ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
+    if (folder != NULL) {
+        config_set_include_dir(parsed, folder);
+        free(folder);
+    }
+}
+
 int config_load(struct config *config, struct config_source *source, const char *path)
 {
     config_t *parsed = calloc(1, sizeof *parsed);
@@ -265,6 +277,7 @@ int config_load(struct config *config, struct config_source *source, const char 
         return -1;
     }
     config_init(parsed);
+    set_include_dir(parsed, path);
     errno = 0;
     if (config_read_file(parsed, path) != CONFIG_TRUE) {
         print_syntax_error(parsed, path);

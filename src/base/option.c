@@ -149,7 +149,7 @@ static const char *set_duration(const struct option_row *o, uint32_t *into, cons
         return "a duration with its unit, such as \"90s\", \"15m\", \"24h\" or \"7d\"";
     }
     if (ms < o->min || ms > o->max) {
-        snprintf(expected, size, "a duration from %u s to %u s", o->min / 1000, o->max / 1000);
+        snprintf(expected, size, "a duration from %u ms to %u s", o->min, o->max / 1000);
         return expected;
     }
     *into = ms;

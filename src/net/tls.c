@@ -341,14 +341,18 @@ void tls_free(struct tls *tls)
     free(tls);
 }
 
-void tls_warn_expiry(const struct tls *tls)
+void tls_warn(const struct tls *tls)
 {
     const struct certificate_options *options = tls->options->certificates.items;
     time_t now = time(NULL);
+    if (tls->options->legacy_clients) {
+        log_event(LOG_LEVEL_WARNING, "legacy-clients", "min_version=%s",
+                  version_names[least_version(tls->options)]);
+    }
     for (size_t i = 0; i < tls->certificate_count; i++) {
         time_t left = tls->certificates[i].not_after - now;
         if (left < (time_t)(tls->options->expiry_warning_ms / 1000)) {
-            log_event(LOG_LEVEL_WARNING, "certificate-expiry", "chain=%s days=%ld", options[i].chain,
+            log_event(LOG_LEVEL_WARNING, "certificate-expiry", "chain=\"%s\" days=%ld", options[i].chain,
                       (long)(left / (24 * 3600)));
         }
     }

@@ -35,8 +35,11 @@ struct tls *tls_new(const struct tls_options *options, struct ticket_keys *ticke
 /* Frees it; connections that were accepted with it go on. */
 void tls_free(struct tls *tls);
 
-/* Logs "certificate-expiry" for each certificate that ends within the configured time, or has ended. */
-void tls_warn_expiry(const struct tls *tls);
+/*
+ * Logs what an administrator should not forget: "certificate-expiry" for each certificate that ends within the
+ * configured time, or has ended, and "legacy-clients" while weak TLS is let in.
+ */
+void tls_warn(const struct tls *tls);
 
 /*
  * Makes the stream, whose first TLS byte is still to be read, the server's end of a TLS connection. With

@@ -197,7 +197,7 @@ static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int
 {
     const struct master *m = timer->data;
     (void)ev, (void)revents;
-    tls_warn_expiry(m->service->tls);
+    tls_warn(m->service->tls);
 }
 
 static void watch(struct master *m)

@@ -48,7 +48,8 @@ struct step relay_drain(struct session *s)
 {
     if (s->backend.end != STREAM_READY) {
         /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
-        return !flushed(&s->client) ? step_more()
+        return !flushed(&s->client)             ? step_more()
+               : s->backend_told                ? step_end(REASON_CLIENT_CLOSED)
                : s->backend.end == STREAM_RESET ? step_end(REASON_BACKEND_RESET)
                                                 : step_end(REASON_BACKEND_CLOSED);
     }

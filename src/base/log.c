@@ -220,10 +220,11 @@ static void write_stamped(const struct log_line *line)
     size_t len = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     len += (size_t)snprintf(stamp + len, sizeof stamp - len, ".%03ldZ imapguard[%ld]: ", now.tv_nsec / 1000000,
                             (long)getpid());
-    /* One call, so that lines of several processes do not mix; there is nobody to tell of a failure. */
+    /* One call, so that lines of several processes do not mix. */
     struct iovec parts[] = {{stamp, len}, {(char *)line->text, line->len}, {"\n", 1}};
-    ssize_t written = writev(sink.fd, parts, 3);
-    (void)written;
+    if (writev(sink.fd, parts, 3) < 0 && sink.fd != STDERR_FILENO && writev(STDERR_FILENO, parts, 3) < 0) {
+        return; /* there is nobody left to tell */
+    }
 }
 
 void log_end(struct log_line *line)

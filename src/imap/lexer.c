@@ -34,13 +34,14 @@ struct lexer_line {
     const struct command *command;
     struct token tag, name;
     uint32_t octets;    /* of the line, its literals not counted */
-    uint32_t swallowed; /* octets of literals that were thrown away */
+    uint32_t literals;  /* octets of its literals */
     uint32_t size;      /* of the literal: its announced size, then what of it is still to come */
     uint32_t digits;    /* of that size */
     bool size_fits;
     bool waits;         /* the literal comes without an invitation: {n+} */
     bool drop;          /* the literal's octets are not kept */
     bool cr;            /* the last byte was a CR */
+    bool refused;       /* it ended at a literal that was not invited */
     bool bad;
     uint32_t count;
     struct token tokens[LEXER_TOKENS_MAX];
@@ -107,6 +108,11 @@ struct span lexer_token(const struct lexer *l, size_t index, enum lexer_token_ty
     return token_span(l->line, t);
 }
 
+bool lexer_literal_refused(const struct lexer *l)
+{
+    return l->line->refused;
+}
+
 struct span lexer_response(const struct lexer *l)
 {
     return (struct span){buffer_data(&l->line->text), l->line->text.len};
@@ -160,11 +166,23 @@ static struct token *last_token(struct lexer_line *line)
     return &line->tokens[line->count - 1];
 }
 
-static enum verdict malformed(struct lexer_line *line)
+static enum verdict open_size(struct lexer *l)
 {
-    line->bad = true;
-    line->place = PLACE_SKIP;
+    struct lexer_line *line = l->line;
+    line->size = 0;
+    line->digits = 0;
+    line->size_fits = true;
+    line->waits = true;
+    line->place = PLACE_SIZE;
     return GO_ON;
+}
+
+/* The command is bad from here on. What announces a literal still does: its octets must not become commands. */
+static enum verdict malformed(struct lexer *l, uint8_t c)
+{
+    l->line->bad = true;
+    l->line->place = PLACE_SKIP;
+    return c == '{' ? open_size(l) : GO_ON;
 }
 
 static enum verdict check_foreign(struct lexer *l)
@@ -209,23 +227,12 @@ static enum verdict in_name(struct lexer *l, uint8_t c)
 {
     struct lexer_line *line = l->line;
     if (c != ' ') {
-        return is_atom_char(c) ? keep(l, &line->name, c) : malformed(line);
+        return is_atom_char(c) ? keep(l, &line->name, c) : malformed(l, c);
     }
     if (name_done(l) == FATAL) {
         return FATAL;
     }
     line->place = line->bad ? PLACE_SKIP : PLACE_ARGUMENT;
-    return GO_ON;
-}
-
-static enum verdict open_size(struct lexer *l)
-{
-    struct lexer_line *line = l->line;
-    line->size = 0;
-    line->digits = 0;
-    line->size_fits = true;
-    line->waits = true;
-    line->place = PLACE_SIZE;
     return GO_ON;
 }
 
@@ -248,7 +255,7 @@ static enum verdict in_argument(struct lexer *l, uint8_t c)
         return GO_ON;
     default:
         if (!is_atom_char(c)) {
-            return malformed(line);
+            return malformed(l, c);
         }
         line->place = PLACE_ATOM;
         return keep(l, open_token(line, TOKEN_ATOM), c);
@@ -267,7 +274,7 @@ static enum verdict after_token(struct lexer *l, uint8_t c)
         line->place = PLACE_AFTER;
         return GO_ON;
     }
-    return malformed(line);
+    return malformed(l, c);
 }
 
 static enum verdict in_quoted(struct lexer *l, uint8_t c)
@@ -288,7 +295,7 @@ static enum verdict in_escaped(struct lexer *l, uint8_t c)
 {
     struct lexer_line *line = l->line;
     if (c != '"' && c != '\\') {
-        return malformed(line);
+        return malformed(l, c);
     }
     line->place = PLACE_QUOTED;
     return keep(l, last_token(line), c);
@@ -300,9 +307,9 @@ static enum verdict in_size(struct lexer *l, uint8_t c)
     if (c >= '0' && c <= '9' && line->waits) {
         line->digits++;
         line->size = line->size * 10 + (uint32_t)(c - '0');
-        if (line->size > LEXER_SWALLOW_MAX) {
+        if (line->size > LEXER_LITERALS_MAX) {
             line->size_fits = false;
-            line->size = LEXER_SWALLOW_MAX;
+            line->size = LEXER_LITERALS_MAX;
         }
         return GO_ON;
     }
@@ -314,7 +321,7 @@ static enum verdict in_size(struct lexer *l, uint8_t c)
         line->place = PLACE_SIZE_CLOSED;
         return GO_ON;
     }
-    return malformed(line);
+    return malformed(l, c);
 }
 
 static enum verdict in_skip(struct lexer *l, uint8_t c)
@@ -336,25 +343,23 @@ static enum verdict literal_announced(struct lexer *l)
     if (command == NULL || command->literal[l->phase] == LITERAL_NEVER) {
         return fatal(l, LEXER_FAULT_LITERAL);
     }
-    bool fits = line->size_fits && line->size <= LEXER_LITERAL_MAX;
+    bool bearable = line->size_fits && line->size <= LEXER_LITERALS_MAX - line->literals;
+    bool wanted = bearable && line->size <= LEXER_LITERAL_MAX && !line->bad;
     if (line->waits) {
         /* The client sends it only when it is invited: whatever is not wanted ends the command here. */
-        if (command->literal[l->phase] == LITERAL_REFUSE) {
+        line->refused = command->literal[l->phase] == LITERAL_REFUSE;
+        if (line->refused || !wanted) {
+            line->bad = line->bad || !line->refused;
             return LINE_DONE;
         }
-        if (!fits || line->bad) {
-            line->bad = true;
-            return LINE_DONE;
-        }
+    } else if (!bearable) {
+        return fatal(l, LEXER_FAULT_LITERAL);
     }
-    if (!fits || line->bad) {
-        if (!line->size_fits || line->size > LEXER_SWALLOW_MAX - line->swallowed) {
-            return fatal(l, LEXER_FAULT_LITERAL);
-        }
-        line->swallowed += line->size;
-        line->bad = true;
-    } else {
+    line->literals += line->size;
+    if (wanted) {
         open_token(line, TOKEN_STRING);
+    } else {
+        line->bad = true;
     }
     line->drop = line->bad;
     line->place = line->size > 0 ? PLACE_LITERAL : PLACE_AFTER;
@@ -402,7 +407,7 @@ static enum verdict in_line(struct lexer *l, uint8_t c)
     case PLACE_ATOM:
         return c == ' ' || c == ')' ? after_token(l, c)
                : is_atom_char(c)    ? keep(l, last_token(line), c)
-                                    : malformed(line);
+                                    : malformed(l, c);
     case PLACE_QUOTED:
         return in_quoted(l, c);
     case PLACE_ESCAPED:
@@ -414,7 +419,7 @@ static enum verdict in_line(struct lexer *l, uint8_t c)
     case PLACE_RESPONSE:
         return in_response(l, c);
     case PLACE_SIZE_CLOSED:
-        return malformed(line);
+        return malformed(l, c);
     case PLACE_SKIP:
     case PLACE_LITERAL: /* never here: lexer_feed() takes literals by the block */
         break;
@@ -440,7 +445,7 @@ static enum verdict take_byte(struct lexer *l, uint8_t c)
     bool stray_cr = line->cr && c != '\n';
     line->cr = c == '\r';
     if (stray_cr && line->place != PLACE_TAG) {
-        (void)malformed(line);
+        (void)malformed(l, c);
     } else if (stray_cr) {
         return fatal(l, LEXER_FAULT_TAG);
     }

@@ -16,7 +16,7 @@
 
 enum {
     LEXER_LITERAL_MAX = 4096,      /* octets of a literal that is taken (RFC 7888 section 5) */
-    LEXER_SWALLOW_MAX = 64 * 1024, /* octets of {n+} literals that one command may make us throw away */
+    LEXER_LITERALS_MAX = 64 * 1024, /* octets of all literals of a command, taken or thrown away */
     LEXER_TOKENS_MAX = 72,         /* ID: 30 pairs and two parentheses, and some to say no to */
 };
 
@@ -80,6 +80,9 @@ const struct command *lexer_command(const struct lexer *l);
 
 /* How many tokens follow the command. */
 size_t lexer_token_count(const struct lexer *l);
+
+/* Whether the command ended at a literal that its row refuses: what came before that is whole. */
+bool lexer_literal_refused(const struct lexer *l);
 
 /* The token at `index`, decoded (quotes, escapes and literals resolved); its type is written to `type`. */
 struct span lexer_token(const struct lexer *l, size_t index, enum lexer_token_type *type);

@@ -298,6 +298,9 @@ int worker_run(struct service *service, unsigned index)
     if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
         ev_run(w.loop.ev, 0);
     }
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL); /* told to stop twice, it still ends as it was told the first time */
     session_drop_all(&w.proxy);
     ev_signal_stop(w.loop.ev, &w.term);
     ev_signal_stop(w.loop.ev, &w.usr1);

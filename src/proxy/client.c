@@ -151,16 +151,18 @@ static struct span first_argument(const struct session *s)
  * A password, or the wish to send one, before TLS. What has come is wiped with the command; the name of the
  * user, if it is among it, is told to the administrator, because that password is known to the network now.
  */
-static struct step refuse_cleartext(struct session *s)
+static struct step refuse_cleartext(struct session *s, bool well_formed)
 {
     bool login = lexer_command(&s->lexer)->id == COMMAND_LOGIN;
-    struct span user = first_argument(s);
+    /* A name is one only where the grammar says so: what is malformed may have the password in its place. */
+    bool whole = well_formed && (lexer_token_count(&s->lexer) == 2 || lexer_literal_refused(&s->lexer));
+    struct span user = whole ? first_argument(s) : (struct span){0};
     struct credentials sent = {0};
     struct sasl sasl = {0};
     enum lexer_token_type type;
     const char *challenge;
 
-    if (!login && lexer_token_count(&s->lexer) == 2 && sasl_start(&sasl, user) == 0) {
+    if (!login && whole && lexer_token_count(&s->lexer) == 2 && sasl_start(&sasl, user) == 0) {
         (void)sasl_step(&sasl, lexer_token(&s->lexer, 1, &type), &challenge, &sent);
         sasl_clear(&sasl);
     }
@@ -198,7 +200,7 @@ static struct step do_login(struct session *s)
 {
     enum lexer_token_type user_type, password_type;
     if (phase(s) == PHASE_PLAIN) {
-        return refuse_cleartext(s);
+        return refuse_cleartext(s, true);
     }
     if (lexer_token_count(&s->lexer) != 2) {
         return answer_bad(s, "BAD LOGIN takes a user name and a password.");
@@ -244,7 +246,7 @@ static struct step do_authenticate(struct session *s)
     enum lexer_token_type type = TOKEN_ATOM;
     size_t count = lexer_token_count(&s->lexer);
     if (phase(s) == PHASE_PLAIN) {
-        return refuse_cleartext(s);
+        return refuse_cleartext(s, true);
     }
     if (count < 1 || count > 2 || first_argument(s).len == 0) {
         return answer_bad(s, "BAD AUTHENTICATE takes a mechanism and at most one initial response.");
@@ -295,7 +297,7 @@ static struct step run_bad(struct session *s)
         return abandon_attempt(s, "BAD Malformed response.");
     }
     if (secret && phase(s) == PHASE_PLAIN) {
-        return refuse_cleartext(s); /* malformed or not: it was a password before TLS */
+        return refuse_cleartext(s, false); /* malformed or not: it was a password before TLS */
     }
     return answer_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
                                          : "BAD Malformed command.");

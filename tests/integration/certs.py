@@ -1,0 +1,61 @@
+"""Certificates for the tests, made by openssl: each is its own trust anchor."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+NEW_KEY = {
+    "ecdsa": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "rsa": ["-newkey", "rsa:2048"],
+}
+
+CA_CONFIG = """
+[ca]
+default_ca = here
+[here]
+database = {folder}/index
+serial = {folder}/serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = policy
+[policy]
+commonName = supplied
+"""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    chain: Path
+    key: Path
+
+    def settings(self):
+        return {"chain": str(self.chain), "key": str(self.key)}
+
+
+def _openssl(*args):
+    subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+
+def make(folder, label, names=("DNS:localhost", "IP:127.0.0.1"), kind="ecdsa"):
+    """A certificate that is valid for the next 30 days."""
+    made = Certificate(folder / f"{label}.pem", folder / f"{label}.key")
+    common = names[0].partition(":")[2]
+    _openssl("req", "-x509", *NEW_KEY[kind], "-nodes", "-keyout", made.key, "-out", made.chain,
+             "-days", 30, "-subj", f"/CN={common}", "-addext", "subjectAltName=" + ",".join(names))
+    return made
+
+
+def make_expired(folder):
+    """A certificate for localhost that ran out years ago."""
+    made = Certificate(folder / "expired.pem", folder / "expired.key")
+    request = folder / "expired.csr"
+    config = folder / "ca.cnf"
+    config.write_text(CA_CONFIG.format(folder=folder))
+    (folder / "index").write_text("")
+    (folder / "serial").write_text("01\n")
+    _openssl("req", "-new", *NEW_KEY["ecdsa"], "-nodes", "-keyout", made.key, "-out", request,
+             "-subj", "/CN=localhost")
+    _openssl("ca", "-selfsign", "-batch", "-notext", "-config", config, "-keyfile", made.key,
+             "-in", request, "-out", made.chain,
+             "-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
+    return made

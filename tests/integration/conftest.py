@@ -1,0 +1,159 @@
+"""Fixtures: a folder, free ports and processes for each test, and the logs of a test that fails."""
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import pytest
+
+import certs
+from dovecot import Dovecot
+from fakebackend import FakeBackend, LegacyServer
+from guard import Guard
+from secrets_in_logs import password
+from waiting import SANITIZED
+
+TEST_DEADLINE = 300 if SANITIZED else 120
+NUMBERS = itertools.count(1)
+
+
+def _folder(label):
+    """A folder that any account may search: workers and Dovecot run as others than we do."""
+    folder = Path(tempfile.mkdtemp(prefix=f"imapguard-{label}-"))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for path in getattr(item, "logs", []):
+            if path.is_file():
+                text = path.read_text(errors="backslashreplace")
+                report.sections.append((path.name, text[-20000:]))
+
+
+def pytest_report_header():
+    return f"imapguard: {os.environ.get('IMAPGUARD')}" + (", sanitized" if SANITIZED else "")
+
+
+@pytest.fixture(autouse=True)
+def deadline():
+    """No test hangs for ever."""
+    def expire(*_):
+        raise TimeoutError(f"the test took longer than {TEST_DEADLINE} s")
+    signal.signal(signal.SIGALRM, expire)
+    signal.alarm(TEST_DEADLINE)
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = os.environ.get("IMAPGUARD")
+    if not path:
+        pytest.exit("IMAPGUARD must name the program to test", returncode=4)
+    return str(Path(path).resolve())
+
+
+@pytest.fixture(scope="session")
+def vault():
+    """A folder for the certificates of the whole run."""
+    folder = _folder("certs")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def certificate(vault):
+    """An ECDSA certificate for localhost."""
+    return certs.make(vault, "localhost")
+
+
+@pytest.fixture(scope="session")
+def rsa_certificate(vault):
+    """An RSA certificate for localhost."""
+    return certs.make(vault, "localhost-rsa", kind="rsa")
+
+
+@pytest.fixture
+def place():
+    folder = _folder("test")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def logs(request):
+    """Files that are shown when the test fails."""
+    request.node.logs = []
+    return request.node.logs
+
+
+@pytest.fixture
+def guard(binary, place, certificate, logs):
+    """Starts imapguards that end with the test: guard(backend address, settings...)."""
+    started = []
+
+    def start(backend, certificates=None, **settings):
+        this = Guard(binary, place, backend, certificates or [certificate], **settings)
+        started.append(this)
+        logs.append(this.output)
+        return this.start()
+
+    yield start
+    try:
+        for this in started:
+            this.check()
+    finally:
+        for this in started:
+            this.destroy()
+
+
+@pytest.fixture
+def backend(place):
+    """Starts fake backends that end with the test: backend(scripts...)."""
+    started = []
+
+    def start(*scripts, **options):
+        this = FakeBackend(*(scripts or [LegacyServer()]), **options)
+        started.append(this)
+        return this.start()
+
+    yield start
+    for this in started:
+        this.stop()
+    errors = [error for this in started for error in this.errors]
+    assert not errors, f"the backend's scripts failed: {errors}"
+
+
+@pytest.fixture(scope="session")
+def dovecot_server():
+    folder = _folder("dovecot")
+    server = Dovecot(folder)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def dovecot(dovecot_server, logs):
+    logs.append(dovecot_server.log)
+    return dovecot_server
+
+
+@pytest.fixture
+def account(dovecot, request):
+    """A user of Dovecot that only this test knows: (name, password)."""
+    user, secret = f"{request.node.originalname}-{next(NUMBERS)}", password()
+    dovecot.add_user(user, secret)
+    return user, secret

@@ -1,0 +1,144 @@
+"""Trouble with the backend never looks like a wrong password, and the session may try again."""
+
+import time
+
+import pytest
+
+from fakebackend import LegacyServer, closes, endless, says, silent
+from secrets_in_logs import MARKER
+
+LOGIN = b"LOGIN anna " + MARKER.encode()
+SHORT = {"connect_timeout": "1s", "login_timeout": "2s"}
+# A failed login would be answered much later than any of these tests waits.
+PENALTY = {"login_delay": "60s", "login_delay_max": "60s", "login_timeout": "120s"}
+
+
+def at_login(answer):
+    """A script that behaves up to the login and then says this, and the tag where it has {tag}."""
+    def script(peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        while True:
+            tag, _, rest = peer.line().partition(b" ")
+            if rest.upper().startswith(b"LOGIN"):
+                peer.send(answer.replace(b"{tag}", tag))
+                peer.wait_rest()
+            peer.send(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
+    return script
+
+
+def closes_at_login(peer):
+    peer.send(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+    while b"LOGIN" not in peer.line():
+        pass
+
+
+def resets_at_login(peer):
+    closes_at_login(peer)
+    peer.reset()
+
+
+FAULTS = {
+    "no greeting": silent,
+    "closed at once": closes,
+    "BYE": says(b"* BYE Too busy.\r\n"),
+    "PREAUTH": says(b"* PREAUTH Welcome root.\r\n"),
+    "NO greeting": says(b"* NO\r\n"),
+    "garbage": says(b"\xff\xfe\x00\x01garbage\r\n"),
+    "HTTP": says(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "SMTP": says(b"220 example.org ESMTP\r\n"),
+    "tagged greeting": says(b"a OK hello\r\n"),
+    "invitation as greeting": says(b"+ go on\r\n"),
+    "empty line": says(b"\r\n"),
+    "greeting without end": endless,
+    "greeting in halves": says(b"* OK rea"),
+    "NUL in greeting": says(b"* OK rea\0dy\r\n"),
+    "bare LF in greeting": says(b"* OK ready\n"),
+    "64 KiB of greeting": says(b"* OK " + b"x" * 65536 + b"\r\n"),
+    "wrong tag": at_login(b"zzz OK Logged in.\r\n"),
+    "wrong tag, NO": at_login(b"zzz NO Wrong.\r\n"),
+    "BAD": at_login(b"{tag} BAD What?\r\n"),
+    "BYE at login": at_login(b"* BYE Shutting down.\r\n"),
+    "no answer": at_login(b""),
+    "half an answer": at_login(b"{tag} O"),
+    "NUL in the answer": at_login(b"{tag} OK\0 Logged in.\r\n"),
+    "bare LF in the answer": at_login(b"{tag} OK Logged in.\n"),
+    "no status": at_login(b"{tag} MAYBE\r\n"),
+    "untagged without end": at_login(b"* OK " + b"y" * 70000),
+    "untagged for ever": at_login(b"* OK still at it\r\n" * 20000),
+    "invitation at login": at_login(b"+ more?\r\n"),
+    "closed in the middle": closes_at_login,
+    "reset in the middle": resets_at_login,
+    "NO [UNAVAILABLE]": at_login(b"{tag} NO [UNAVAILABLE] The user database is down.\r\n"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_unavailable(guard, backend, fault):
+    failing = backend(FAULTS[fault], LegacyServer())
+    front = guard(failing.address, backend_settings=SHORT, limits=PENALTY)
+    with front.secure() as wire:
+        assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert wire.command(b"NOOP").status.startswith(b"OK ")
+        assert wire.command(LOGIN).status.startswith(b"OK")
+    wire.close()
+    front.end_of(wire)
+    assert not front.events("login-failed", reason="authenticationfailed")
+
+
+def test_faults_are_no_login_attempts(guard, backend):
+    """More of them than login_attempts allows; the session is still there."""
+    failing = backend(closes, closes, closes, closes, closes, LegacyServer())
+    front = guard(failing.address, backend_settings=SHORT, limits={**PENALTY, "login_attempts": 2})
+    with front.secure() as wire:
+        for _ in range(5):
+            assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert wire.command(LOGIN).status.startswith(b"OK")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_refused_connection(guard, backend, place, kind):
+    """A backend that is not there, and comes back."""
+    absent = backend(path=place / "legacy.sock" if kind == "unix" else None)
+    absent.stop()
+    if absent.path:
+        absent.path.unlink()
+    front = guard(absent.address, backend_settings=SHORT, limits=PENALTY)
+    with front.secure() as wire:
+        assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        absent.start()
+        assert wire.command(LOGIN).status.startswith(b"OK")
+
+
+def test_connect_timeout(guard):
+    """An address that nobody answers from (RFC 5737)."""
+    front = guard("192.0.2.1:143", backend_settings=SHORT, limits=PENALTY)
+    with front.secure() as wire:
+        begin = time.monotonic()
+        assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert time.monotonic() - begin < 5
+
+
+def test_trickling_backend(guard, backend):
+    """Any split of the backend's bytes gives the same result."""
+    class Trickle(LegacyServer):
+        def __call__(self, peer):
+            send = peer.send
+            peer.send = lambda data: [send(bytes([byte])) for byte in data]
+            super().__call__(peer)
+
+    front = guard(backend(Trickle(capability=b"IMAP4rev1 IDLE", untagged=b"* CAPABILITY IMAP4rev1\r\n")).address)
+    with front.secure() as wire:
+        reply = wire.command(LOGIN)
+        assert (reply.untagged, reply.status) == ([b"CAPABILITY IMAP4rev1"], b"OK Logged in.")
+
+
+@pytest.mark.parametrize("stage", [silent, at_login(b"")], ids=["greeting", "login"])
+def test_client_leaves_while_the_backend_thinks(guard, backend, stage):
+    """The backend's side is ended too."""
+    thinking = backend(stage)
+    front = guard(thinking.address)
+    with front.secure() as wire:
+        wire.send(b"a " + LOGIN + b"\r\n")
+        peer = thinking.peer()
+    assert peer.ended.wait(10)
+    front.end_of(wire)

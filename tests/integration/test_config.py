@@ -1,0 +1,163 @@
+"""The configuration is checked whole: each error names its file, line and key, and what was expected."""
+
+import os
+import re
+
+import pytest
+
+import certs
+from tools import run
+
+GOOD = """\
+user = "nobody";
+workers = 1;
+listeners = (
+  {{ name = "imap"; address = "127.0.0.1:{port}"; tls = "starttls"; }}
+);
+tls = {{
+  certificates = ( {{ chain = "{chain}"; key = "{key}"; }} );
+}};
+backends = ( {{ name = "legacy"; address = "127.0.0.1:1"; }} );
+limits = {{ login_delay = "1s"; }};
+log = {{ target = "stderr"; level = "info"; }};
+"""
+
+# A line of the good configuration, what stands there instead, the key, and a word of the complaint.
+ERRORS = {
+    "unknown key": ('workers = 1;', 'wrokers = 1;', "wrokers", 'did you mean "?workers'),
+    "unknown key in a group": ('limits = {{ login_delay', 'limits = {{ login_dealy', "login_dealy",
+                               'did you mean "?login_delay'),
+    "unknown key in a list": ('tls = "starttls"', 'tsl = "starttls"', "tsl", 'did you mean "?tls'),
+    "nothing like it": ('workers = 1;', 'workers = 1; zzzzzzzz = 2;', "zzzzzzzz", ""),
+    "number for a text": ('user = "nobody"', "user = 65534", "user", "string"),
+    "text for a number": ("workers = 1", 'workers = "many"', "workers", "number|integer"),
+    "negative number": ("workers = 1", "workers = -1", "workers", ""),
+    "text for a list": ("backends = ( {{", 'routes = ""; backends = ( {{', "routes", ""),
+    "duration without unit": ('login_delay = "1s"', 'login_delay = "1"', "login_delay", "duration"),
+    "duration as number": ('login_delay = "1s"', "login_delay = 1", "login_delay", ""),
+    "negative duration": ('login_delay = "1s"', 'login_delay = "-1s"', "login_delay", ""),
+    "huge duration": ('login_delay = "1s"', 'login_delay = "99999999999999999999d"', "login_delay", ""),
+    "unknown account": ('user = "nobody"', 'user = "no-such-account"', "user", "no-such-account"),
+    "wrong word": ('tls = "starttls"', 'tls = "startssl"', "tls", 'did you mean "?starttls|starttls'),
+    "wrong level": ('level = "info"', 'level = "inof"', "level", "info"),
+    "address without port": ('address = "127.0.0.1:1"', 'address = "127.0.0.1"', "address", ""),
+    "address with a large port": ('address = "127.0.0.1:1"', 'address = "127.0.0.1:65536"', "address", ""),
+    "missing certificate": ('chain = "{chain}"', 'chain = "/nowhere/chain.pem"', "chain", "/nowhere/chain.pem"),
+    "missing key file": ('key = "{key}"', 'key = "/nowhere/key.pem"', "key", "/nowhere/key.pem"),
+    "key that does not match": ('key = "{key}"', 'key = "{other}"', "key", "match"),
+    "certificate that is none": ('chain = "{chain}"', 'chain = "{key}"', "chain", ""),
+    "wrong version": ("  certificates", '  min_version = "TLSv1.4"; certificates', "min_version", "TLSv1.3"),
+    "wrong group": ("  certificates", '  groups = "P-257"; certificates', "groups", ""),
+    "wrong cipher": ("  certificates", '  ciphers = "NONSENSE"; certificates', "ciphers", ""),
+    "two backends": ('backends = ( {{', 'backends = ( {{ name = "x"; address = "127.0.0.1:2"; }}, {{',
+                     "backends", "one"),
+}
+
+
+@pytest.fixture
+def check(binary, place, certificate, rsa_certificate):
+    """Runs -t on a text; returns its exit status, its output, and the file's name."""
+    def run_check(text, option="-t"):
+        path = place / "imapguard.conf"
+        path.write_text(text.format(port=1143, chain=certificate.chain, key=certificate.key,
+                                    other=rsa_certificate.key))
+        done = run(binary, option, "-c", path)
+        return done.returncode, done.stdout.decode(), str(path)
+    return run_check
+
+
+def complaints(output, path):
+    """{(line, last word of the key): complaint}"""
+    found = re.findall(rf"^{re.escape(path)}:(\d+): ([^:\s]+): (.*)$", output, re.M)
+    return {(int(line), re.split(r"[.\]]", key)[-1]): text for line, key, text in found}
+
+
+def line_of(text, needle):
+    return text[:text.index(needle)].count("\n") + 1
+
+
+def test_good_configuration(check):
+    code, output, path = check(GOOD)
+    assert code == 0
+    assert not complaints(output, path)
+
+
+@pytest.mark.parametrize("option", ["-t", "-f"])
+@pytest.mark.parametrize("error", ERRORS)
+def test_error_is_reported(check, error, option):
+    """By the check and by a start, both of which fail."""
+    before, after, key, words = ERRORS[error]
+    assert before in GOOD
+    if error == "unknown account" and os.geteuid() != 0:
+        pytest.skip("the account is used by root only")
+    code, output, path = check(GOOD.replace(before, after, 1), option)
+    assert code == 1
+    found = complaints(output, path)
+    assert (line_of(GOOD, before), key) in found, output
+    assert re.search(words, found[line_of(GOOD, before), key]), output
+
+
+def test_all_errors_are_reported_at_once(check):
+    """Not only the first, and each where it stands."""
+    chosen = ["unknown key", "wrong word", "unknown key in a group", "wrong level",
+              "missing certificate", "address without port"]
+    text = GOOD
+    for before, after, _, _ in (ERRORS[error] for error in chosen):
+        text = text.replace(before, after, 1)
+    code, output, path = check(text)
+    assert code == 1
+    expected = {(line_of(GOOD, ERRORS[error][0]), ERRORS[error][2]) for error in chosen}
+    assert expected <= complaints(output, path).keys(), output
+
+
+@pytest.mark.parametrize("missing", ["listeners", "tls", "backends"])
+def test_what_must_be_there(check, missing):
+    kept = re.sub(rf"^{missing} = (?:.*;\n|.*\n(?:  .*\n)*\S+;\n)", "", GOOD, flags=re.M)
+    assert kept != GOOD
+    code, output, path = check(kept)
+    assert code == 1
+    assert re.search(rf"^{re.escape(path)}.*{missing}", output, re.M), output
+
+
+def test_syntax_error(check):
+    code, output, path = check(GOOD.replace("workers = 1;", "workers = = 1;"))
+    assert code == 1
+    assert f"{path}:2:" in output
+
+
+def test_log_that_cannot_be_written(check):
+    """A start without a log is no start."""
+    code, output, _ = check(GOOD.replace('"stderr"', '"/nowhere/imapguard.log"'), "-f")
+    assert code == 1
+    assert "/nowhere/imapguard.log" in output
+
+
+def test_missing_file(binary, place):
+    done = run(binary, "-t", "-c", place / "absent.conf")
+    assert done.returncode == 1
+    assert str(place / "absent.conf").encode() in done.stdout
+
+
+def test_expired_certificate_is_a_warning(guard, backend, vault):
+    """Clients would rather see an old certificate than none; the log says so."""
+    expired = certs.make_expired(vault)
+    front = guard(backend().address, [expired])
+    front.event("certificate-expiry")
+    with front.session() as wire:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+
+
+def test_version_names_the_libraries(binary):
+    done = run(binary, "-V")
+    assert done.returncode == 0
+    text = done.stdout.decode()
+    assert text.startswith("imapguard ")
+    for library in ("OpenSSL", "libev", "libconfig"):
+        assert library in text
+
+
+def test_help_and_wrong_options(binary):
+    done = run(binary, "-h")
+    assert done.returncode == 0 and b"-c FILE" in done.stdout
+    assert run(binary, "-x").returncode != 0
+    assert run(binary, "surplus").returncode != 0

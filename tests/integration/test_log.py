@@ -1,0 +1,98 @@
+"""What is logged, where, and that nobody outside can write a line of their own."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from guard import LINE, events_in
+from waiting import wait_for
+
+
+def test_one_session_one_id(guard, backend):
+    """Every line of a session bears its id and the addresses of both of its ends."""
+    front = guard(backend().address)
+    with front.plain() as wire:
+        wire.command(b"LOGIN anna Geheim47")
+        wire.starttls()
+        wire.command(b"LOGIN anna Geheim47")
+    ended = front.event("disconnect", rport=wire.port)
+    same = [event for event in events_in(front.text()) if event.values.get("session") == ended["session"]]
+    assert [event.name for event in same] == ["connect", "cleartext-password", "login", "disconnect"]
+    login = same[2]
+    assert (login["rip"], login["lip"], login["lport"]) == ("127.0.0.1", "127.0.0.1", str(front.starttls_port))
+    assert (login["listener"], login["user"], login["method"]) == ("imap", "anna", "LOGIN")
+    assert login["tls"].startswith("TLSv1.") and login["cipher"]
+
+
+def test_every_line_has_the_form(guard, backend):
+    front = guard(backend().address)
+    with front.session():
+        pass
+    front.stop()
+    strange = [line for line in front.text().splitlines() if not LINE.match(line)]
+    assert not strange
+    assert [event.name for event in events_in(front.text())][-1] == "stopped"
+
+
+@pytest.mark.parametrize("user", [
+    b"x\r\n2020-01-01T00:00:00.000Z imapguard[1]: login session=1 rip=192.0.2.1",
+    b'x" rip=192.0.2.1 user="y', b"x\\", b"x\x1b[2Jy", b"x\xff\xfey", b"<x>", b"x y=z", "ä".encode()])
+def test_user_names_are_escaped(guard, backend, user):
+    """A name can forge neither a line nor a key, and is no obstacle to reading its line."""
+    front = guard(backend().address)
+    with front.secure() as wire:
+        wire.send(b"a LOGIN {%d+}\r\n%b Geheim47\r\n" % (len(user), user))
+        assert wire.reply(b"a").status.startswith(b"OK")
+    front.end_of(wire)
+    logins = front.events("login")
+    assert len(logins) == 1
+    assert logins[0]["rip"] == "127.0.0.1" and logins[0]["backend"] == "legacy"
+    line = next(line for line in front.text().splitlines() if " login " in line)
+    assert re.search(r'rip=127\.0\.0\.1 .*user="(?:[^"\\<>\x00-\x1f]|\\.)*"(?: |$)', line), line
+
+
+def test_file_is_opened_again(guard, backend, place):
+    """SIGUSR1 after a rotation: all processes go on in the new file."""
+    log = place / "imapguard.txt"
+    front = guard(backend().address, workers=2, log={"target": str(log)})
+    with front.session() as before:
+        pass
+    front.end_of(before)
+    old = place / "imapguard.txt.1"
+    log.rename(old)
+    os.kill(front.process.pid, signal.SIGUSR1)
+    wait_for(log.exists, "the new file")
+
+    def port_of_a_new_session():
+        with front.session() as wire:
+            pass
+        front.end_of(wire)
+        return f"rport={wire.port} "
+
+    wait_for(lambda: port_of_a_new_session() in log.read_text(), "a session in the new file")
+    settled = old.read_text()
+    for _ in range(8):
+        assert port_of_a_new_session() in log.read_text()
+    assert old.read_text() == settled and f"rport={before.port} " in settled
+    assert front.output.read_text() == ""
+
+
+def test_info_is_quiet(guard, backend):
+    """At the default level there is no line for a client that only connects."""
+    front = guard(backend().address, log={"level": "info"})
+    with front.plain():
+        pass
+    with front.session() as wire:
+        pass
+    front.end_of(wire)
+    assert len(front.events("login")) == 1
+    assert not front.events("connect")
+
+
+def test_syslog_needs_no_daemon(guard, backend):
+    """Where nobody takes the messages, service goes on."""
+    front = guard(backend().address, log={"target": "syslog"})
+    with front.session() as wire:
+        assert wire.command(b"NOOP").status.startswith(b"OK")

@@ -1,0 +1,42 @@
+"""Waiting with a deadline, and free ports: what every other helper stands on."""
+
+import os
+import random
+import socket
+import time
+
+SANITIZED = os.environ.get("IMAPGUARD_SANITIZED") == "1"
+PATIENCE = 30 if SANITIZED else 10
+
+
+def wait_for(predicate, what, seconds=PATIENCE):
+    """Poll until the predicate gives something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = predicate()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    """A port that nobody has bound, below those that the kernel gives to outgoing connections."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def listening(port, host="127.0.0.1"):
+    """True when somebody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

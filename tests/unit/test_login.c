@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "imap/login.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "support.h"
+
+TestSuite(login, .fini = test_over);
+
+enum { NOTHING = 0, PLAIN = 1, SASL_IR = 2, DISABLED = 4 };
+
+static struct capabilities able(unsigned flags)
+{
+    return (struct capabilities){.known = true, .imap = true, .auth_plain = (flags & PLAIN) != 0,
+                                 .sasl_ir = (flags & SASL_IR) != 0, .login_disabled = (flags & DISABLED) != 0};
+}
+
+Test(login, is_sent_in_the_form_that_the_backend_knows)
+{
+    static const struct {
+        const char *name;
+        unsigned able;
+        const char *user, *authorize, *password;
+        enum login_result result;
+        const char *parts; /* each ended by "|" */
+    } rows[] = {
+        {"LOGIN", NOTHING, "joe", "", "secret", LOGIN_READY, "t LOGIN \"joe\" \"secret\"\\r\\n|"},
+        {"LOGIN with an empty password", NOTHING, "joe", "", "", LOGIN_READY, "t LOGIN \"joe\" \"\"\\r\\n|"},
+        {"LOGIN, quoted", NOTHING, "j\"o", "", "a\\b", LOGIN_READY, "t LOGIN \"j\\\"o\" \"a\\\\b\"\\r\\n|"},
+        {"LOGIN, a literal user", NOTHING, "j\xc3\xb6", "", "x", LOGIN_READY, "t LOGIN {3}\\r\\n|j\\xc3\\xb6 \"x\"\\r\\n|"},
+        {"LOGIN, a literal password", NOTHING, "joe", "", "a\r\nb NOOP\r\n", LOGIN_READY,
+         "t LOGIN \"joe\" {11}\\r\\n|a\\r\\nb NOOP\\r\\n\\r\\n|"},
+        {"LOGIN, both literal", NOTHING, "\xff", "", "\xfe", LOGIN_READY, "t LOGIN {1}\\r\\n|\\xff {1}\\r\\n|\\xfe\\r\\n|"},
+        {"SASL-IR alone says nothing", SASL_IR, "joe", "", "x", LOGIN_READY, "t LOGIN \"joe\" \"x\"\\r\\n|"},
+        {"PLAIN", PLAIN, "joe", "", "secret", LOGIN_READY, "t AUTHENTICATE PLAIN\\r\\n|AGpvZQBzZWNyZXQ=\\r\\n|"},
+        {"PLAIN at once", PLAIN | SASL_IR, "joe", "", "secret", LOGIN_READY, "t AUTHENTICATE PLAIN AGpvZQBzZWNyZXQ=\\r\\n|"},
+        {"PLAIN where LOGIN is disabled", PLAIN | DISABLED, "joe", "", "", LOGIN_READY, "t AUTHENTICATE PLAIN\\r\\n|AGpvZQA=\\r\\n|"},
+        {"PLAIN for another", PLAIN | SASL_IR, "joe", "admin", "secret", LOGIN_READY,
+         "t AUTHENTICATE PLAIN YWRtaW4Aam9lAHNlY3JldA==\\r\\n|"},
+        {"another identity is never dropped", NOTHING, "joe", "admin", "x", LOGIN_NOT_AUTHORIZE, ""},
+        {"nor where nothing is allowed", DISABLED, "joe", "admin", "x", LOGIN_NOT_AUTHORIZE, ""},
+        {"nothing is allowed", DISABLED, "joe", "", "x", LOGIN_FORBIDDEN, ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct credentials c = {0};
+        struct login_message m = {0};
+        struct capabilities can = able(rows[i].able);
+        struct span part;
+        char got[512] = "";
+        cr_assert_eq(credentials_set(&c, "LOGIN", span_of(rows[i].user), span_of(rows[i].authorize), span_of(rows[i].password)), 0);
+        cr_expect_eq(login_build(&m, "t", &c, &can), rows[i].result, "%s", rows[i].name);
+        while (login_next(&m, &part)) {
+            strcat(strcat(got, show(part)), "|");
+        }
+        cr_expect_str_eq(got, rows[i].parts, "%s: %s", rows[i].name, got);
+        cr_expect(!login_next(&m, &part));
+        login_clear(&m);
+        cr_expect(m.bytes.bytes == NULL && m.parts == 0);
+        credentials_clear(&c);
+    }
+}
+
+Test(login, that_is_too_big_is_refused_and_leaves_nothing)
+{
+    size_t len = 70000;
+    char *big = malloc(len);
+    memset(big, 'x', len);
+    for (unsigned flags = 0; flags < 4; flags++) {
+        struct credentials c = {0};
+        struct login_message m = {0};
+        struct capabilities can = able(flags);
+        cr_assert_eq(credentials_set(&c, "LOGIN", SPAN("joe"), (struct span){0}, (struct span){(uint8_t *)big, len}), 0);
+        cr_expect_eq(login_build(&m, "t", &c, &can), LOGIN_TOO_BIG);
+        cr_expect_null(m.bytes.bytes);
+        login_clear(&m);
+        credentials_clear(&c);
+    }
+    free(big);
+}

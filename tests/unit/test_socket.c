@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "support.h"
+
+TestSuite(socket, .fini = test_over);
+
+static union address loopback(void)
+{
+    union address a;
+    cr_assert_eq(address_parse("127.0.0.1", 0, &a), 0);
+    return a;
+}
+
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    cr_assert_eq(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* What both ends of a session need. */
+static void expect_well_set(int fd, const char *which)
+{
+    cr_expect(option(fd, SOL_SOCKET, SO_KEEPALIVE) == 1, "%s: keepalive", which);
+    cr_expect_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 120, "%s", which);
+    cr_expect_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 30, "%s", which);
+    cr_expect_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 4, "%s", which);
+    cr_expect_neq(option(fd, IPPROTO_TCP, TCP_NODELAY), 0, "%s: no delay", which);
+}
+
+static struct endpoint_address endpoint_of(int listener)
+{
+    struct endpoint_address to = {.len = sizeof to.in};
+    cr_assert_eq(getsockname(listener, &to.sa, &to.len), 0);
+    return to;
+}
+
+Test(socket, accepted_and_connected_ones_have_keepalive_and_no_delay)
+{
+    union address a = loopback();
+    bool pending;
+    int listener = socket_listen(&a);
+    cr_assert_neq(listener, -1);
+    struct endpoint_address to = endpoint_of(listener);
+    int client = socket_connect(&to, &pending);
+    cr_assert_neq(client, -1);
+    usleep(10000);
+    int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    cr_assert_neq(accepted, -1);
+    expect_well_set(accepted, "accepted");
+    expect_well_set(client, "connected");
+    cr_expect(fcntl(listener, F_GETFL) & O_NONBLOCK);
+    cr_expect(fcntl(client, F_GETFL) & O_NONBLOCK);
+    cr_expect(fcntl(listener, F_GETFD) & FD_CLOEXEC);
+    cr_expect(fcntl(client, F_GETFD) & FD_CLOEXEC);
+    close(listener);
+    close(client);
+    close(accepted);
+}
+
+Test(socket, several_may_listen_on_one_address_and_a_probe_notices_them)
+{
+    union address a = loopback();
+    int first = socket_listen(&a);
+    cr_assert_neq(first, -1);
+    a.in.sin_port = endpoint_of(first).in.sin_port;
+    int second = socket_listen(&a);
+    cr_expect_neq(second, -1);
+    cr_expect_eq(socket_probe(&a), -1);
+    cr_expect_eq(errno, EADDRINUSE);
+    close(first);
+    close(second);
+    cr_expect_eq(socket_probe(&a), 0);
+}
+
+Test(socket, listening_on_ipv6_leaves_ipv4_alone)
+{
+    union address six, four = loopback();
+    cr_assert_eq(address_parse("::", 0, &six), 0);
+    int fd6 = socket_listen(&six);
+    if (fd6 == -1) {
+        cr_log_info("no IPv6 here\n");
+        return;
+    }
+    cr_assert_eq(address_parse("0.0.0.0", ntohs(endpoint_of(fd6).in.sin_port), &four), 0);
+    int fd4 = socket_listen(&four);
+    cr_expect_neq(fd4, -1);
+    close(fd6);
+    close(fd4);
+}
+
+Test(socket, a_unix_socket_connects_at_once_or_says_why_not)
+{
+    struct endpoint e;
+    bool pending;
+    char text[600];
+    snprintf(text, sizeof text, "unix:%s", temp_path("s"));
+    cr_assert_null(endpoint_resolve(text, &e));
+    cr_expect_eq(socket_connect(&e.addresses[0], &pending), -1);
+    cr_expect_eq(errno, ENOENT);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert(bind(listener, &e.addresses[0].sa, e.addresses[0].len) == 0 && listen(listener, 5) == 0);
+    int fd = socket_connect(&e.addresses[0], &pending);
+    cr_expect(fd != -1 && !pending);
+    close(fd);
+    close(listener);
+    cr_expect_eq(socket_connect(&e.addresses[0], &pending), -1);
+    cr_expect_eq(errno, ECONNREFUSED);
+}

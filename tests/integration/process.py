@@ -52,6 +52,17 @@ def children(pid):
     return [int(child) for child in listing.read_text().split()]
 
 
+def named_with(argument):
+    """Processes that have this on their command line."""
+    word = os.fsencode(argument)
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if word in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+    return found
+
+
 def alive(pid):
     """True for a process that exists and is no zombie."""
     try:

@@ -156,8 +156,12 @@ def test_daemon(guard, backend, binary, place):
     front = guard(backend().address, log={"target": str(place / "daemon.log")})
     front.stop()
     done = run(binary, "-c", front.config)
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert listening(front.starttls_port)
-    _, daemon = wait_for(lambda: len(found := front.events("started")) == 2 and found, "the daemon's start")
-    os.kill(daemon.pid, signal.SIGTERM)
-    wait_for(lambda: not process.alive(daemon.pid), "the daemon's end")
+    try:
+        assert (done.returncode, done.stdout) == (0, b"")
+        assert listening(front.starttls_port)
+        _, daemon = wait_for(lambda: len(found := front.events("started")) == 2 and found, "its start")
+        os.kill(daemon.pid, signal.SIGTERM)
+        wait_for(lambda: not process.named_with(front.config), "its end")
+    finally:
+        for pid in process.named_with(front.config):
+            os.kill(pid, signal.SIGKILL)

@@ -116,7 +116,9 @@ static void worker_gone(struct ev_loop *ev, struct ev_child *child, int revents)
     ev_child_stop(ev, child);
     atomic_store(&m->service->shares[seat->index].sessions, 0); /* it cannot take them back itself any more */
     m->seated--;
-    if (!m->stopping || child->rstatus != 0) {
+    /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
+    bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_STOPPED;
+    if (!stopped) {
         log_death(seat, child->rstatus);
     }
     seat->pid = 0;
@@ -131,7 +133,7 @@ static void worker_gone(struct ev_loop *ev, struct ev_child *child, int revents)
         return;
     }
     ev_tstamp lived = ev_now(ev) - seat->started;
-    ev_timer_set(&seat->respawn, lived < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0., 0.);
+    ev_timer_set(&seat->respawn, stopped || lived < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0., 0.);
     ev_timer_start(ev, &seat->respawn);
 }
 

@@ -109,6 +109,10 @@ def test_no_renegotiation(front):
         ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{front.implicit_port}"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with asking:
+        greeting = b""
+        while b"ready" not in greeting:
+            greeting = asking.stdout.readline()
+            assert greeting, "no greeting"
         asking.stdin.write(b"R\n")
         asking.stdin.flush()
         output = asking.stdout.read()

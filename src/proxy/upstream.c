@@ -321,14 +321,14 @@ static bool is_trouble(struct span code)
     return false;
 }
 
-static struct step login_rejected(struct session *s, const struct answer *said, struct span line)
+static struct step login_rejected(struct session *s, const struct answer *said)
 {
     struct attempt *a = s->attempt;
     if (put_answer(&a->answer, tag_of(a), " NO ", "[AUTHENTICATIONFAILED] ", said) != 0) {
         return step_end(REASON_MEMORY);
     }
     if (is_trouble(said->code)) {
-        record_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", line);
+        record_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
         int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
         return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
@@ -352,7 +352,7 @@ static struct step take_answer(struct session *s, struct span line)
         return login_accepted(s, &said);
     }
     if (said.tagged && said.kind == ANSWER_NO) {
-        return login_rejected(s, &said, line);
+        return login_rejected(s, &said);
     }
     if (said.kind == ANSWER_CAPABILITY) {
         return keep_capability(&a->untagged, said.text) == 0 ? step_more() : step_end(REASON_MEMORY);
@@ -367,10 +367,11 @@ static struct step take_answer(struct session *s, struct span line)
     if (said.kind == ANSWER_OTHER) {
         return step_more();
     }
+    /* From here on only codes are logged: some servers repeat the command in what they say, password and all. */
     return unavailable(s, said.kind == ANSWER_BYE   ? "bye"
                           : said.kind == ANSWER_BAD ? "backend-bad"
                                                     : "nonsense",
-                       line);
+                       said.code);
 }
 
 struct step upstream_answer(struct session *s)

@@ -57,6 +57,7 @@ FAULTS = {
     "wrong tag": at_login(b"zzz OK Logged in.\r\n"),
     "wrong tag, NO": at_login(b"zzz NO Wrong.\r\n"),
     "BAD": at_login(b"{tag} BAD What?\r\n"),
+    "BAD that repeats the password": at_login(b"{tag} BAD What is LOGIN anna " + MARKER.encode() + b"?\r\n"),
     "BYE at login": at_login(b"* BYE Shutting down.\r\n"),
     "no answer": at_login(b""),
     "half an answer": at_login(b"{tag} O"),

@@ -24,7 +24,7 @@ static ev_tstamp linger_deadline(const struct session *s);
 static const struct state_row {
     const char *name;
     unsigned reads;     /* sides that are read */
-    bool relays;        /* what one side says goes to the other: is what holds a reader up there, or here? */
+    bool relays;        /* what a side says goes to the other, so that the other's `out` holds it up */
     bool before_login;  /* limits.login_timeout holds, and the client may be told why it ends */
     handler *enter;
     handler *client;    /* the client can be read */

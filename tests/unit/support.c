@@ -32,7 +32,9 @@ static void remove_folder(void)
 void test_over(void)
 {
     remove_folder();
-    cr_assert(__lsan_do_recoverable_leak_check == NULL || __lsan_do_recoverable_leak_check() == 0, "memory leaked");
+    if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0) {
+        abort(); /* Criterion does not count what is asserted here, but it does count a crash */
+    }
 }
 
 static FILE *captured;

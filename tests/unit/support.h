@@ -17,7 +17,7 @@
 #define SPAN(text) ((struct span){(const uint8_t *)(text), sizeof(text) - 1})
 
 /*
- * To be the .fini of every suite: under AddressSanitizer it fails the test when memory was leaked, which
+ * To be the .fini of every suite: under AddressSanitizer it crashes when memory was leaked, which
  * Criterion does not do by itself; and it removes the files of temp_path().
  */
 void test_over(void);

@@ -217,6 +217,26 @@ Test(lexer, before_tls_a_password_is_not_invited_and_one_that_comes_anyway_is_re
     run(rows, COUNT(rows));
 }
 
+Test(lexer, a_command_that_ended_at_a_refused_literal_says_so)
+{
+    static const struct {
+        const char *bytes;
+        bool refused;
+    } rows[] = {
+        {"a LOGIN joe {3}\r\n", true}, {"a LOGIN {3}\r\n", true}, {"a LOGIN joe {3+}\r\nabc\r\n", false},
+        {"a LOGIN joe x\r\n", false}, {"a LOGIN joe {}\r\n", false}, {"a AUTHENTICATE PLAIN {3}\r\n", true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct lexer l;
+        size_t taken;
+        lexer_init(&l, P);
+        enum lexer_result result = lexer_feed(&l, rows[i].bytes, strlen(rows[i].bytes), &taken);
+        cr_assert(result == LEXER_COMMAND || result == LEXER_BAD, "%s", rows[i].bytes);
+        cr_expect_eq(lexer_literal_refused(&l), rows[i].refused, "%s", rows[i].bytes);
+        lexer_fini(&l);
+    }
+}
+
 Test(lexer, sizes_that_are_none_are_bad_at_once)
 {
     static const char *const sizes[] = {"{}", "{+}", "{a}", "{-1}", "{1x}", "{1+x}", "{1++}", "{ 1}", "{1 }", "{1", "{", "{1+",

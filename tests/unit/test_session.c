@@ -76,6 +76,7 @@ Test(session, a_password_before_tls_never_reaches_the_backend)
         {"commands in a literal", STARTTLS, HELLO "> a LOGIN joe {10+}\n> x LOGOUT\\r\\n\n< a " REFUSED ALIVE "b0\n", false},
         {"no arguments", STARTTLS, HELLO "> a LOGIN\n< a " REFUSED ALIVE "b0\n", false},
         {"one argument", STARTTLS, HELLO "> a LOGIN joe\n< a " REFUSED ALIVE "b0\n", false},
+        {"one argument, which may be the password", STARTTLS, HELLO "> a LOGIN " PASSWORD "\n< a " REFUSED "log cleartext-password\n" ALIVE "b0\n", false},
         {"three arguments", STARTTLS, HELLO "> a LOGIN joe " PASSWORD " x\n< a " REFUSED ALIVE "b0\n", false},
         {"malformed", STARTTLS, HELLO "> a LOGIN \"joe " PASSWORD "\n< a " REFUSED ALIVE "b0\n", false},
         {"a user that would forge a line", STARTTLS, HELLO "> a LOGIN {12+}\n> j\\r\\nlogin x=\" " PASSWORD "\n< a " REFUSED
@@ -322,6 +323,10 @@ Test(session, a_wrong_password_is_told_as_such_and_may_be_tried_again)
         {"then the right one", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] wrong\n" LOGGED_IN "idle\n", false},
         {"not the user's fault", STARTTLS, ASKED "b< guard-login NO [UNAVAILABLE] later\nbend\n< l NO [UNAVAILABLE] later\nlog login-unavailable\n"
             "nolog login-failed\n" ALIVE "idle\n", false},
+        {"repeated password", STARTTLS, ASKED "b< guard-login NO not: " PASSWORD "\nbend\n< l NO [AUTHENTICATIONFAILED] not: " PASSWORD "\n"
+            ALIVE, false},
+        {"repeated password, not the user's fault", STARTTLS, ASKED "b< guard-login NO [SERVERBUG] not: " PASSWORD "\nbend\n"
+            "< l NO [SERVERBUG] not: " PASSWORD "\n" ALIVE, false},
         {"nor this", STARTTLS, ASKED "b< guard-login NO [INUSE] later\nbend\n< l NO [INUSE] later\nnolog login-failed\n" ALIVE, false},
         {"three times", STARTTLS, ASKED "b< guard-login NO a\nbend\n< l NO [AUTHENTICATIONFAILED] a\n"
             LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO b\nbend\n< l NO [AUTHENTICATIONFAILED] b\n"
@@ -380,6 +385,9 @@ Test(session, trouble_with_the_backend_never_looks_like_a_wrong_password)
         TROUBLE("BYE to capability", "bye", "b< * OK old\nb> guard-capability CAPABILITY\nb< * BYE\n"),
         TROUBLE("empty capabilities", "no-imap", "b< * OK old\nb> guard-capability CAPABILITY\nb< guard-capability OK\n"),
         TROUBLE("BAD", "backend-bad", TRIED "b< guard-login BAD what\n"),
+        TROUBLE("BAD that repeats the command", "backend-bad", TRIED "b< guard-login BAD unknown: LOGIN joe " PASSWORD "\n"),
+        TROUBLE("BYE that repeats the command", "bye", TRIED "b< * BYE unknown: LOGIN joe " PASSWORD "\n"),
+        TROUBLE("nonsense that repeats the command", "nonsense", TRIED "b< guard-login LOGIN joe " PASSWORD "\n"),
         TROUBLE("BYE to login", "bye", TRIED "b< * BYE down\n"),
         TROUBLE("another tag", "nonsense", TRIED "b< l OK hi\n"),
         TROUBLE("tag in another case", "nonsense", TRIED "b< GUARD-LOGIN OK hi\n"),

@@ -14,11 +14,14 @@ uint8_t *buffer_data(const struct buffer *b)
 }
 
 /* Not realloc(): that leaves copies of a password behind in freed memory. */
-static int buffer_grow(struct buffer *b, size_t need)
+static int buffer_grow(struct buffer *b, size_t need, size_t limit)
 {
     size_t size = b->size < BUFFER_SIZE_MIN ? BUFFER_SIZE_MIN : b->size;
     while (size < need) {
         size *= 2;
+    }
+    if (size > limit) {
+        size = limit;
     }
     uint8_t *bytes = malloc(size);
     if (bytes == NULL) {
@@ -46,7 +49,7 @@ int buffer_append(struct buffer *b, const void *bytes, size_t len, size_t limit)
     if (len > limit || b->len > limit - len) {
         return -1;
     }
-    if ((size_t)b->start + b->len + len > b->size && buffer_grow(b, b->len + len) != 0) {
+    if ((size_t)b->start + b->len + len > b->size && buffer_grow(b, b->len + len, limit) != 0) {
         return -1;
     }
     memcpy(b->bytes + b->start + b->len, bytes, len);

@@ -5,7 +5,6 @@ enum { DRAIN_MS = 10000 }; /* without progress, after one side has ended */
 
 struct step relay_begin(struct session *s)
 {
-    s->active = session_now(s);
     stream_flush(&s->client);
     return step_more();
 }
@@ -21,7 +20,10 @@ static struct step copy(struct session *s, struct stream *from, struct stream *t
     enum stream_status status = stream_read(from, scratch, LOOP_SCRATCH_SIZE, &len);
     if (status == STREAM_READY) {
         s->active = session_now(s);
-        return stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) == 0 ? step_more() : step_end(REASON_MEMORY);
+        if (stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) != 0) {
+            return step_end(REASON_MEMORY);
+        }
+        return s->state == STATE_DRAIN ? relay_drain(s) : step_more(); /* `to` may have broken now */
     }
     if (status == STREAM_AGAIN) {
         return step_more();

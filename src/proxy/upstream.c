@@ -263,20 +263,21 @@ static int keep_line(struct buffer *out, struct span line)
     return put(out, line) == 0 && put_text(out, "\r\n") == 0 ? 0 : -1;
 }
 
-/* The client's tagged answer, from the backend's; `code` is ours when the backend gave none. */
+/* The client's tagged answer, from the backend's; `code` is ours when the backend gave none that fits. */
 static int put_answer(struct buffer *out, struct span tag, const char *word, const char *code,
                       const struct answer *said)
 {
     struct span list;
+    bool has_list = answer_code_capability(said, &list);
     if (put(out, tag) != 0 || put_text(out, word) != 0) {
         return -1;
     }
-    if (answer_code_capability(said, &list)) {
+    if (has_list && code[0] == '\0') {
         if (put_text(out, "[CAPABILITY ") != 0 || capability_pass(list, out, ANSWER_MAX) != 0 ||
             put_text(out, "] ") != 0) {
             return -1;
         }
-    } else if (said->code.len > 0) {
+    } else if (said->code.len > 0 && !has_list) {
         if (put_text(out, "[") != 0 || put(out, said->code) != 0 || put_text(out, "] ") != 0) {
             return -1;
         }
@@ -302,6 +303,7 @@ static struct step login_accepted(struct session *s, const struct answer *said)
     }
     attempt_free(a);
     s->attempt = NULL;
+    s->active = session_now(s);
     return step_go(STATE_RELAY);
 }
 

@@ -76,11 +76,6 @@ void lexer_expect_response(struct lexer *l)
     l->response = true;
 }
 
-bool lexer_is_partial(const struct lexer *l)
-{
-    return l->line != NULL;
-}
-
 static struct span token_span(const struct lexer_line *line, const struct token *t)
 {
     return (struct span){t->len == 0 ? (const uint8_t *)"" : buffer_data(&line->text) + t->at, t->len};

@@ -69,9 +69,6 @@ void lexer_next(struct lexer *l);
 /* Says that the next line answers a challenge of AUTHENTICATE (RFC 9051 6.2.2). */
 void lexer_expect_response(struct lexer *l);
 
-/* Whether a part of a command or response has been read and the rest has not. */
-bool lexer_is_partial(const struct lexer *l);
-
 /* The tag; empty when the line had none that could be answered. Valid until lexer_next(). */
 struct span lexer_tag(const struct lexer *l);
 

@@ -174,7 +174,7 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     return answer(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }
 
-/* Makes the attempt that the command in the lexer asks for, and lets the command go. */
+/* Makes the attempt that the command in the lexer asks for; the command stays there. */
 static int begin_attempt(struct session *s)
 {
     s->attempt = attempt_new(lexer_tag(&s->lexer));

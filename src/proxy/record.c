@@ -13,7 +13,8 @@ static void put_address(struct log_line *line, const char *ip_key, const char *p
     log_number(line, port_key, address_port(a));
 }
 
-void record_begin(const struct session *s, struct log_line *line, enum log_level level, const char *event)
+/* Begins a line with what every line of a session has; tls and cipher once there is TLS. */
+static void begin(const struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
     char id[24];
     snprintf(id, sizeof id, "%016llx", (unsigned long long)s->id);
@@ -39,7 +40,7 @@ void record_connect(const struct session *s)
 {
     struct log_line line;
     if (log_wants(LOG_LEVEL_DEBUG)) {
-        record_begin(s, &line, LOG_LEVEL_DEBUG, "connect");
+        begin(s, &line, LOG_LEVEL_DEBUG, "connect");
         log_end(&line);
     }
 }
@@ -47,7 +48,7 @@ void record_connect(const struct session *s)
 void record_cleartext(const struct session *s, struct span user, const char *method)
 {
     struct log_line line;
-    record_begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
+    begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
     if (user.len > 0) {
         log_quoted(&line, "user", user.bytes, user.len);
     }
@@ -58,7 +59,7 @@ void record_cleartext(const struct session *s, struct span user, const char *met
 void record_starttls_refused(const struct session *s, const char *cause)
 {
     struct log_line line;
-    record_begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
+    begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
     log_word(&line, "reason", cause);
     log_end(&line);
 }
@@ -66,7 +67,7 @@ void record_starttls_refused(const struct session *s, const char *cause)
 void record_tls_failed(const struct session *s, const char *cause)
 {
     struct log_line line;
-    record_begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
+    begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
     log_quoted(&line, "reason", cause, strlen(cause));
     log_end(&line);
 }
@@ -74,7 +75,7 @@ void record_tls_failed(const struct session *s, const char *cause)
 void record_alpn_foreign(const struct session *s)
 {
     struct log_line line;
-    record_begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
+    begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
     log_end(&line);
 }
 
@@ -83,7 +84,7 @@ void record_login(const struct session *s, enum log_level level, const char *eve
 {
     struct log_line line;
     const struct credentials *c = &s->attempt->credentials;
-    record_begin(s, &line, level, event);
+    begin(s, &line, level, event);
     log_quoted(&line, "user", c->user, strlen(c->user));
     if (c->authorize != NULL) {
         log_quoted(&line, "authorize", c->authorize, strlen(c->authorize));
@@ -108,7 +109,7 @@ void record_disconnect(const struct session *s)
     if (!log_wants(reason->level)) {
         return;
     }
-    record_begin(s, &line, reason->level, "disconnect");
+    begin(s, &line, reason->level, "disconnect");
     if (s->user != NULL) {
         log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);

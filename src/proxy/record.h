@@ -7,9 +7,6 @@
 #include "base/span.h"
 #include "proxy/session.h"
 
-/* Begins a line with the session's keys: session, rip, rport, lip, lport, listener and, under TLS, tls and cipher. */
-void record_begin(const struct session *s, struct log_line *line, enum log_level level, const char *event);
-
 /* "connect": a client is there. */
 void record_connect(const struct session *s);
 

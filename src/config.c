@@ -20,6 +20,10 @@ static const struct option_row rows[] = {
     {.name = "tls", .type = OPTION_GROUP, .offset = offsetof(struct config, tls), .group = &tls_option_table},
     {.name = "backends", .type = OPTION_LIST, .offset = offsetof(struct config, backends),
      .group = &backend_option_table},
+    {.name = "geoip", .type = OPTION_GROUP, .offset = offsetof(struct config, geoip), .preset = "",
+     .group = &geoip_option_table},
+    {.name = "access", .type = OPTION_LIST, .offset = offsetof(struct config, access), .preset = "",
+     .group = &rule_option_table},
     {.name = "limits", .type = OPTION_GROUP, .offset = offsetof(struct config, limits), .preset = "",
      .group = &limits_option_table},
     {.name = "log", .type = OPTION_GROUP, .offset = offsetof(struct config, log), .preset = "",
@@ -97,11 +101,13 @@ static const char *value_text(const struct option_row *o, const config_setting_t
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_INT64:
         snprintf(number, 32, "%lld", config_setting_get_int64(setting));
-        return o->type == OPTION_COUNT ? number : NULL;
+        return o->type == OPTION_COUNT || o->type == OPTION_COUNTS ? number : NULL;
     case CONFIG_TYPE_BOOL:
         return o->type != OPTION_FLAG ? NULL : config_setting_get_bool(setting) ? "true" : "false";
     case CONFIG_TYPE_STRING:
-        return o->type == OPTION_COUNT || o->type == OPTION_FLAG ? NULL : config_setting_get_string(setting);
+        return o->type == OPTION_COUNT || o->type == OPTION_COUNTS || o->type == OPTION_FLAG
+                   ? NULL
+                   : config_setting_get_string(setting);
     default:
         return NULL;
     }
@@ -113,6 +119,9 @@ static const char *type_text(enum option_type type)
         [OPTION_FLAG] = "true or false",        [OPTION_COUNT] = "a number",
         [OPTION_DURATION] = "a duration with its unit, in quotes, such as \"90s\" or \"15m\"",
         [OPTION_TEXT] = "a string",             [OPTION_CHOICE] = "a string",
+        [OPTION_RATE] = "a rate, in quotes, such as \"120/1m\"",
+        [OPTION_TEXTS] = "an array of strings [ \"...\", \"...\" ]",
+        [OPTION_COUNTS] = "an array of numbers [ 1, 2 ]",
         [OPTION_GROUP] = "a group { ... }",     [OPTION_LIST] = "a list of groups ( { ... } )",
     };
     return texts[type];
@@ -136,6 +145,27 @@ static void read_value(struct config_source *source, const config_setting_t *set
         char **field = (char **)((char *)into + o->offset);
         free(*field); /* the default does not stand for what was meant */
         *field = NULL;
+    }
+}
+
+static const char *element_text(enum option_type type)
+{
+    return type == OPTION_TEXTS ? "a string" : "a number";
+}
+
+static void read_array(struct config_source *source, const config_setting_t *setting, const struct option_row *o,
+                       void *into, const char *path)
+{
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        char number[32], expected[256], item_path[PATH_SIZE];
+        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        const char *text = value_text(o, item, number);
+        const char *wanted = text != NULL ? option_add(o, into, text, expected, sizeof expected) : element_text(o->type);
+        snprintf(item_path, sizeof item_path, "%.200s.[%d]", path, i);
+        if (wanted != NULL) {
+            option_error(&source->report, item_path, "expected %s, found %s%s%s", wanted, text != NULL ? "\"" : "",
+                         text != NULL ? text : found(item), text != NULL ? "\"" : "");
+        }
     }
 }
 
@@ -171,6 +201,11 @@ static void read_option(struct config_source *source, const config_setting_t *se
         read_group(source, setting, o->group, field, path);
     } else if (o->type == OPTION_LIST && config_setting_is_list(setting)) {
         read_list(source, setting, o, field, path);
+    } else if ((o->type == OPTION_TEXTS || o->type == OPTION_COUNTS) &&
+               (config_setting_is_array(setting) || config_setting_is_list(setting))) {
+        read_array(source, setting, o, into, path);
+    } else if (o->type == OPTION_TEXTS || o->type == OPTION_COUNTS) {
+        option_error(&source->report, path, "expected %s, found %s", type_text(o->type), found(setting));
     } else {
         read_value(source, setting, o, into, path);
     }
@@ -215,7 +250,8 @@ static void read_group(struct config_source *source, const config_setting_t *gro
 static void check_name_twice(struct config_source *source, const struct option_list *list, size_t size,
                              const char *list_path)
 {
-    _Static_assert(offsetof(struct listener_options, name) == 0 && offsetof(struct backend_options, name) == 0,
+    _Static_assert(offsetof(struct listener_options, name) == 0 && offsetof(struct backend_options, name) == 0 &&
+                       offsetof(struct rule_options, name) == 0,
                    "the name comes first");
     for (size_t i = 0; i < list->count; i++) {
         const char *name = *(char *const *)((const char *)list->items + i * size);
@@ -241,6 +277,10 @@ static void check_whole(struct config_source *source, const struct config *confi
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
         option_error(&source->report, "limits.login_delay_max", "expected no less than login_delay");
     }
+    if (config->limits.network.ban_time_max_ms < config->limits.network.ban_time_ms) {
+        option_error(&source->report, "limits.ban_time_max", "expected no less than ban_time");
+    }
+    check_name_twice(source, &config->access, sizeof(struct rule_options), "access");
     check_name_twice(source, &config->listeners, sizeof(struct listener_options), "listeners");
     check_name_twice(source, &config->backends, sizeof(struct backend_options), "backends");
 }

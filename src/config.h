@@ -7,6 +7,8 @@
 #include "base/option.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "policy/access.h"
+#include "policy/geoip.h"
 #include "proxy/backend.h"
 #include "proxy/limits.h"
 
@@ -17,6 +19,8 @@ struct config {
     struct option_list listeners;  /* of struct listener_options */
     struct tls_options tls;
     struct option_list backends;   /* of struct backend_options */
+    struct geoip_options geoip;
+    struct option_list access;     /* of struct rule_options */
     struct limits limits;
     struct log_options log;
 };

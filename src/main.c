@@ -16,15 +16,21 @@
 #include "build.h"
 #include "config.h"
 #include "proc/master.h"
+#include "proc/rules.h"
 #include "proc/service.h"
 
 static const char usage[] =
     "Usage: imapguard [-c FILE] [-f] [-t] [-V] [-h]\n"
+    "       imapguard [-c FILE] --explain ADDRESS [--user USER] [--listener NAME]\n"
     "A STARTTLS-enforcing IMAP proxy and TLS terminator.\n"
     "\n"
     "  -c, --config FILE   the configuration (default: " DEFAULT_CONFIG ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit: 0 if it is good, 1 if not\n"
+    "  -e, --explain ADDRESS\n"
+    "                      say what the access rules make of a client, and why\n"
+    "  -u, --user USER     ... that logs in as USER\n"
+    "  -l, --listener NAME ... on that listener (default: the first)\n"
     "  -V, --version       print the version, and those of the libraries\n"
     "  -h, --help          print this\n"
     "\n"
@@ -33,7 +39,9 @@ static const char usage[] =
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
     {"test", no_argument, NULL, 't'},         {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},         {0},
+    {"help", no_argument, NULL, 'h'},         {"explain", required_argument, NULL, 'e'},
+    {"user", required_argument, NULL, 'u'},   {"listener", required_argument, NULL, 'l'},
+    {0},
 };
 
 static void print_version(void)
@@ -100,9 +108,10 @@ int main(int argc, char **argv)
 {
     const char *path = DEFAULT_CONFIG;
     bool foreground = false, test = false;
+    struct rules_question question = {0};
     int option;
 
-    while ((option = getopt_long(argc, argv, "c:ftVh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:fte:u:l:Vh", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
             path = optarg;
@@ -112,6 +121,15 @@ int main(int argc, char **argv)
             break;
         case 't':
             test = true;
+            break;
+        case 'e':
+            question.address = optarg;
+            break;
+        case 'u':
+            question.user = optarg;
+            break;
+        case 'l':
+            question.listener = optarg;
             break;
         case 'V':
             print_version();
@@ -126,6 +144,13 @@ int main(int argc, char **argv)
     }
     if (optind < argc) {
         fprintf(stderr, "imapguard: unexpected argument \"%s\"\n\n%s", argv[optind], usage);
+        return 1;
+    }
+    if (question.address != NULL) {
+        return rules_explain(path, &question) == 0 ? 0 : 1;
+    }
+    if (question.user != NULL || question.listener != NULL) {
+        fprintf(stderr, "imapguard: --user and --listener belong to --explain\n\n%s", usage);
         return 1;
     }
     return run(path, foreground, test);

@@ -187,6 +187,48 @@ static const char *set_choice(const struct option_row *o, uint32_t *into, const 
     return expected;
 }
 
+/* "COUNT/DURATION": the count is in min..max of the row, the duration not nothing. */
+static const char *set_rate(const struct option_row *o, struct option_rate *into, const char *text, char *expected,
+                            size_t size)
+{
+    struct option_rate rate;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 9 || text[digits] != '/' || option_duration(text + digits + 1, &rate.ms) != 0 ||
+        rate.ms == 0) {
+        return "a rate \"COUNT/DURATION\", such as \"120/1m\"";
+    }
+    rate.count = (uint32_t)strtoul(text, NULL, 10);
+    if (rate.count < o->min || rate.count > o->max) {
+        snprintf(expected, size, "a rate with a count from %u to %u", o->min, o->max);
+        return expected;
+    }
+    *into = rate;
+    return NULL;
+}
+
+/* Room for one more element of so many octets, zeroed; NULL when memory is short. */
+static void *grow(struct option_list *list, size_t size)
+{
+    char *grown = realloc(list->items, (list->count + 1) * size);
+    if (grown == NULL) {
+        return NULL;
+    }
+    list->items = grown;
+    return memset(grown + list->count * size, 0, size);
+}
+
+const char *option_add(const struct option_row *o, void *into, const char *text, char *expected, size_t size)
+{
+    struct option_list *list = (struct option_list *)((char *)into + o->offset);
+    void *item = grow(list, o->type == OPTION_TEXTS ? sizeof(char *) : sizeof(uint32_t));
+    if (item == NULL) {
+        return "a list that fits in memory";
+    }
+    const char *wanted = o->type == OPTION_TEXTS ? set_text(o, item, text) : set_count(o, item, text, expected, size);
+    list->count += wanted == NULL;
+    return wanted;
+}
+
 const char *option_set(const struct option_row *o, void *into, const char *text, char *expected, size_t size)
 {
     void *field = (char *)into + o->offset;
@@ -201,6 +243,11 @@ const char *option_set(const struct option_row *o, void *into, const char *text,
         return set_text(o, field, text);
     case OPTION_CHOICE:
         return set_choice(o, field, text, expected, size);
+    case OPTION_RATE:
+        return set_rate(o, field, text, expected, size);
+    case OPTION_TEXTS:
+    case OPTION_COUNTS:
+        return "an array [ ... ]";
     case OPTION_GROUP:
         return "a group { ... }";
     case OPTION_LIST:
@@ -215,7 +262,7 @@ void option_presets(const struct option_table *table, void *into)
     for (const struct option_row *o = table->rows; o->name != NULL; o++) {
         if (o->type == OPTION_GROUP) {
             option_presets(o->group, (char *)into + o->offset);
-        } else if (o->type != OPTION_LIST && o->preset != NULL) {
+        } else if (o->type != OPTION_LIST && o->type != OPTION_TEXTS && o->type != OPTION_COUNTS && o->preset != NULL) {
             (void)option_set(o, into, o->preset, expected, sizeof expected);
         }
     }
@@ -228,6 +275,13 @@ void option_free(const struct option_table *table, void *into)
         if (o->type == OPTION_TEXT) {
             free(*(char **)field);
             *(char **)field = NULL;
+        } else if (o->type == OPTION_TEXTS || o->type == OPTION_COUNTS) {
+            struct option_list *list = field;
+            for (size_t i = 0; o->type == OPTION_TEXTS && i < list->count; i++) {
+                free(((char **)list->items)[i]);
+            }
+            free(list->items);
+            *list = (struct option_list){0};
         } else if (o->type == OPTION_GROUP) {
             option_free(o->group, field);
         } else if (o->type == OPTION_LIST) {

@@ -16,11 +16,20 @@ enum option_type {
     OPTION_DURATION, /* "90s", "15m", "24h", "7d" -> uint32_t, milliseconds, in min..max */
     OPTION_TEXT,     /* string                    -> char *, owned by the struct */
     OPTION_CHOICE,   /* one of `choices`          -> uint32_t, its index */
+    OPTION_RATE,     /* "120/1m"                  -> struct option_rate; its count in min..max */
+    OPTION_TEXTS,    /* [ "...", ... ]            -> struct option_list of char *, owned by the list */
+    OPTION_COUNTS,   /* [ 1, 2, ... ]             -> struct option_list of uint32_t, each in min..max */
     OPTION_GROUP,    /* { ... }                   -> a struct, described by `group` */
     OPTION_LIST,     /* ( {...}, ... )            -> struct option_list of structs described by `group` */
 };
 
-/* The elements of an OPTION_LIST: `count` structs of the size that the table says, owned by the list. */
+/* So many in so long a time. */
+struct option_rate {
+    uint32_t count;
+    uint32_t ms;
+};
+
+/* The elements of an OPTION_LIST, OPTION_TEXTS or OPTION_COUNTS: `count` of them, owned by the list. */
 struct option_list {
     void *items;
     size_t count;
@@ -36,7 +45,7 @@ struct option_row {
     uint32_t min, max;          /* of a count, or of a duration in milliseconds */
     const char *const *choices; /* ends with NULL */
     const struct option_table *group;
-    /* For OPTION_TEXT: NULL when the text will do, or what was expected instead. */
+    /* For OPTION_TEXT and each of OPTION_TEXTS: NULL when the text will do, or what was expected instead. */
     const char *(*check)(const char *text);
 };
 
@@ -69,11 +78,14 @@ const struct option_row *option_find(const struct option_table *table, const cha
 const char *option_nearest(const struct option_table *table, const char *name);
 
 /*
- * Sets one option (not GROUP or LIST) of the struct `into` from the text form of its value.
+ * Sets one option (not TEXTS, COUNTS, GROUP or LIST) of the struct `into` from the text form of its value.
  * NULL when it was set; otherwise what was expected, written to `expected` (of `size` octets), and the
  * struct is unchanged. Memory shortage counts as a value that does not fit.
  */
 const char *option_set(const struct option_row *o, void *into, const char *text, char *expected, size_t size);
+
+/* Adds one value to an option of type TEXTS or COUNTS; otherwise as option_set(). */
+const char *option_add(const struct option_row *o, void *into, const char *text, char *expected, size_t size);
 
 /* Sets every option of the struct that has a preset to it, groups within included; lists become empty. */
 void option_presets(const struct option_table *table, void *into);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net/listener.h"
 
+#include <string.h>
+
 #include "base/address.h"
 
 static const char *const tls_names[] = {"starttls", "implicit", NULL};
@@ -20,6 +22,27 @@ static const struct option_row rows[] = {
     {.name = "tls", .type = OPTION_CHOICE, .offset = offsetof(struct listener_options, tls), .choices = tls_names},
     {.name = "alpn", .type = OPTION_CHOICE, .offset = offsetof(struct listener_options, alpn), .preset = "strict",
      .choices = alpn_names},
+    {.name = "proxy_protocol", .type = OPTION_TEXTS, .offset = offsetof(struct listener_options, proxy_protocol),
+     .preset = "", .check = network_check},
     {0},
 };
 const struct option_table listener_option_table = {sizeof(struct listener_options), rows};
+
+int listener_init(struct listener *l, const struct listener_options *options)
+{
+    *l = (struct listener){.options = options};
+    char *const *texts = options->proxy_protocol.items;
+    for (size_t i = 0; i < options->proxy_protocol.count; i++) {
+        struct network n;
+        if (network_parse(texts[i], strlen(texts[i]), &n) != 0 || network_set_add(&l->proxies, &n) != 0) {
+            return -1;
+        }
+    }
+    network_set_seal(&l->proxies);
+    return 0;
+}
+
+void listener_clear(struct listener *l)
+{
+    network_set_clear(&l->proxies);
+}

@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "policy/state.h"
 #include "proc/worker.h"
 
 static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a worker that dies at once */
 static const ev_tstamp STOP_SECONDS = 5.;    /* then workers that have not stopped are killed */
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
+
+static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
 
 enum { SIGNALS = 4 };
 
@@ -39,6 +42,10 @@ struct master {
     struct ev_signal signals[SIGNALS];
     struct ev_timer rotate;
     struct ev_timer expiry;
+    struct ev_timer care;
+    uint32_t ban_epoch; /* of the bans that were written to the state file */
+    bool unsaved;
+    bool save_failed;
     struct ev_timer kill;
 };
 
@@ -114,7 +121,9 @@ static void worker_gone(struct ev_loop *ev, struct ev_child *child, int revents)
     struct master *m = seat->master;
     (void)revents;
     ev_child_stop(ev, child);
-    atomic_store(&m->service->shares[seat->index].sessions, 0); /* it cannot take them back itself any more */
+    /* What it has counted it cannot take back itself any more. */
+    atomic_store(&m->service->share->workers[seat->index].sessions, 0);
+    table_clear_worker(m->service->table, seat->index);
     m->seated--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_STOPPED;
@@ -202,6 +211,60 @@ static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int
     tls_warn(m->service->tls);
 }
 
+static uint64_t now_us(const struct master *m)
+{
+    return (uint64_t)(ev_now(m->ev) * 1e6);
+}
+
+static void log_unbanned(void *data, const struct table_ban *ban)
+{
+    char text[NETWORK_TEXT_SIZE];
+    struct master *m = data;
+    m->unsaved = true;
+    log_event(LOG_LEVEL_INFO, "unbanned", "network=%s", network_text(&ban->network, text));
+}
+
+static bool has_state_file(const struct master *m)
+{
+    return m->service->config.limits.state_file[0] != '\0';
+}
+
+/* A file that cannot be written is told once, until it can be again. */
+static void save_bans(struct master *m)
+{
+    const char *path = m->service->config.limits.state_file;
+    bool saved = state_save(m->service->table, path, now_us(m)) == 0;
+    if (!saved && !m->save_failed) {
+        log_event(LOG_LEVEL_ERROR, "state-failed", "path=%s cause=\"%s\"", path, strerror(errno));
+    }
+    m->save_failed = !saved;
+    m->unsaved = !saved;
+}
+
+static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct master *m = timer->data;
+    (void)ev, (void)revents;
+    geoip_refresh(m->service->geoip);
+    (void)table_sweep(m->service->table, now_us(m), log_unbanned, m);
+    uint32_t epoch = table_ban_epoch(m->service->table);
+    m->unsaved = m->unsaved || epoch != m->ban_epoch;
+    m->ban_epoch = epoch;
+    if (m->unsaved && has_state_file(m)) {
+        save_bans(m);
+    }
+}
+
+static void load_bans(struct master *m)
+{
+    const char *path = m->service->config.limits.state_file;
+    if (has_state_file(m)) {
+        size_t count = state_load(m->service->table, path, now_us(m));
+        log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
+    }
+    m->ban_epoch = table_ban_epoch(m->service->table);
+}
+
 static void watch(struct master *m)
 {
     static const struct {
@@ -221,6 +284,9 @@ static void watch(struct master *m)
     ev_timer_init(&m->expiry, look_at_certificates, 0., EXPIRY_SECONDS);
     m->expiry.data = m;
     ev_timer_start(m->ev, &m->expiry);
+    ev_timer_init(&m->care, care, CARE_SECONDS, CARE_SECONDS);
+    m->care.data = m;
+    ev_timer_start(m->ev, &m->care);
     ev_timer_init(&m->kill, kill_rest, STOP_SECONDS, 0.);
     m->kill.data = m;
 }
@@ -235,6 +301,7 @@ int master_run(struct service *service)
         return 1;
     }
     watch(&m);
+    load_bans(&m);
     for (unsigned i = 0; i < service->workers; i++) {
         struct seat *seat = &m.seats[i];
         *seat = (struct seat){.master = &m, .index = i};
@@ -246,6 +313,9 @@ int master_run(struct service *service)
     }
     log_event(LOG_LEVEL_INFO, "started", "workers=%u", service->workers);
     ev_run(m.ev, 0);
+    if (has_state_file(&m)) {
+        save_bans(&m);
+    }
     log_event(LOG_LEVEL_INFO, "stopped", "status=%d", m.status);
     leave_loop(&m);
     free(m.seats);

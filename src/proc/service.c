@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/socket.h"
+#include "proc/rules.h"
 
 static void load_account(struct service *service, struct config_source *source)
 {
@@ -45,6 +46,34 @@ static unsigned count_workers(const struct config *config)
     return config->workers > 0 ? config->workers : cpus > 0 ? (unsigned)cpus : 1;
 }
 
+static void load_listeners(struct service *service, struct config_source *source)
+{
+    const struct listener_options *options = service->config.listeners.items;
+    size_t count = service->config.listeners.count;
+    service->listeners = calloc(count > 0 ? count : 1, sizeof *service->listeners);
+    for (size_t i = 0; i < count; i++) {
+        if (service->listeners == NULL || listener_init(&service->listeners[i], &options[i]) != 0) {
+            option_error(&source->report, "listeners", "no memory");
+            return;
+        }
+    }
+}
+
+/* Folder of a file that will be written while running. */
+static void check_state_file(struct service *service, struct config_source *source)
+{
+    const char *path = service->config.limits.state_file;
+    if (path == NULL || path[0] == '\0') {
+        return;
+    }
+    char *folder = strndup(path, strrchr(path, '/') > path ? (size_t)(strrchr(path, '/') - path) : 1);
+    if (folder == NULL || access(folder, W_OK | X_OK) != 0) {
+        option_error(&source->report, "limits.state_file", "cannot write to the folder of \"%s\": %s", path,
+                     strerror(errno));
+    }
+    free(folder);
+}
+
 int service_load(struct service *service, struct config_source *source, const char *path)
 {
     *service = (struct service){0};
@@ -57,6 +86,10 @@ int service_load(struct service *service, struct config_source *source, const ch
         option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
     }
     load_account(service, source);
+    load_listeners(service, source);
+    check_state_file(service, source);
+    service->geoip = geoip_new(&service->config.geoip, &source->report);
+    service->access = rules_load(&service->config, &source->report);
     load_backend(service, source);
     load_log(service, source);
     if (service->tickets != NULL) {
@@ -70,8 +103,7 @@ int service_load(struct service *service, struct config_source *source, const ch
 }
 
 /* One address, one socket for each worker. The first is bound without sharing, to notice another server there. */
-static int open_entrance(struct service *service, const struct listener_options *listener,
-                         const union address *address)
+static int open_entrance(struct service *service, const struct listener *listener, const union address *address)
 {
     struct entrance *grown =
         realloc(service->entrances, (service->entrance_count + 1) * sizeof *service->entrances);
@@ -102,9 +134,9 @@ static int open_entrance(struct service *service, const struct listener_options 
 
 static void open_listener(struct service *service, size_t index, struct config_source *source)
 {
-    const struct listener_options *listener = (struct listener_options *)service->config.listeners.items + index;
+    const struct listener *listener = &service->listeners[index];
     union address addresses[2];
-    int count = address_parse_listen(listener->address, addresses);
+    int count = address_parse_listen(listener->options->address, addresses);
     for (int i = 0; i < count; i++) {
         if (open_entrance(service, listener, &addresses[i]) == 0) {
             continue;
@@ -121,15 +153,31 @@ static void open_listener(struct service *service, size_t index, struct config_s
     }
 }
 
+static size_t share_size(const struct service *service)
+{
+    return sizeof *service->share + service->workers * sizeof service->share->workers[0];
+}
+
+/* The table of client networks, with the bans of the time before. */
+static void open_table(struct service *service, struct config_source *source)
+{
+    const struct limits *limits = &service->config.limits;
+    service->table = table_new(&limits->network, service->workers);
+    if (service->table == NULL) {
+        option_error(&source->report, "limits.table_size", "no memory for %u networks: %s", limits->network.table_size,
+                     strerror(errno));
+    }
+}
+
 int service_open(struct service *service, struct config_source *source)
 {
     for (size_t i = 0; i < service->config.listeners.count; i++) {
         open_listener(service, i, source);
     }
-    service->shares = mmap(NULL, service->workers * sizeof *service->shares, PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (service->shares == MAP_FAILED) {
-        service->shares = NULL;
+    open_table(service, source);
+    service->share = mmap(NULL, share_size(service), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (service->share == MAP_FAILED) {
+        service->share = NULL;
         option_error(&source->report, "workers", "no memory for %u workers", service->workers);
     }
     return source->report.errors == 0 ? 0 : -1;
@@ -146,9 +194,16 @@ void service_free(struct service *service)
         free(service->entrances[i].fds);
     }
     free(service->entrances);
-    if (service->shares != NULL) {
-        munmap(service->shares, service->workers * sizeof *service->shares);
+    if (service->share != NULL) {
+        munmap(service->share, share_size(service));
     }
+    for (size_t i = 0; service->listeners != NULL && i < service->config.listeners.count; i++) {
+        listener_clear(&service->listeners[i]);
+    }
+    free(service->listeners);
+    table_free(service->table);
+    access_free(service->access);
+    geoip_free(service->geoip);
     tls_free(service->tls);
     ticket_keys_free(service->tickets);
     config_free(&service->config);
@@ -159,7 +214,7 @@ unsigned service_sessions(const struct service *service)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < service->workers; i++) {
-        sum += atomic_load_explicit(&service->shares[i].sessions, memory_order_relaxed);
+        sum += atomic_load_explicit(&service->share->workers[i].sessions, memory_order_relaxed);
     }
     return sum;
 }

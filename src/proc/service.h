@@ -13,11 +13,14 @@
 #include "net/ticket.h"
 #include "net/tls.h"
 #include "proc/account.h"
+#include "policy/access.h"
+#include "policy/geoip.h"
+#include "policy/table.h"
 #include "proxy/backend.h"
 
 /* One address of a listener, with a socket for each worker; the kernel spreads connections over them. */
 struct entrance {
-    const struct listener_options *listener;
+    const struct listener *listener;
     union address address;
     int *fds; /* one for each worker, kept open by the master so that a successor inherits what waits there */
 };
@@ -27,16 +30,26 @@ struct worker_share {
     _Alignas(64) _Atomic unsigned sessions;
 };
 
+/* Shared memory of all processes. */
+struct service_share {
+    atomic_bool gateway_told; /* the warning about a gateway is given once */
+    struct worker_share workers[];
+};
+
 struct service {
     struct config config;
     struct account account;
     struct tls *tls;
     struct ticket_keys *tickets;
     struct backend backend;
+    struct geoip *geoip;
+    struct access *access;
+    struct table *table;
+    struct listener *listeners; /* one for each of the configuration's */
     unsigned workers;
     struct entrance *entrances;
     size_t entrance_count;
-    struct worker_share *shares; /* one for each worker, in shared memory */
+    struct service_share *share;
 };
 
 /*

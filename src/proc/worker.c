@@ -20,6 +20,7 @@ enum {
 };
 static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
 static const ev_tstamp GOODBYE_SECONDS = 1.5;   /* for all sessions together, when stopping */
+static const ev_tstamp LOOK_SECONDS = 1.;     /* between two looks at what other processes have changed */
 static const ev_tstamp COMPLAINT_SECONDS = 60.; /* between two lines about being full */
 
 struct worker {
@@ -34,6 +35,7 @@ struct worker {
     ev_tstamp complained;
     struct ev_timer retry;
     struct ev_timer goodbye;
+    struct ev_timer look;
     struct ev_signal term;
     struct ev_signal usr1;
 };
@@ -42,7 +44,7 @@ struct worker {
 
 static void publish_count(struct worker *w)
 {
-    atomic_store_explicit(&w->service->shares[w->index].sessions, (unsigned)w->proxy.count, memory_order_relaxed);
+    atomic_store_explicit(&w->service->share->workers[w->index].sessions, (unsigned)w->proxy.count, memory_order_relaxed);
 }
 
 static bool is_full(const struct worker *w)
@@ -189,6 +191,15 @@ static void stop(struct ev_loop *ev, struct ev_signal *signal, int revents)
     }
 }
 
+/* New databases, and bans that another worker has begun. */
+static void look(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct worker *w = timer->data;
+    (void)ev, (void)revents;
+    geoip_adopt(w->service->geoip);
+    session_end_banned(&w->proxy);
+}
+
 static void reopen_log(struct ev_loop *ev, struct ev_signal *signal, int revents)
 {
     (void)ev, (void)signal, (void)revents;
@@ -230,6 +241,11 @@ static uint64_t first_id(void)
     return id & ~(uint64_t)0xffffff;
 }
 
+static bool has_databases(const struct geoip_options *options)
+{
+    return options->country[0] != '\0' || options->asn[0] != '\0';
+}
+
 static int prepare(struct worker *w)
 {
     struct service *service = w->service;
@@ -239,7 +255,7 @@ static int prepare(struct worker *w)
         return -1;
     }
     w->doors = calloc(service->entrance_count, sizeof *w->doors);
-    if (w->doors == NULL || loop_init(&w->loop) != 0) {
+    if (w->doors == NULL || loop_init(&w->loop) != 0 || table_attach(service->table, w->index) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
         return -1;
     }
@@ -250,6 +266,10 @@ static int prepare(struct worker *w)
         .tls = service->tls,
         .limits = &service->config.limits,
         .backend = &service->backend,
+        .access = service->access,
+        .geoip = has_databases(&service->config.geoip) ? service->geoip : NULL,
+        .table = service->table,
+        .gateway_told = &service->share->gateway_told,
         .next_id = first_id(),
         .ended = session_ended,
         .data = w,
@@ -262,6 +282,9 @@ static void watch(struct worker *w)
 {
     ev_timer_init(&w->retry, retry_now, RETRY_SECONDS, 0.);
     ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
+    ev_timer_init(&w->look, look, LOOK_SECONDS, LOOK_SECONDS);
+    w->look.data = w;
+    ev_timer_start(w->loop.ev, &w->look);
     ev_signal_init(&w->term, stop, SIGTERM);
     ev_signal_init(&w->usr1, reopen_log, SIGUSR1);
     w->retry.data = w->term.data = w;
@@ -302,6 +325,7 @@ int worker_run(struct service *service, unsigned index)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* told to stop twice, it still ends as it was told the first time */
     session_drop_all(&w.proxy);
+    ev_timer_stop(w.loop.ev, &w.look);
     ev_signal_stop(w.loop.ev, &w.term);
     ev_signal_stop(w.loop.ev, &w.usr1);
     loop_fini(&w.loop);

@@ -25,7 +25,8 @@ struct attempt {
 
     /* For the client. */
     struct buffer untagged; /* what the backend said besides, passed on with its OK */
-    struct buffer answer;   /* the tagged line that waits for the end of PENALTY */
+    struct buffer answer;   /* the tagged line that waits for the end of PENALTY ... */
+    uint32_t penalty_ms;    /* ... which takes so long */
 };
 
 /* Makes one for a command with that tag, with empty credentials. NULL when memory is short. */

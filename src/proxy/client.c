@@ -6,6 +6,7 @@
 
 #include "imap/capability.h"
 #include "imap/id.h"
+#include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/record.h"
 
@@ -34,10 +35,23 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
+/* Who has not spoken TLS yet on an implicit listener would not understand, and who is refused is told nothing. */
+static bool may_be_told(const struct session *s, enum reason reason)
+{
+    switch (s->state) {
+    case STATE_HANDSHAKE:
+        return false;
+    case STATE_PROXY_HEADER:
+        return reason == REASON_SESSIONS && s->visitor.listener->options->tls == LISTENER_STARTTLS;
+    default:
+        return true;
+    }
+}
+
 void client_bye(struct session *s, enum reason reason)
 {
     char text[128] = "BYE ";
-    if (reasons[reason].bye != NULL && s->state != STATE_HANDSHAKE) {
+    if (reasons[reason].bye != NULL && may_be_told(s, reason)) {
         strncat(text, reasons[reason].bye, sizeof text - strlen(text) - 1);
         (void)client_reply(s, (struct span){0}, text); /* the session ends either way */
     }
@@ -196,6 +210,34 @@ static struct step abandon_attempt(struct session *s, const char *text)
     return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS) : step_more();
 }
 
+/* Nobody but us has seen the password yet. */
+static struct step refuse_attempt(struct session *s, uint32_t delay_ms)
+{
+    static const char text[] = " NO [CONTACTADMIN] You may not log in from here.\r\n";
+    struct attempt *a = s->attempt;
+    if (buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, REPLIES_MAX) != 0 ||
+        buffer_append(&a->answer, text, sizeof text - 1, REPLIES_MAX) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    s->failed_logins++;
+    a->penalty_ms = delay_ms;
+    credentials_clear(&a->credentials);
+    return step_go(STATE_PENALTY);
+}
+
+/* The credentials are complete, and the lexer has let them go: the rules decide whether they go on. */
+static struct step try_login(struct session *s)
+{
+    enum reason reason = admission_login(s);
+    if (reason == REASON_BANNED) {
+        struct span tag = {buffer_data(&s->attempt->tag), s->attempt->tag.len};
+        (void)client_reply(s, tag, "NO [CONTACTADMIN] Too many failed logins from your network.");
+        return step_end(reason);
+    }
+    return reason == REASON_NONE ? step_go(STATE_CONNECT)
+                                 : refuse_attempt(s, reason == REASON_TARPIT ? s->proxy->limits->login_delay_max_ms : 0);
+}
+
 static struct step do_login(struct session *s)
 {
     enum lexer_token_type user_type, password_type;
@@ -217,7 +259,7 @@ static struct step do_login(struct session *s)
         return abandon_attempt(s, "BAD The user name is empty.");
     }
     lexer_next(&s->lexer);
-    return step_go(STATE_CONNECT);
+    return try_login(s);
 }
 
 /* A response of the client in the exchange: `response` lies in the lexer. */
@@ -232,7 +274,7 @@ static struct step sasl_answer(struct session *s, struct span response)
     case SASL_DONE:
         sasl_clear(&s->sasl);
         lexer_next(&s->lexer);
-        return step_go(STATE_CONNECT);
+        return try_login(s);
     case SASL_CANCELLED:
         return abandon_attempt(s, "BAD Authentication cancelled.");
     case SASL_BAD:
@@ -414,7 +456,7 @@ struct step client_handshake(struct session *s)
 {
     /* Not earlier than the client's first byte: who only connects costs no TLS state. */
     if (s->client.tls == NULL &&
-        tls_accept(s->proxy->tls, &s->client, s->listener->alpn == LISTENER_ALPN_STRICT) != 0) {
+        tls_accept(s->proxy->tls, &s->client, s->visitor.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
     enum stream_status status = stream_handshake(&s->client);
@@ -429,7 +471,7 @@ struct step client_handshake(struct session *s)
         record_alpn_foreign(s);
     }
     forget_plaintext(s);
-    if (s->listener->tls == LISTENER_IMPLICIT) {
+    if (s->visitor.listener->options->tls == LISTENER_IMPLICIT) {
         struct step step = client_greet(s);
         if (step.kind != STEP_MORE) {
             return step;

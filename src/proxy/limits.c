@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/limits.h"
 
-enum { SECOND = 1000, HOUR = 3600 * SECOND };
+enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
+
+static const char *check_path(const char *text)
+{
+    return text[0] == '\0' || text[0] == '/' ? NULL : "an absolute path, or \"\"";
+}
 
 static const struct option_row rows[] = {
+    {.name = "ipv4_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv4_prefix),
+     .preset = "32", .min = 8, .max = 32},
+    {.name = "ipv6_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv6_prefix),
+     .preset = "64", .min = 16, .max = 128},
+    {.name = "sessions", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.sessions), .preset = "100",
+     .min = 1, .max = 1000000},
+    {.name = "connection_rate", .type = OPTION_RATE, .offset = offsetof(struct limits, network.connection_rate),
+     .preset = "120/1m", .min = 1, .max = 1000000},
+    {.name = "login_failures", .type = OPTION_RATE, .offset = offsetof(struct limits, network.login_failures),
+     .preset = "10/10m", .min = 1, .max = 1000000},
+    {.name = "ban_time", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_ms),
+     .preset = "15m", .min = SECOND, .max = 30u * DAY},
+    {.name = "ban_time_max", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_max_ms),
+     .preset = "24h", .min = SECOND, .max = 30u * DAY},
+    {.name = "table_size", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.table_size),
+     .preset = "131072", .min = 1024, .max = 16777216},
+    {.name = "state_file", .type = OPTION_TEXT, .offset = offsetof(struct limits, state_file), .preset = "",
+     .check = check_path},
     {.name = "login_attempts", .type = OPTION_COUNT, .offset = offsetof(struct limits, login_attempts),
      .preset = "3", .min = 1, .max = 1000},
     {.name = "login_delay", .type = OPTION_DURATION, .offset = offsetof(struct limits, login_delay_ms),

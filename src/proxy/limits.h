@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long and how often a session may try: the options of the group `limits`. */
+/* How long and how often clients may try: the options of the group `limits`. */
 #ifndef IMAPGUARD_PROXY_LIMITS_H
 #define IMAPGUARD_PROXY_LIMITS_H
 
 #include "base/option.h"
+#include "policy/table.h"
 
 struct limits {
+    struct table_limits network;   /* for each client network, over all workers */
+    char *state_file;              /* where bans are kept over a restart; "": nowhere */
     uint32_t login_attempts;       /* on one connection */
     uint32_t login_delay_ms;       /* before the answer to the first failed login; doubles ... */
     uint32_t login_delay_max_ms;   /* ... up to this */

@@ -6,6 +6,7 @@
 #ifndef IMAPGUARD_PROXY_PROXY_H
 #define IMAPGUARD_PROXY_PROXY_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,10 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "policy/access.h"
+#include "policy/gateway.h"
+#include "policy/geoip.h"
+#include "policy/table.h"
 #include "proxy/backend.h"
 #include "proxy/limits.h"
 #include "proxy/reason.h"
@@ -24,23 +29,35 @@ struct proxy {
     struct tls *tls;
     const struct limits *limits;
     const struct backend *backend;
+    const struct access *access;
+    struct geoip *geoip;      /* NULL: no databases */
+    struct table *table;
+    struct gateway gateway;
+    atomic_bool *gateway_told; /* over all workers */
     uint64_t next_id;         /* of a session: to be set to something that no other worker uses */
     struct session *sessions; /* all that live */
     size_t count;
+    struct session *held;      /* those in TARPIT, the oldest first */
+    struct session **held_end;
+    size_t held_count;
+    uint32_t ban_epoch;        /* the bans that session_end_banned() knows of */
     /* Called after a session has gone and its descriptors are closed. `data` is the owner's. */
     void (*ended)(struct proxy *proxy);
     void *data;
 };
 
 /*
- * Begins a session on an accepted, non-blocking socket, which it owns from then on, also on failure.
+ * Lets in or refuses whoever is on an accepted, non-blocking socket, which it owns from then on, also on failure.
  * 0, or -1 when memory is short.
  */
-int session_start(struct proxy *proxy, int fd, const struct listener_options *listener, const union address *peer,
+int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local);
 
 /* Ends all sessions for that reason: they say goodbye and are gone within a second, or with session_drop_all(). */
 void session_end_all(struct proxy *proxy, enum reason reason);
+
+/* Ends the sessions that have not logged in and whose network was banned meanwhile. Cheap when nobody was. */
+void session_end_banned(struct proxy *proxy);
 
 /* Frees all sessions now. */
 void session_drop_all(struct proxy *proxy);

@@ -13,20 +13,46 @@ static void put_address(struct log_line *line, const char *ip_key, const char *p
     log_number(line, port_key, address_port(a));
 }
 
-/* Begins a line with what every line of a session has; tls and cipher once there is TLS. */
-static void begin(const struct session *s, struct log_line *line, enum log_level level, const char *event)
+static void put_place(struct visitor *v, struct log_line *line)
+{
+    if (v->facts.geoip == NULL) {
+        return;
+    }
+    const struct place *place = facts_place(&v->facts);
+    log_word(line, "country", place->country);
+    if (place->asn != 0) {
+        log_number(line, "asn", place->asn);
+    }
+}
+
+static void begin_without_place(const struct visitor *v, struct log_line *line, enum log_level level,
+                                const char *event)
 {
     char id[24];
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)s->id);
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)v->id);
     log_begin(line, level, event);
     log_word(line, "session", id);
-    put_address(line, "rip", "rport", &s->peer);
-    put_address(line, "lip", "lport", &s->local);
-    log_word(line, "listener", s->listener->name);
+    put_address(line, "rip", "rport", &v->peer);
+    put_address(line, "lip", "lport", &v->local);
+    log_word(line, "listener", v->listener->options->name);
+}
+
+/* Begins a line with what every line has of a client. */
+static void begin_visitor(struct visitor *v, struct log_line *line, enum log_level level, const char *event)
+{
+    begin_without_place(v, line, level, event);
+    put_place(v, line);
+}
+
+/* Begins a line with what every line of a session has; tls and cipher once there is TLS. */
+static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
+{
+    begin_without_place(&s->visitor, line, level, event);
     if (s->client.tls != NULL && SSL_is_init_finished(s->client.tls)) {
         log_word(line, "tls", SSL_get_version(s->client.tls));
         log_word(line, "cipher", SSL_get_cipher_name(s->client.tls));
     }
+    put_place(&s->visitor, line);
 }
 
 static void put_client_name(const struct session *s, struct log_line *line)
@@ -36,16 +62,16 @@ static void put_client_name(const struct session *s, struct log_line *line)
     }
 }
 
-void record_connect(const struct session *s)
+void record_connect(struct visitor *v)
 {
     struct log_line line;
     if (log_wants(LOG_LEVEL_DEBUG)) {
-        begin(s, &line, LOG_LEVEL_DEBUG, "connect");
+        begin_visitor(v, &line, LOG_LEVEL_DEBUG, "connect");
         log_end(&line);
     }
 }
 
-void record_cleartext(const struct session *s, struct span user, const char *method)
+void record_cleartext(struct session *s, struct span user, const char *method)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
@@ -56,7 +82,7 @@ void record_cleartext(const struct session *s, struct span user, const char *met
     log_end(&line);
 }
 
-void record_starttls_refused(const struct session *s, const char *cause)
+void record_starttls_refused(struct session *s, const char *cause)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
@@ -64,7 +90,7 @@ void record_starttls_refused(const struct session *s, const char *cause)
     log_end(&line);
 }
 
-void record_tls_failed(const struct session *s, const char *cause)
+void record_tls_failed(struct session *s, const char *cause)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
@@ -72,24 +98,41 @@ void record_tls_failed(const struct session *s, const char *cause)
     log_end(&line);
 }
 
-void record_alpn_foreign(const struct session *s)
+void record_alpn_foreign(struct session *s)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
     log_end(&line);
 }
 
-void record_login(const struct session *s, enum log_level level, const char *event, const char *reason,
+static void put_credentials(struct log_line *line, const struct credentials *c)
+{
+    log_quoted(line, "user", c->user, strlen(c->user));
+    if (c->authorize != NULL) {
+        log_quoted(line, "authorize", c->authorize, strlen(c->authorize));
+    }
+    log_word(line, "method", c->method);
+}
+
+void record_login_refused(struct session *s, const char *reason, const char *rule)
+{
+    struct log_line line;
+    begin(s, &line, LOG_LEVEL_INFO, "login-refused");
+    put_credentials(&line, &s->attempt->credentials);
+    put_client_name(s, &line);
+    log_word(&line, "reason", reason);
+    if (rule != NULL) {
+        log_word(&line, "rule", rule);
+    }
+    log_end(&line);
+}
+
+void record_login(struct session *s, enum log_level level, const char *event, const char *reason,
                   struct span said)
 {
     struct log_line line;
-    const struct credentials *c = &s->attempt->credentials;
     begin(s, &line, level, event);
-    log_quoted(&line, "user", c->user, strlen(c->user));
-    if (c->authorize != NULL) {
-        log_quoted(&line, "authorize", c->authorize, strlen(c->authorize));
-    }
-    log_word(&line, "method", c->method);
+    put_credentials(&line, &s->attempt->credentials);
     log_word(&line, "backend", s->proxy->backend->options->name);
     put_client_name(s, &line);
     if (reason != NULL) {
@@ -101,7 +144,47 @@ void record_login(const struct session *s, enum log_level level, const char *eve
     log_end(&line);
 }
 
-void record_disconnect(const struct session *s)
+void record_denied(struct visitor *v, const char *rule, const char *action)
+{
+    struct log_line line;
+    begin_visitor(v, &line, LOG_LEVEL_INFO, "denied");
+    log_word(&line, "rule", rule);
+    log_word(&line, "action", action);
+    log_end(&line);
+}
+
+void record_observed(struct visitor *v, const char *rule, const char *action)
+{
+    struct log_line line;
+    begin_visitor(v, &line, LOG_LEVEL_INFO, "observed");
+    if (v->facts.user != NULL) {
+        log_quoted(&line, "user", v->facts.user, strlen(v->facts.user));
+    }
+    log_word(&line, "rule", rule);
+    log_word(&line, "action", action);
+    log_end(&line);
+}
+
+void record_limited(struct visitor *v, enum reason reason)
+{
+    struct log_line line;
+    begin_visitor(v, &line, LOG_LEVEL_INFO, "limited");
+    log_word(&line, "reason", reasons[reason].word);
+    log_end(&line);
+}
+
+void record_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us)
+{
+    struct log_line line;
+    char text[NETWORK_TEXT_SIZE];
+    begin_visitor(v, &line, LOG_LEVEL_WARNING, "banned");
+    log_word(&line, "network", network_text(&ban->network, text));
+    log_number(&line, "level", ban->level);
+    log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);
+    log_end(&line);
+}
+
+void record_disconnect(struct session *s)
 {
     struct log_line line;
     char duration[32];

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/client.h"
+#include "proxy/door.h"
 #include "proxy/record.h"
 #include "proxy/relay.h"
 #include "proxy/upstream.h"
@@ -32,9 +34,15 @@ static const struct state_row {
     handler *flushed;   /* a side has taken all that waited for it */
     ev_tstamp (*deadline)(const struct session *s); /* NULL: the login timeout alone */
     handler *expired;
-    uint32_t next;      /* states that may follow; LINGER may always */
+    uint32_t next;      /* states that may follow; at the end LINGER, or where that is none of them DEAD */
 } rows[STATE_COUNT] = {
-    [STATE_NEW] = {.name = "NEW", .next = TO(PLAIN) | TO(HANDSHAKE)},
+    [STATE_NEW] = {.name = "NEW", .next = TO(PROXY_HEADER) | TO(TARPIT) | TO(PLAIN) | TO(HANDSHAKE)},
+    [STATE_PROXY_HEADER] = {"PROXY_HEADER", SIDE_CLIENT, false, true,
+        NULL, door_header, NULL, NULL, door_header_deadline, door_header_expired,
+        TO(TARPIT) | TO(PLAIN) | TO(HANDSHAKE) | ENDS},
+    [STATE_TARPIT] = {"TARPIT", SIDE_CLIENT, false, false,
+        door_hold, door_ignore, NULL, NULL, door_hold_deadline, door_hold_expired,
+        TO(DEAD)},
     [STATE_PLAIN] = {"PLAIN", SIDE_CLIENT, false, true,
         client_greet, client_talk, NULL, NULL, NULL, NULL,
         TO(STARTTLS) | ENDS},
@@ -46,7 +54,7 @@ static const struct state_row {
         TO(SECURE) | ENDS},
     [STATE_SECURE] = {"SECURE", SIDE_CLIENT, false, true,
         NULL, client_talk, NULL, NULL, NULL, NULL,
-        TO(CONNECT) | ENDS},
+        TO(CONNECT) | TO(PENALTY) | ENDS},
     [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
         upstream_connect, client_wait, upstream_connected, NULL, upstream_connect_deadline, upstream_connect_expired,
         TO(CONNECT) | TO(GREETING) | TO(SECURE) | ENDS},
@@ -176,17 +184,21 @@ static struct step end(struct session *s, enum reason reason)
     if (s->state == STATE_LINGER) {
         return move(s, STATE_DEAD);
     }
+    bool lingers = (rows[s->state].next & TO(LINGER)) != 0;
     s->reason = reason;
     if (rows[s->state].before_login) {
         client_bye(s, reason);
     }
-    return move(s, STATE_LINGER);
+    return move(s, lingers ? STATE_LINGER : STATE_DEAD);
 }
 
 static void destroy(struct session *s)
 {
     struct proxy *proxy = s->proxy;
     record_disconnect(s);
+    admission_over(proxy, &s->visitor);
+    door_let_go(s);
+    free(s->proxy_header);
     ev_timer_stop(proxy->loop->ev, &s->timer);
     loop_forget(&s->again);
     stream_close(&s->client);
@@ -320,19 +332,14 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     carry_out(s, step);
 }
 
-int session_start(struct proxy *proxy, int fd, const struct listener_options *listener, const union address *peer,
-                  const union address *local)
+static struct session *session_new(struct proxy *proxy, int fd, const struct visitor *v)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
-        close(fd);
-        return -1;
+        return NULL;
     }
     s->proxy = proxy;
-    s->listener = listener;
-    s->id = proxy->next_id++;
-    s->peer = *peer;
-    s->local = *local;
+    s->visitor = *v;
     s->started = session_now(s);
     s->again.run = run_again;
     lexer_init(&s->lexer, PHASE_PLAIN);
@@ -347,18 +354,64 @@ int session_start(struct proxy *proxy, int fd, const struct listener_options *li
     }
     proxy->sessions = s;
     proxy->count++;
+    return s;
+}
 
-    record_connect(s);
-    carry_out(s, step_go(listener->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_PLAIN));
+/* Who is refused costs no session: only those who have to be held, or to say first whom they are from. */
+int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
+                  const union address *local)
+{
+    struct visitor v = {.listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
+    struct network_address address = network_address_of(peer);
+    enum session_state first = door_first_state(listener);
+    if (network_set_has(&listener->proxies, &address)) {
+        v.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
+        first = STATE_PROXY_HEADER;
+    } else {
+        enum reason reason = admission_connect(proxy, &v);
+        if (reason == REASON_TARPIT) {
+            first = STATE_TARPIT;
+        } else if (reason != REASON_NONE) {
+            door_refuse(fd, listener, reason);
+            return 0;
+        }
+    }
+    struct session *s = session_new(proxy, fd, &v);
+    if (s == NULL) {
+        admission_over(proxy, &v);
+        close(fd);
+        return -1;
+    }
+    carry_out(s, step_go(first));
     return 0;
+}
+
+void session_end(struct session *s, enum reason reason)
+{
+    if (s->state != STATE_LINGER) {
+        carry_out(s, step_end(reason));
+    }
 }
 
 void session_end_all(struct proxy *proxy, enum reason reason)
 {
     for (struct session *s = proxy->sessions, *next; s != NULL; s = next) {
         next = s->next;
-        if (s->state != STATE_LINGER) {
-            carry_out(s, step_end(reason));
+        session_end(s, reason);
+    }
+}
+
+void session_end_banned(struct proxy *proxy)
+{
+    uint32_t epoch = table_ban_epoch(proxy->table);
+    if (epoch == proxy->ban_epoch) {
+        return;
+    }
+    proxy->ban_epoch = epoch;
+    for (struct session *s = proxy->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        if (rows[s->state].before_login && admission_is_banned(s)) {
+            session_end(s, REASON_BANNED);
         }
     }
 }

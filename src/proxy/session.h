@@ -9,15 +9,17 @@
 
 #include <ev.h>
 
-#include "base/address.h"
 #include "imap/lexer.h"
 #include "imap/sasl.h"
 #include "net/stream.h"
 #include "proxy/proxy.h"
 #include "proxy/reason.h"
+#include "proxy/visitor.h"
 
 enum session_state {
     STATE_NEW,
+    STATE_PROXY_HEADER,  /* a load balancer tells whom the connection is from */
+    STATE_TARPIT,        /* refused, and held without a word */
     STATE_PLAIN,         /* the talk before TLS */
     STATE_STARTTLS,      /* the OK to STARTTLS is on its way */
     STATE_HANDSHAKE,
@@ -55,10 +57,10 @@ struct session {
     struct proxy *proxy;
     struct session *next; /* in proxy->sessions */
     struct session **link;
-    const struct listener_options *listener;
-    uint64_t id;
-    union address peer;
-    union address local;
+    struct visitor visitor;
+    struct proxy_header *proxy_header; /* PROXY_HEADER: as far as it has come */
+    struct session *held_next;         /* TARPIT: the next younger one */
+    struct session **held_link;
 
     enum session_state state;
     enum reason reason;   /* once it ends */
@@ -89,6 +91,9 @@ ev_tstamp session_after(ev_tstamp from, uint32_t ms);
 
 /* The time of the current round of the loop. */
 ev_tstamp session_now(const struct session *s);
+
+/* Ends a session, of which it may be the last that is heard: never the one whose handler runs. */
+void session_end(struct session *s, enum reason reason);
 
 /* The callback of both streams. */
 stream_callback session_event;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "net/socket.h"
+#include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/client.h"
 #include "proxy/record.h"
@@ -323,6 +324,16 @@ static bool is_trouble(struct span code)
     return false;
 }
 
+/* The delay before the answer to the latest of so many failed logins. */
+static uint32_t penalty_ms(const struct limits *limits, unsigned failed_logins)
+{
+    uint64_t delay = limits->login_delay_ms;
+    for (unsigned i = 1; i < failed_logins && delay < limits->login_delay_max_ms; i++) {
+        delay *= 2;
+    }
+    return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
+}
+
 static struct step login_rejected(struct session *s, const struct answer *said)
 {
     struct attempt *a = s->attempt;
@@ -336,7 +347,8 @@ static struct step login_rejected(struct session *s, const struct answer *said)
         return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
     }
     record_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
-    s->failed_logins++;
+    admission_login_failed(s);
+    a->penalty_ms = penalty_ms(s->proxy->limits, ++s->failed_logins);
     credentials_clear(&a->credentials); /* neither they nor the connection are needed while the client waits */
     stream_close(&s->backend);
     return step_go(STATE_PENALTY);
@@ -385,15 +397,7 @@ struct step upstream_answer(struct session *s)
 
 ev_tstamp upstream_penalty_deadline(const struct session *s)
 {
-    const struct limits *limits = s->proxy->limits;
-    uint64_t delay = limits->login_delay_ms;
-    for (unsigned i = 1; i < s->failed_logins && delay < limits->login_delay_max_ms; i++) {
-        delay *= 2;
-    }
-    if (delay > limits->login_delay_max_ms) {
-        delay = limits->login_delay_max_ms;
-    }
-    return session_after(session_now(s), (uint32_t)delay);
+    return session_after(session_now(s), s->attempt->penalty_ms);
 }
 
 struct step upstream_penalty_over(struct session *s)

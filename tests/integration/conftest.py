@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +82,16 @@ def certificate(vault):
 def rsa_certificate(vault):
     """An RSA certificate for localhost."""
     return certs.make(vault, "localhost-rsa", kind="rsa")
+
+
+@pytest.fixture(scope="session")
+def geoip_folder():
+    """GeoIP databases that know loopback addresses, and damaged ones."""
+    folder = _folder("geoip")
+    script = Path(__file__).parent.parent / "geoip" / "make-databases"
+    subprocess.run(["perl", script, folder], check=True)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

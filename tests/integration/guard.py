@@ -43,6 +43,8 @@ def libconfig(value):
         return str(value).lower()
     if isinstance(value, dict):
         return "{ " + " ".join(f"{key} = {libconfig(item)};" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)) and not any(isinstance(item, dict) for item in value):
+        return "[ " + ", ".join(map(libconfig, value)) + " ]"
     if isinstance(value, (list, tuple)):
         return "( " + ", ".join(map(libconfig, value)) + " )"
     if isinstance(value, str):
@@ -54,7 +56,8 @@ class Guard:
     """One imapguard with a starttls and an implicit listener before one backend."""
 
     def __init__(self, binary, place, backend, certificates, *, workers=1, tls=None, limits=None,
-                 backend_settings=None, log=None, descriptors=None, listen="127.0.0.1"):
+                 backend_settings=None, log=None, descriptors=None, listen="127.0.0.1", access=None, geoip=None,
+                 listeners=None):
         self.binary = binary
         self.place = place
         self.descriptors = descriptors
@@ -63,14 +66,20 @@ class Guard:
             "user": "nobody",
             "workers": workers,
             "listeners": [
-                {"name": "imap", "address": f"{listen}:{self.starttls_port}", "tls": "starttls"},
-                {"name": "imaps", "address": f"{listen}:{self.implicit_port}", "tls": "implicit"},
+                {"name": "imap", "address": f"{listen}:{self.starttls_port}", "tls": "starttls",
+                 **(listeners or {})},
+                {"name": "imaps", "address": f"{listen}:{self.implicit_port}", "tls": "implicit",
+                 **(listeners or {})},
             ],
             "tls": {"certificates": [item.settings() for item in certificates], **(tls or {})},
             "backends": [{"name": "legacy", "address": backend, **(backend_settings or {})}],
             "limits": {"login_delay": "1s", **(limits or {})},
             "log": {"target": "stderr", "level": "debug", **(log or {})},
         }
+        if access is not None:
+            self.settings["access"] = access
+        if geoip is not None:
+            self.settings["geoip"] = geoip
         self.config = place / f"imapguard-{self.starttls_port}.conf"
         self.output = place / f"imapguard-{self.starttls_port}.log"
         self.process = None

@@ -35,12 +35,16 @@ def trusting(certificate=None, **attributes):
 
 
 class Wire:
-    def __init__(self, address, patience=PATIENCE, receive_buffer=None):
+    def __init__(self, address, patience=PATIENCE, receive_buffer=None, source=None, header=b""):
+        """`source` is the address to come from; `header` is sent first, such as a PROXY header."""
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience)
+        if source:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         if family == socket.AF_INET:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -50,6 +54,8 @@ class Wire:
         self.end = None
         self.trickling = False
         self._tags = 0
+        if header:
+            self.socket.sendall(header)
 
     def __enter__(self):
         return self
@@ -130,6 +136,12 @@ class Wire:
         assert line.endswith(b"\r"), f"line without CR: {line}"
         self.buffer[:] = rest
         return line[:-1]
+
+    def line_or_end(self):
+        """The next line, or nothing when the connection ends before one."""
+        while b"\n" not in self.buffer and self._fill():
+            pass
+        return self.line() if self.buffer else b""
 
     def take(self, size):
         """Exactly that many bytes."""

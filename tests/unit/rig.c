@@ -51,7 +51,8 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->backend_options.address = strdup(address);
     r->backend.options = &r->backend_options;
     cr_assert_null(endpoint_resolve(address, &r->backend.endpoint));
-    r->listener = (struct listener_options){.name = (char *)"test", .tls = tls};
+    r->listener_options = (struct listener_options){.name = (char *)"test", .tls = tls};
+    r->listener.options = &r->listener_options;
 
     unlink(temp_path("door"));
     r->door = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -61,16 +62,33 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->proxy.loop = &r->loop;
     r->proxy.limits = &r->limits;
     r->proxy.backend = &r->backend;
+    r->proxy.gateway_told = &r->gateway_told;
     r->proxy.ended = session_has_ended;
     r->proxy.data = r;
+}
+
+void rig_set_policy(struct rig *r)
+{
+    static const char *const names[] = {"test"};
+    struct access_surroundings around = {.listeners = names, .listener_count = 1};
+    struct option_list rules = {r->rules, r->rule_count};
+    struct test_report report;
+    test_report_init(&report);
+    r->proxy.access = access_new(&rules, &around, &report.report);
+    cr_assert_not_null(r->proxy.access, "%s", report.text);
+    r->proxy.table = table_new(&r->limits.network, 1);
+    cr_assert(r->proxy.table != NULL && table_attach(r->proxy.table, 0) == 0);
 }
 
 void rig_connect(struct rig *r)
 {
     int fds[2];
+    if (r->proxy.access == NULL) {
+        rig_set_policy(r);
+    }
     union address peer, local;
     socket_pair(fds, false);
-    cr_assert(address_parse("192.0.2.7", 40000, &peer) == 0 && address_parse("192.0.2.1", 143, &local) == 0);
+    cr_assert(address_parse(r->peer != NULL ? r->peer : "192.0.2.7", 40000, &peer) == 0 && address_parse("192.0.2.1", 143, &local) == 0);
     r->client = fds[1];
     cr_assert_eq(session_start(&r->proxy, fds[0], &r->listener, &peer, &local), 0);
 }
@@ -102,6 +120,10 @@ void rig_over(struct rig *r)
     if (r->door != -1) {
         close(r->door);
     }
+    access_free((struct access *)r->proxy.access);
+    table_free(r->proxy.table);
+    listener_clear(&r->listener);
+    option_free(&limits_option_table, &r->limits);
     tls_free(r->proxy.tls);
     option_free(&tls_option_table, &r->tls_options);
     option_free(&backend_option_table, &r->backend_options);

@@ -39,7 +39,12 @@ struct rig {
     struct limits limits;                   /* short ones; a test may change them before rig_connect() */
     struct backend_options backend_options;
     struct backend backend;
-    struct listener_options listener;
+    struct listener_options listener_options;
+    struct listener listener;
+    struct rule_options *rules;             /* a test may set them before rig_connect(), and keeps them */
+    size_t rule_count;
+    const char *peer;                       /* the client's address; NULL: 192.0.2.7 */
+    atomic_bool gateway_told;
     enum pace pace;
     unsigned ended;      /* sessions */
 
@@ -64,6 +69,9 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace);
 
 /* Ends the session and checks what must be true of every dialogue. */
 void rig_over(struct rig *r);
+
+/* Makes rules and limits of what the test has set; rig_connect() does it for the first client. */
+void rig_set_policy(struct rig *r);
 
 /* A client comes in. */
 void rig_connect(struct rig *r);

@@ -576,6 +576,7 @@ Test(session, sessions_do_not_disturb_each_other)
     int fds[3][2];
     char octets[256];
     rig_init(&r, STARTTLS, WHOLE);
+    rig_set_policy(&r);
     for (int i = 0; i < 3; i++) {
         socket_pair(fds[i], false);
         cr_assert_eq(session_start(&r.proxy, fds[i][0], &r.listener, &a, &a), 0);

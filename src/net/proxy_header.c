@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net/proxy_header.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/span.h"
+
+enum { V2_FIXED = 16, V2_IPV4 = 12, V2_IPV6 = 36, VERSION_AT = 12, FAMILY_AT = 13, LENGTH_AT = 14 };
+
+static const uint8_t v1_begin[] = {'P', 'R', 'O', 'X', 'Y', ' '};
+static const uint8_t v2_begin[] = {'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n'};
+
+/* --- version 1: one line of text ----------------------------------------------------------------------- */
+
+/* Cuts the next field, up to a single blank or the end. False when it is empty. */
+static bool cut_field(struct span *rest, char *out, size_t size)
+{
+    const uint8_t *blank = rest->len > 0 ? memchr(rest->bytes, ' ', rest->len) : NULL;
+    size_t len = blank != NULL ? (size_t)(blank - rest->bytes) : rest->len;
+    if (len == 0 || len >= size || memchr(rest->bytes, '\0', len) != NULL) {
+        return false;
+    }
+    memcpy(out, rest->bytes, len);
+    out[len] = '\0';
+    size_t cut = len + (blank != NULL);
+    *rest = (struct span){rest->bytes + cut, rest->len - cut};
+    return true;
+}
+
+/* Decimal, no leading zeros, 0..65535. */
+static bool read_port(const char *text, uint16_t *port)
+{
+    unsigned value = 0;
+    size_t len = strlen(text);
+    if (len == 0 || len > 5 || strspn(text, "0123456789") != len || (len > 1 && text[0] == '0')) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        value = value * 10 + (unsigned)(text[i] - '0');
+    }
+    *port = (uint16_t)value;
+    return value <= UINT16_MAX;
+}
+
+/* The line without its "PROXY " and CRLF. */
+static enum proxy_header_result read_v1(struct proxy_header *h, struct span rest)
+{
+    char family[8], source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], source_port[6], destination_port[6];
+    uint16_t from, to;
+    if (span_is(rest, "UNKNOWN") || (rest.len > 8 && memcmp(rest.bytes, "UNKNOWN ", 8) == 0)) {
+        return memcmp(rest.bytes, "UNKNOWN", 7) == 0 ? PROXY_HEADER_LOCAL : PROXY_HEADER_BAD;
+    }
+    bool ends_with_blank = rest.len > 0 && rest.bytes[rest.len - 1] == ' ';
+    if (ends_with_blank || !cut_field(&rest, family, sizeof family) || !cut_field(&rest, source, sizeof source) ||
+        !cut_field(&rest, destination, sizeof destination) || !cut_field(&rest, source_port, sizeof source_port) ||
+        !cut_field(&rest, destination_port, sizeof destination_port) || rest.len > 0 ||
+        !read_port(source_port, &from) || !read_port(destination_port, &to) ||
+        address_parse(source, from, &h->source) != 0 || address_parse(destination, to, &h->destination) != 0) {
+        return PROXY_HEADER_BAD;
+    }
+    int wanted = strcmp(family, "TCP4") == 0 ? AF_INET : strcmp(family, "TCP6") == 0 ? AF_INET6 : AF_UNSPEC;
+    return h->source.sa.sa_family == wanted && h->destination.sa.sa_family == wanted ? PROXY_HEADER_ADDRESS
+                                                                                     : PROXY_HEADER_BAD;
+}
+
+static enum proxy_header_result step_v1(struct proxy_header *h)
+{
+    uint8_t last = h->bytes[h->have - 1];
+    if (h->have > sizeof v1_begin && h->bytes[h->have - 2] == '\r') {
+        struct span rest = {h->bytes + sizeof v1_begin, h->have - sizeof v1_begin - 2};
+        return last == '\n' ? read_v1(h, rest) : PROXY_HEADER_BAD;
+    }
+    bool hopeless = last == '\0' || last == '\n' || h->have == PROXY_HEADER_V1_MAX;
+    return hopeless ? PROXY_HEADER_BAD : PROXY_HEADER_MORE;
+}
+
+/* --- version 2: binary ----------------------------------------------------------------------------------- */
+
+static unsigned v2_length(const struct proxy_header *h)
+{
+    return (unsigned)h->bytes[LENGTH_AT] << 8 | h->bytes[LENGTH_AT + 1];
+}
+
+/* Octets of addresses that matter to us: none unless it is TCP over IP for somebody else. */
+static unsigned v2_addresses(const struct proxy_header *h)
+{
+    bool proxied = h->bytes[VERSION_AT] == 0x21;
+    return proxied && h->bytes[FAMILY_AT] == 0x11 ? V2_IPV4 : proxied && h->bytes[FAMILY_AT] == 0x21 ? V2_IPV6 : 0;
+}
+
+static void read_v2(struct proxy_header *h)
+{
+    const uint8_t *at = h->bytes + V2_FIXED;
+    if (v2_addresses(h) == V2_IPV4) {
+        h->source.in.sin_family = h->destination.in.sin_family = AF_INET;
+        memcpy(&h->source.in.sin_addr, at, 4);
+        memcpy(&h->destination.in.sin_addr, at + 4, 4);
+        memcpy(&h->source.in.sin_port, at + 8, 2);
+        memcpy(&h->destination.in.sin_port, at + 10, 2);
+    } else {
+        h->source.in6.sin6_family = h->destination.in6.sin6_family = AF_INET6;
+        memcpy(&h->source.in6.sin6_addr, at, 16);
+        memcpy(&h->destination.in6.sin6_addr, at + 16, 16);
+        memcpy(&h->source.in6.sin6_port, at + 32, 2);
+        memcpy(&h->destination.in6.sin6_port, at + 34, 2);
+    }
+}
+
+static enum proxy_header_result end_v2(struct proxy_header *h)
+{
+    if (v2_addresses(h) == 0) {
+        return PROXY_HEADER_LOCAL;
+    }
+    read_v2(h);
+    return PROXY_HEADER_ADDRESS;
+}
+
+/* One octet of the part that is kept has come. */
+static enum proxy_header_result step_v2(struct proxy_header *h)
+{
+    if (h->have <= V2_FIXED) {
+        bool bad = (h->have == VERSION_AT + 1 && (h->bytes[VERSION_AT] & 0xfe) != 0x20) ||
+                   (h->have == FAMILY_AT + 1 && ((h->bytes[FAMILY_AT] >> 4) > 3 || (h->bytes[FAMILY_AT] & 15) > 2));
+        if (bad || (h->have == V2_FIXED && v2_length(h) < v2_addresses(h))) {
+            return PROXY_HEADER_BAD;
+        }
+    }
+    if (h->have < V2_FIXED || h->have < V2_FIXED + v2_addresses(h)) {
+        return PROXY_HEADER_MORE;
+    }
+    h->skip = (uint16_t)(v2_length(h) - v2_addresses(h));
+    return h->skip > 0 ? PROXY_HEADER_MORE : end_v2(h);
+}
+
+/* --- both -------------------------------------------------------------------------------------------------- */
+
+static enum proxy_header_result step(struct proxy_header *h)
+{
+    size_t at = h->have - 1u;
+    bool v1 = h->bytes[0] == v1_begin[0];
+    if (v1 ? at < sizeof v1_begin && h->bytes[at] != v1_begin[at] : at < sizeof v2_begin && h->bytes[at] != v2_begin[at]) {
+        return PROXY_HEADER_BAD;
+    }
+    return v1 ? step_v1(h) : step_v2(h);
+}
+
+enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t *bytes, size_t len, size_t *taken)
+{
+    enum proxy_header_result result = PROXY_HEADER_MORE;
+    *taken = 0;
+    while (result == PROXY_HEADER_MORE && *taken < len) {
+        if (h->skip > 0) {
+            size_t n = len - *taken < h->skip ? len - *taken : h->skip;
+            h->skip = (uint16_t)(h->skip - n);
+            *taken += n;
+            result = h->skip > 0 ? PROXY_HEADER_MORE : end_v2(h);
+        } else {
+            h->bytes[h->have++] = bytes[(*taken)++];
+            result = step(h);
+        }
+    }
+    return result;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    SIZE_MAX_MIB = 1024,
+    SETTLE_LOOKS = 2, /* a file that is being written is left alone until it has not changed for so long */
+    ADOPT_LOOKS = 5,  /* by then every worker has left the memory that the next one is read into */
+    BLOCK = 1 << 20,
+};
+
+static bool exists(const struct database *d)
+{
+    return d->path != NULL && d->path[0] != '\0';
+}
+
+static int open_memory(const struct database *d, unsigned which, MMDB_s *out)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", d->memory[which]);
+    return MMDB_open(path, MMDB_MODE_MMAP, out);
+}
+
+/* --- checking -------------------------------------------------------------------------------------------- */
+
+/* What a check goes through: data that was decoded is not decoded again. */
+struct check {
+    const struct database *database;
+    MMDB_s *mmdb;
+    uint64_t *checked; /* the offsets in the data section, as a hash set */
+    size_t mask;
+    bool has_field;
+};
+
+/* Whether the offset is new. A set that is full forgets: that costs time and nothing else. */
+static bool is_new(struct check *c, uint32_t offset)
+{
+    uint64_t *place = &c->checked[(offset * UINT64_C(0x9e3779b97f4a7c15) >> 20) & c->mask];
+    bool new = *place != (uint64_t)offset + 1;
+    *place = (uint64_t)offset + 1;
+    return new;
+}
+
+static const char *check_entry(struct check *c, MMDB_entry_s *entry)
+{
+    for (const struct database_field *f = c->database->fields; f->path[0] != NULL; f++) {
+        MMDB_entry_data_s data;
+        int status = MMDB_aget_value(entry, &data, f->path);
+        if (status == MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR || (status == MMDB_SUCCESS && !data.has_data)) {
+            continue;
+        }
+        if (status != MMDB_SUCCESS || data.type != f->type) {
+            return "damaged: a record cannot be read";
+        }
+        if (f->type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size != 2) {
+            return "damaged: a code has not two letters";
+        }
+        c->has_field = c->has_field || f == c->database->fields;
+    }
+    return NULL;
+}
+
+static const char *check_record(struct check *c, uint64_t record, uint8_t type, MMDB_entry_s *entry)
+{
+    switch (type) {
+    case MMDB_RECORD_TYPE_SEARCH_NODE:
+        return record < c->mmdb->metadata.node_count ? NULL : "damaged: a node does not exist";
+    case MMDB_RECORD_TYPE_EMPTY:
+        return NULL;
+    case MMDB_RECORD_TYPE_DATA:
+        if (entry->offset >= c->mmdb->data_section_size) {
+            return "damaged: a record lies outside";
+        }
+        return is_new(c, entry->offset) ? check_entry(c, entry) : NULL;
+    default:
+        return "damaged: the search tree";
+    }
+}
+
+static const char *check_nodes(struct check *c)
+{
+    for (uint32_t i = 0; i < c->mmdb->metadata.node_count; i++) {
+        MMDB_search_node_s node;
+        if (MMDB_read_node(c->mmdb, i, &node) != MMDB_SUCCESS) {
+            return "damaged: the search tree";
+        }
+        const char *cause = check_record(c, node.left_record, node.left_record_type, &node.left_record_entry);
+        if (cause == NULL) {
+            cause = check_record(c, node.right_record, node.right_record_type, &node.right_record_entry);
+        }
+        if (cause != NULL) {
+            return cause;
+        }
+    }
+    return c->has_field ? NULL : "it has no such data";
+}
+
+static const char *check(const struct database *d, MMDB_s *mmdb)
+{
+    enum { SET_BITS = 18 };
+    struct check c = {.database = d, .mmdb = mmdb, .mask = ((size_t)1 << SET_BITS) - 1};
+    c.checked = calloc((size_t)1 << SET_BITS, sizeof *c.checked);
+    if (c.checked == NULL) {
+        return "no memory";
+    }
+    const char *cause = check_nodes(&c);
+    free(c.checked);
+    return cause;
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------- */
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Copies the file into a memory. NULL, or the cause. */
+static const char *copy(int from, int to)
+{
+    char *block = malloc(BLOCK);
+    ssize_t n = -1;
+    if (block != NULL && ftruncate(to, 0) == 0 && lseek(to, 0, SEEK_SET) == 0) {
+        while ((n = read(from, block, BLOCK)) > 0) {
+            for (ssize_t done = 0, m; done < n; done += m) {
+                m = write(to, block + done, (size_t)(n - done));
+                if (m <= 0) {
+                    free(block);
+                    return "no memory";
+                }
+            }
+        }
+    }
+    free(block);
+    return n == 0 ? NULL : strerror(errno);
+}
+
+static const char *read_file(struct database *d, unsigned which)
+{
+    int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd == -1) {
+        return strerror(errno);
+    }
+    const char *cause = NULL;
+    if (fstat(fd, &d->taken) != 0) {
+        cause = strerror(errno);
+    } else if (!S_ISREG(d->taken.st_mode)) {
+        cause = "not a regular file";
+    } else if (d->taken.st_size > (off_t)SIZE_MAX_MIB << 20) {
+        cause = "larger than 1 GiB";
+    } else {
+        cause = copy(fd, d->memory[which]);
+    }
+    close(fd);
+    return cause;
+}
+
+int database_init(struct database *d)
+{
+    d->memory[0] = memfd_create("geoip", MFD_CLOEXEC);
+    d->memory[1] = memfd_create("geoip", MFD_CLOEXEC);
+    return d->memory[0] != -1 && d->memory[1] != -1 ? 0 : -1;
+}
+
+const char *database_load(struct database *d)
+{
+    uint32_t next = *d->version + 1;
+    unsigned which = next & 1;
+    MMDB_s mmdb;
+    const char *cause = read_file(d, which);
+    if (cause != NULL) {
+        return cause;
+    }
+    d->seen = d->taken;
+    if (open_memory(d, which, &mmdb) != MMDB_SUCCESS) {
+        return "not a MaxMind DB, or not a whole one";
+    }
+    cause = check(d, &mmdb);
+    MMDB_close(&mmdb);
+    if (cause != NULL) {
+        return cause;
+    }
+    atomic_store(d->version, next);
+    d->settling = ADOPT_LOOKS;
+    return database_adopt(d) == 0 ? NULL : "no memory";
+}
+
+bool database_is_due(struct database *d)
+{
+    struct stat now;
+    if (!exists(d)) {
+        return false;
+    }
+    if (stat(d->path, &now) != 0) {
+        memset(&now, 0, sizeof now); /* a file that has gone is another file */
+    }
+    if (!same_file(&now, &d->seen)) {
+        d->seen = now;
+        d->settling = d->settling > SETTLE_LOOKS ? d->settling : SETTLE_LOOKS;
+    }
+    if (d->settling > 0) {
+        d->settling--;
+        return false;
+    }
+    return !same_file(&d->seen, &d->taken);
+}
+
+static void leave(struct database *d)
+{
+    if (d->open) {
+        MMDB_close(&d->mmdb);
+        d->open = false;
+    }
+}
+
+int database_adopt(struct database *d)
+{
+    uint32_t version = atomic_load(d->version);
+    MMDB_s mmdb;
+    if (version == d->adopted) {
+        return 0;
+    }
+    if (open_memory(d, version & 1, &mmdb) != MMDB_SUCCESS) {
+        return -1;
+    }
+    leave(d);
+    d->mmdb = mmdb;
+    d->open = true;
+    d->adopted = version;
+    return 0;
+}
+
+
+void database_fini(struct database *d)
+{
+    leave(d);
+    for (size_t i = 0; i < 2; i++) {
+        if (d->memory[i] != -1) {
+            close(d->memory[i]);
+            d->memory[i] = -1;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/geoip.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "policy/database.h"
+
+static const char *check_path(const char *text)
+{
+    return text[0] == '\0' || text[0] == '/' ? NULL : "an absolute path, or \"\"";
+}
+
+static const struct option_row rows[] = {
+    {.name = "country", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, country), .preset = "",
+     .check = check_path},
+    {.name = "asn", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, asn), .preset = "",
+     .check = check_path},
+    {0},
+};
+const struct option_table geoip_option_table = {sizeof(struct geoip_options), rows};
+
+enum { COUNTRY, ASN, DATABASES };
+
+static const struct database_field country_fields[] = {
+    {{"country", "iso_code", NULL}, MMDB_DATA_TYPE_UTF8_STRING},
+    {{"continent", "code", NULL}, MMDB_DATA_TYPE_UTF8_STRING},
+    {{NULL}, 0},
+};
+static const struct database_field asn_fields[] = {
+    {{"autonomous_system_number", NULL}, MMDB_DATA_TYPE_UINT32},
+    {{NULL}, 0},
+};
+
+struct geoip {
+    struct database databases[DATABASES];
+    _Atomic uint32_t *versions; /* shared, one for each database */
+};
+
+static bool exists(const struct database *d)
+{
+    return d->path != NULL && d->path[0] != '\0';
+}
+
+struct geoip *geoip_new(const struct geoip_options *options, struct option_report *report)
+{
+    uint32_t errors = report->errors;
+    struct geoip *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        option_error(report, "geoip", "no memory");
+        return NULL;
+    }
+    g->versions = mmap(NULL, DATABASES * sizeof *g->versions, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (g->versions == MAP_FAILED) {
+        option_error(report, "geoip", "no memory");
+        free(g);
+        return NULL;
+    }
+    g->databases[COUNTRY] = (struct database){.name = "country", .path = options->country, .fields = country_fields};
+    g->databases[ASN] = (struct database){.name = "asn", .path = options->asn, .fields = asn_fields};
+    for (size_t i = 0; i < DATABASES; i++) {
+        struct database *d = &g->databases[i];
+        d->version = &g->versions[i];
+        const char *cause = database_init(d) != 0 ? strerror(errno) : exists(d) ? database_load(d) : NULL;
+        if (cause != NULL) {
+            char path[32] = "geoip.";
+            strcat(path, d->name);
+            option_error(report, path, "cannot use %s: %s", d->path, cause);
+        }
+    }
+    if (report->errors > errors) {
+        geoip_free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void geoip_free(struct geoip *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < DATABASES; i++) {
+        database_fini(&g->databases[i]);
+    }
+    munmap(g->versions, DATABASES * sizeof *g->versions);
+    free(g);
+}
+
+static void log_failure(const struct database *d, const char *cause)
+{
+    log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s cause=\"%s\"", d->name, d->path, cause);
+}
+
+void geoip_refresh(struct geoip *g)
+{
+    for (size_t i = 0; i < DATABASES; i++) {
+        struct database *d = &g->databases[i];
+        if (!database_is_due(d)) {
+            continue;
+        }
+        const char *cause = database_load(d);
+        if (cause != NULL) {
+            d->taken = d->seen; /* told once, until the file changes again */
+            log_failure(d, cause);
+        } else {
+            log_event(LOG_LEVEL_INFO, "geoip", "database=%s path=%s built=%llu", d->name, d->path,
+                      (unsigned long long)d->mmdb.metadata.build_epoch);
+        }
+    }
+}
+
+void geoip_adopt(struct geoip *g)
+{
+    for (size_t i = 0; i < DATABASES; i++) {
+        struct database *d = &g->databases[i];
+        if (database_adopt(d) != 0) {
+            d->adopted = *d->version; /* told once, until there is another */
+            log_failure(d, "a worker cannot map it");
+        }
+    }
+}
+
+/* --- looking up ------------------------------------------------------------------------------------------ */
+
+/* Finds the record of an address; false when there is none. */
+static bool find(const struct database *d, const struct network_address *a, MMDB_entry_s *entry)
+{
+    union address address;
+    int error;
+    if (!d->open) {
+        return false;
+    }
+    network_address_to(a, &address);
+    if (address.sa.sa_family == AF_INET6 && d->mmdb.metadata.ip_version == 4) {
+        return false;
+    }
+    MMDB_lookup_result_s result = MMDB_lookup_sockaddr(&d->mmdb, &address.sa, &error);
+    *entry = result.entry;
+    return error == MMDB_SUCCESS && result.found_entry;
+}
+
+static bool get(MMDB_entry_s *entry, const struct database_field *field, MMDB_entry_data_s *data)
+{
+    return MMDB_aget_value(entry, data, field->path) == MMDB_SUCCESS && data->has_data && data->type == field->type;
+}
+
+/* A code of two letters; anything else, which could have effects in a log line, stays unknown. */
+static void get_code(MMDB_entry_s *entry, const struct database_field *field, char code[3])
+{
+    MMDB_entry_data_s data;
+    if (get(entry, field, &data) && data.data_size == 2 && data.utf8_string[0] >= 'A' && data.utf8_string[0] <= 'Z' &&
+        data.utf8_string[1] >= 'A' && data.utf8_string[1] <= 'Z') {
+        memcpy(code, data.utf8_string, 2);
+    }
+}
+
+struct place geoip_lookup(const struct geoip *g, const struct network_address *address)
+{
+    struct place place = {"--", "--", 0};
+    MMDB_entry_s entry;
+    MMDB_entry_data_s data;
+    if (find(&g->databases[COUNTRY], address, &entry)) {
+        get_code(&entry, &country_fields[0], place.country);
+        get_code(&entry, &country_fields[1], place.continent);
+    }
+    if (find(&g->databases[ASN], address, &entry) && get(&entry, &asn_fields[0], &data)) {
+        place.asn = data.uint32;
+    }
+    return place;
+}

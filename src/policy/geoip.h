@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Countries and autonomous systems of addresses, from databases in MaxMind's format. The master reads the
+ * files, checks them whole and keeps what it read in memory of its own, which the workers map: a file that is
+ * being replaced, cut or removed cannot hurt them, and they need no right to read it.
+ */
+#ifndef IMAPGUARD_POLICY_GEOIP_H
+#define IMAPGUARD_POLICY_GEOIP_H
+
+#include <stdbool.h>
+
+#include "base/option.h"
+#include "policy/facts.h"
+
+struct geoip_options {
+    char *country; /* paths; "": none */
+    char *asn;
+};
+
+extern const struct option_table geoip_option_table;
+
+struct geoip;
+
+/*
+ * Reads and checks the databases. A missing or damaged one, or one without the fields that it is for, is an
+ * error in `report`. NULL after an error. To be called before the processes are forked that will use it. Without
+ * any database configured it knows nothing of any address.
+ */
+struct geoip *geoip_new(const struct geoip_options *options, struct option_report *report);
+
+/* Frees it; NULL is fine. */
+void geoip_free(struct geoip *g);
+
+/*
+ * In the master, from time to time (every second is not too often: it costs a stat() for each database): takes a
+ * file that was replaced, once it has stopped changing. A good one is used from then on; a bad one is logged once
+ * and the old one stays. Events "geoip" (info: database, path, built) and "geoip-failed" (error: database, path, cause).
+ */
+void geoip_refresh(struct geoip *g);
+
+/* In a worker, from time to time: adopts what the master has taken since. Costs nothing when nothing is new. */
+void geoip_adopt(struct geoip *g);
+
+/* Where the address is; what is not known is "--" and 0. */
+struct place geoip_lookup(const struct geoip *g, const struct network_address *address);
+
+#endif

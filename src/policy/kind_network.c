@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Conditions on the client's address: `networks` and `networks_file` of a rule are one set. */
+#include <string.h>
+
+#include "policy/kind.h"
+#include "policy/networks_file.h"
+
+static bool has_file(const struct rule *rule)
+{
+    return rule->options->networks_file != NULL && rule->options->networks_file[0] != '\0';
+}
+
+static bool given(const struct rule *rule)
+{
+    return rule->options->networks.count > 0 || has_file(rule);
+}
+
+static void read_file(struct rule *rule, const char *path, struct option_report *report)
+{
+    char at[64];
+    const char *cause = NULL, *file = rule->options->networks_file;
+    long line = networks_file_read(file, &rule->networks, &cause);
+    snprintf(at, sizeof at, "%s.networks_file", path);
+    if (line > 0) {
+        option_error(report, at, "%s:%ld: %s", file, line, cause);
+    } else if (line < 0) {
+        option_error(report, at, "cannot read %s: %s", file, cause);
+    } else if (rule->networks.count == 0) {
+        option_warning(report, at, "there is no network in %s: the rule never matches", file);
+    }
+}
+
+static void compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+                    struct option_report *report)
+{
+    char *const *texts = rule->options->networks.items;
+    (void)around;
+    for (size_t i = 0; i < rule->options->networks.count; i++) {
+        struct network n;
+        if (network_parse(texts[i], strlen(texts[i]), &n) == 0 && network_set_add(&rule->networks, &n) != 0) {
+            option_error(report, path, "no memory for its networks");
+        }
+    }
+    if (has_file(rule)) {
+        read_file(rule, path, report);
+    }
+    network_set_seal(&rule->networks);
+}
+
+static bool matches(const struct rule *rule, struct facts *facts)
+{
+    return network_set_has(&rule->networks, &facts->address);
+}
+
+static void explain(const struct rule *rule, struct facts *facts, FILE *out)
+{
+    char text[NETWORK_TEXT_SIZE];
+    struct network alone = network_around(&facts->address, 32, 128);
+    (void)rule;
+    fprintf(out, "%s is in none of its networks", network_text(&alone, text));
+}
+
+static bool covers(const struct rule *rule, const struct rule *inner)
+{
+    return network_set_covers(&rule->networks, &inner->networks);
+}
+
+const struct kind kind_network = {given, compile, matches, explain, covers};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Conditions on the user who logs in: names without regard to case, in which "*" stands for any characters. */
+#include <strings.h>
+
+#include "policy/kind.h"
+
+const char *kind_check_user(const char *text)
+{
+    return text[0] != '\0' ? NULL : "the name of a user, in which \"*\" stands for any characters";
+}
+
+static bool same(char a, char b)
+{
+    return strncasecmp(&a, &b, 1) == 0;
+}
+
+/* Goes back to the latest "*" only: what an earlier one could take, the latest can too. Never worse than n * m. */
+static bool glob(const char *pattern, const char *text)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = ++pattern;
+            resume = text;
+        } else if (same(*pattern, *text)) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star;
+            text = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}
+
+static bool has(const struct rule *rule, const char *user)
+{
+    char *const *patterns = rule->options->users.items;
+    for (size_t i = 0; i < rule->options->users.count; i++) {
+        if (glob(patterns[i], user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool given(const struct rule *rule)
+{
+    return rule->options->users.count > 0;
+}
+
+static bool matches(const struct rule *rule, struct facts *facts)
+{
+    return facts->user != NULL && has(rule, facts->user);
+}
+
+static void explain(const struct rule *rule, struct facts *facts, FILE *out)
+{
+    if (facts->user == NULL) {
+        fputs("not asked at connect: it has users", out);
+        return;
+    }
+    fprintf(out, "user %s is not among ", facts->user);
+    kind_print_texts(&rule->options->users, out);
+}
+
+/* A "*" in the inner pattern is matched by a "*" only, so that whatever it stands for is matched too. */
+static bool covers(const struct rule *rule, const struct rule *inner)
+{
+    char *const *patterns = inner->options->users.items;
+    for (size_t i = 0; i < inner->options->users.count; i++) {
+        if (!has(rule, patterns[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct kind kind_user = {given, NULL, matches, explain, covers};

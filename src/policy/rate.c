@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/rate.h"
+
+/* Two processes may have looked at the clock at different moments: their times are that far apart at most. */
+enum { SKEW_US = 60 * 1000000 };
+
+/*
+ * The time moves on by one interval for each that comes, and may run ahead of the clock by the whole duration. One that
+ * is further ahead than any may be is from before the clock was set back: it is forgotten.
+ */
+bool rate_allows(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
+{
+    uint64_t period = (uint64_t)rate->ms * 1000, interval = period / rate->count;
+    uint64_t before = atomic_load_explicit(arrival, memory_order_relaxed), after;
+    interval = interval > 0 ? interval : 1;
+    do {
+        uint64_t from = before > now_us && before - now_us <= period + SKEW_US ? before : now_us;
+        after = from + interval;
+        if (after - now_us > interval * rate->count) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/span.h"
+
+#define HEADER "imapguard bans 1"
+
+enum { FILE_MAX = 256 * 1024 * 1024, NAME_MAX_LEN = 4096 };
+
+/* --- reading: all is checked before anything is taken --------------------------------------------------- */
+
+static bool cut_line(struct span *rest, struct span *line)
+{
+    const uint8_t *lf = rest->len > 0 ? memchr(rest->bytes, '\n', rest->len) : NULL;
+    if (lf == NULL) {
+        return false;
+    }
+    *line = (struct span){rest->bytes, (size_t)(lf - rest->bytes)};
+    *rest = (struct span){lf + 1, rest->len - line->len - 1};
+    return true;
+}
+
+/* Decimal digits only. */
+static bool read_number(struct span word, uint64_t max, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.bytes[i] < '0' || word.bytes[i] > '9' || *out > max / 10) {
+            return false;
+        }
+        *out = *out * 10 + (uint64_t)(word.bytes[i] - '0');
+    }
+    return word.len > 0 && *out <= max;
+}
+
+/* "NETWORK UNTIL LEVEL", the time in microseconds. */
+static bool read_ban(struct span line, struct table_ban *ban)
+{
+    struct span network, until, level;
+    uint64_t number;
+    if (!span_word(&line, &network) || !span_word(&line, &until) || !span_word(&line, &level) || line.len > 0 ||
+        network_parse((const char *)network.bytes, network.len, &ban->network) != 0 ||
+        !read_number(until, INT64_MAX, &ban->until_us) || !read_number(level, 63, &number)) {
+        return false;
+    }
+    ban->level = (unsigned)number;
+    return true;
+}
+
+/* Goes through a whole file; hands each ban to `take` if that is given. NULL, or what is wrong with it. */
+static const char *walk(struct span text, void (*take)(struct table *t, const struct table_ban *ban, void *data),
+                        struct table *t, void *data)
+{
+    struct span line, word;
+    struct table_ban ban;
+    uint64_t count = 0, told;
+    if (!cut_line(&text, &line) || !span_is(line, HEADER)) {
+        return "does not begin as a file of bans";
+    }
+    while (cut_line(&text, &line)) {
+        if (span_begins(line, "end ")) {
+            (void)span_word(&line, &word);
+            (void)span_word(&line, &word);
+            return read_number(word, UINT32_MAX, &told) && told == count && line.len == 0 && text.len == 0
+                       ? NULL
+                       : "does not end as it should";
+        }
+        if (!read_ban(line, &ban)) {
+            return "a line is damaged";
+        }
+        count++;
+        if (take != NULL) {
+            take(t, &ban, data);
+        }
+    }
+    return "its end is missing";
+}
+
+struct loading {
+    uint64_t now_us;
+    size_t count;
+};
+
+static void take_ban(struct table *t, const struct table_ban *ban, void *data)
+{
+    struct loading *loading = data;
+    loading->count += table_restore_ban(t, ban, loading->now_us) == 0;
+}
+
+/* The content, to be freed; NULL with errno set. */
+static uint8_t *read_file(const char *path, size_t *len)
+{
+    struct stat info;
+    uint8_t *text = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd == -1) {
+        return NULL;
+    }
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= FILE_MAX) {
+        *len = (size_t)info.st_size;
+        text = malloc(*len + 1);
+        ssize_t n = text != NULL ? read(fd, text, *len) : -1;
+        if (n != (ssize_t)*len) {
+            free(text);
+            text = NULL;
+            errno = EIO;
+        }
+    } else {
+        errno = EINVAL;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return text;
+}
+
+size_t state_load(struct table *t, const char *path, uint64_t now_us)
+{
+    struct loading loading = {.now_us = now_us};
+    size_t len = 0;
+    uint8_t *text = read_file(path, &len);
+    const char *cause = NULL;
+    if (text == NULL && errno == ENOENT) {
+        return 0;
+    }
+    cause = text == NULL ? strerror(errno) : walk((struct span){text, len}, NULL, NULL, NULL);
+    if (cause != NULL) {
+        log_event(LOG_LEVEL_WARNING, "state-ignored", "path=%s cause=\"%s\"", path, cause);
+    } else {
+        (void)walk((struct span){text, len}, take_ban, t, &loading);
+    }
+    free(text);
+    return loading.count;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------ */
+
+struct saving {
+    FILE *file;
+    size_t count;
+};
+
+static void write_ban(void *data, const struct table_ban *ban)
+{
+    char text[NETWORK_TEXT_SIZE];
+    struct saving *saving = data;
+    fprintf(saving->file, "%s %" PRIu64 " %u\n", network_text(&ban->network, text), ban->until_us, ban->level);
+    saving->count++;
+}
+
+/* Writes and closes. 0, or -1 with errno set. */
+static int write_bans(const struct table *t, int fd, uint64_t now_us)
+{
+    struct saving saving = {.file = fdopen(fd, "w")};
+    if (saving.file == NULL) {
+        close(fd);
+        return -1;
+    }
+    fprintf(saving.file, "%s\n", HEADER);
+    table_each_ban(t, now_us, write_ban, &saving);
+    fprintf(saving.file, "end %zu\n", saving.count);
+    bool good = fflush(saving.file) == 0 && !ferror(saving.file) && fsync(fd) == 0;
+    return fclose(saving.file) == 0 && good ? 0 : -1;
+}
+
+/* The name is on disk once its folder is. */
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash != NULL ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
+    int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd != -1) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+int state_save(const struct table *t, const char *path, uint64_t now_us)
+{
+    char beside[NAME_MAX_LEN];
+    if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return -1;
+    }
+    if (write_bans(t, fd, now_us) != 0 || rename(beside, path) != 0) {
+        int error = errno;
+        unlink(beside);
+        errno = error;
+        return -1;
+    }
+    sync_folder(path);
+    return 0;
+}

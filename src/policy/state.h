@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bans on disk, so that they survive a restart: a text file, one ban a line, written whole beside the old one
+ * and renamed. Only the master reads and writes it.
+ */
+#ifndef IMAPGUARD_POLICY_STATE_H
+#define IMAPGUARD_POLICY_STATE_H
+
+#include "policy/table.h"
+
+/*
+ * Takes the bans of the file into the table. No file is no bans. A damaged file (any line that is not one of ours,
+ * or an end that is missing) is logged ("state-ignored", warning: path, cause) and ignored whole. Returns how many
+ * bans were taken.
+ */
+size_t state_load(struct table *t, const char *path, uint64_t now_us);
+
+/* Writes all bans in force. 0, or -1 with errno set, the old file as it was and nothing left beside it. */
+int state_save(const struct table *t, const char *path, uint64_t now_us);
+
+#endif

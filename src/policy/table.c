@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/table.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "base/span.h"
+#include "policy/ban.h"
+#include "policy/rate.h"
+
+enum {
+    WAYS = 16,         /* entries of a bucket: where a network may be */
+    TRIES_MAX = 64,    /* then others have been quicker too often, and the client is in without an entry */
+    KEY_SIZE = 16,
+    TELL_SECONDS = 60,
+    SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
+    WORKERS_MAX = 256,
+};
+
+/*
+ * What stands in place of a network's key. A slot that is EMPTY has nothing but zeros, so that a network comes in by one
+ * compare-and-swap; one that is being emptied bears the number of the worker that does it, for the case that it dies.
+ */
+#define EMPTY ((uint64_t)0)
+#define CLAIM(worker) ((uint64_t)1 + (worker))
+#define KEY_LEAST CLAIM(WORKERS_MAX + 1)
+
+struct entry {
+    _Atomic uint64_t arrival;  /* of connections */
+    _Atomic uint64_t failures; /* the same of failed logins */
+    _Atomic uint32_t seen;     /* in seconds */
+    _Atomic uint32_t told;     /* in seconds */
+    _Atomic uint64_t network[2]; /* set before a ban is: who is banned */
+    _Atomic uint32_t prefix;
+};
+
+/* Shared, and followed by the arrays that table.c lays out behind it. */
+struct shared {
+    _Atomic uint32_t ban_epoch;
+    _Atomic uint32_t bans; /* begun and not yet told to be over: the master looks for them when there are any */
+};
+
+struct table {
+    const struct table_limits *limits;
+    unsigned workers;
+    unsigned worker;
+    size_t buckets;
+    size_t slots;
+    size_t size; /* of the mapping */
+    struct shared *shared;
+    _Atomic uint64_t *keys;     /* one for each slot, a bucket's side by side */
+    _Atomic uint64_t *bans;     /* see ban.h; apart, so that the master's look at them is short */
+    _Atomic uint64_t *wrong;    /* keyed hashes of wrong passwords, each at the one place where it may be */
+    struct entry *entries;
+    _Atomic uint32_t *sessions; /* a column for each worker */
+    uint8_t key[KEY_SIZE];
+    EVP_MAC_CTX *mac;
+};
+
+/* --- where a network is --------------------------------------------------------------------------------- */
+
+static struct network network_of(const struct table *t, const struct network_address *address)
+{
+    return network_around(address, t->limits->ipv4_prefix, t->limits->ipv6_prefix);
+}
+
+/* SipHash of up to four pieces, each with its length. */
+static uint64_t hash(const struct table *t, const struct span *pieces, size_t count)
+{
+    uint8_t out[16] = {0};
+    size_t len;
+    uint64_t value = 0;
+    if (EVP_MAC_init(t->mac, t->key, sizeof t->key, NULL) == 1) {
+        for (size_t i = 0; i < count; i++) {
+            (void)EVP_MAC_update(t->mac, (const uint8_t *)&pieces[i].len, sizeof pieces[i].len);
+            (void)EVP_MAC_update(t->mac, pieces[i].bytes, pieces[i].len);
+        }
+        (void)EVP_MAC_final(t->mac, out, &len, sizeof out);
+    }
+    memcpy(&value, out, sizeof value);
+    return value >= KEY_LEAST ? value : value + KEY_LEAST;
+}
+
+static uint64_t key_of(const struct table *t, const struct network *n)
+{
+    struct span piece = {n->first.octets, sizeof n->first.octets};
+    return hash(t, &piece, 1);
+}
+
+/* A number below `count`, by the upper bits of a hash. */
+static size_t place_of(uint64_t value, size_t count)
+{
+    return (size_t)(((value >> 32) * count) >> 32);
+}
+
+static size_t bucket_of(const struct table *t, uint64_t key)
+{
+    return place_of(key, t->buckets) * WAYS;
+}
+
+static _Atomic uint32_t *column(const struct table *t, unsigned worker)
+{
+    return t->sessions + worker * t->slots;
+}
+
+static unsigned sessions_of(const struct table *t, size_t slot)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < t->workers; i++) {
+        sum += atomic_load(&column(t, i)[slot]);
+    }
+    return sum;
+}
+
+/* A ban that ends later than any may is from before the clock was set back: it is lifted. */
+static bool in_force(const struct table *t, uint64_t ban, uint64_t now_us)
+{
+    uint64_t longest_us = (uint64_t)t->limits->ban_time_max_ms * 1000 + SKEW_US;
+    return ban_is_in_force(ban, now_us) && ban_until_us(ban) <= now_us + longest_us;
+}
+
+/* The slot of that key; t->slots when there is none. */
+static size_t find(const struct table *t, uint64_t key)
+{
+    size_t first = bucket_of(t, key);
+    for (size_t slot = first; slot < first + WAYS; slot++) {
+        if (atomic_load_explicit(&t->keys[slot], memory_order_acquire) == key) {
+            return slot;
+        }
+    }
+    return t->slots;
+}
+
+static void wipe_slot(struct table *t, size_t slot)
+{
+    struct entry *e = &t->entries[slot];
+    uint64_t ban = atomic_exchange(&t->bans[slot], 0);
+    if (ban_is_pending(ban)) {
+        atomic_fetch_sub(&t->shared->bans, 1);
+    }
+    atomic_store_explicit(&e->arrival, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->failures, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->seen, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->told, 0, memory_order_relaxed);
+}
+
+/* Empties a slot that has that key, unless a session comes in meanwhile or somebody else is quicker. */
+static bool evict(struct table *t, size_t slot, uint64_t key)
+{
+    if (!atomic_compare_exchange_strong(&t->keys[slot], &key, CLAIM(t->worker))) {
+        return false;
+    }
+    /* Who comes in counts itself first and looks at the key then: one of the two sees the other. */
+    if (sessions_of(t, slot) > 0) {
+        atomic_store(&t->keys[slot], key);
+        return false;
+    }
+    wipe_slot(t, slot);
+    atomic_store(&t->keys[slot], EMPTY);
+    return true;
+}
+
+/*
+ * Makes room in a bucket that has none: who was here least recently goes, and where all are banned, whose ban ends
+ * first. Who has sessions stays.
+ */
+static void make_room(struct table *t, size_t first, uint64_t now_us)
+{
+    size_t victim = t->slots;
+    bool victim_banned = true;
+    uint64_t victim_time = UINT64_MAX;
+    for (size_t slot = first; slot < first + WAYS; slot++) {
+        if (atomic_load(&t->keys[slot]) == EMPTY) {
+            return;
+        }
+        uint64_t ban = atomic_load_explicit(&t->bans[slot], memory_order_relaxed);
+        bool banned = in_force(t, ban, now_us);
+        uint64_t time = banned ? ban_until_us(ban)
+                               : atomic_load_explicit(&t->entries[slot].seen, memory_order_relaxed);
+        bool better = banned != victim_banned ? !banned : time < victim_time;
+        if (better && sessions_of(t, slot) == 0 && atomic_load(&t->keys[slot]) >= KEY_LEAST) {
+            victim = slot;
+            victim_banned = banned;
+            victim_time = time;
+        }
+    }
+    if (victim < t->slots) {
+        uint64_t key = atomic_load(&t->keys[victim]);
+        if (key >= KEY_LEAST) {
+            (void)evict(t, victim, key);
+        }
+    }
+}
+
+/* Whether another slot of the bucket has the same key. */
+static bool is_twice(const struct table *t, size_t slot, uint64_t key)
+{
+    size_t first = slot - slot % WAYS;
+    for (size_t other = first; other < first + WAYS; other++) {
+        if (other != slot && atomic_load(&t->keys[other]) == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Puts a key into an empty slot of its bucket; t->slots when there is none, or another process was quicker. */
+static size_t insert(struct table *t, uint64_t key)
+{
+    size_t first = bucket_of(t, key);
+    for (size_t slot = first; slot < first + WAYS; slot++) {
+        uint64_t empty = EMPTY;
+        if (atomic_load(&t->keys[slot]) != EMPTY) {
+            continue;
+        }
+        if (!atomic_compare_exchange_strong(&t->keys[slot], &empty, key)) {
+            return t->slots;
+        }
+        /* Two that put the same key into two slots both take it back, unless somebody is in there by now. */
+        return is_twice(t, slot, key) && evict(t, slot, key) ? t->slots : slot;
+    }
+    return t->slots;
+}
+
+/* The slot of a key, made if need be; t->slots when none can be had. */
+static size_t find_or_insert(struct table *t, uint64_t key, uint64_t now_us)
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        size_t slot = find(t, key);
+        if (slot == t->slots) {
+            slot = insert(t, key);
+        }
+        if (slot < t->slots) {
+            return slot;
+        }
+        make_room(t, bucket_of(t, key), now_us);
+    }
+    return t->slots;
+}
+
+static void touch(struct table *t, size_t slot, uint64_t now_us)
+{
+    uint32_t seconds = (uint32_t)(now_us / 1000000);
+    _Atomic uint32_t *seen = &t->entries[slot].seen;
+    if (atomic_load_explicit(seen, memory_order_relaxed) != seconds) {
+        atomic_store_explicit(seen, seconds, memory_order_relaxed);
+    }
+}
+
+/* --- making ---------------------------------------------------------------------------------------------- */
+
+/* Gives each array its place behind the one before, a page for itself; `base` 0 only counts. */
+static size_t lay_out(struct table *t, uint8_t *base)
+{
+    size_t at = 0;
+    const struct {
+        void **array;
+        size_t size;
+    } parts[] = {
+        {(void **)&t->shared, sizeof *t->shared},
+        {(void **)&t->keys, t->slots * sizeof *t->keys},
+        {(void **)&t->bans, t->slots * sizeof *t->bans},
+        {(void **)&t->wrong, t->slots * sizeof *t->wrong},
+        {(void **)&t->entries, t->slots * sizeof *t->entries},
+        {(void **)&t->sessions, t->slots * t->workers * sizeof *t->sessions},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (base != NULL) {
+            *parts[i].array = base + at;
+        }
+        at += (parts[i].size + 4095) / 4096 * 4096;
+    }
+    return at;
+}
+
+static EVP_MAC_CTX *mac_new(void)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+    EVP_MAC_CTX *context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac); /* the context keeps it */
+    return context;
+}
+
+struct table *table_new(const struct table_limits *limits, unsigned workers)
+{
+    struct table *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        return NULL;
+    }
+    t->limits = limits;
+    t->workers = workers;
+    t->buckets = (limits->table_size + WAYS - 1) / WAYS;
+    t->slots = t->buckets * WAYS;
+    t->size = lay_out(t, NULL);
+    void *memory = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        free(t);
+        return NULL;
+    }
+    (void)lay_out(t, memory);
+    t->mac = mac_new();
+    if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key) {
+        table_free(t);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return t;
+}
+
+void table_free(struct table *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    munmap(t->shared, t->size);
+    EVP_MAC_CTX_free(t->mac);
+    secret_wipe(t->key, sizeof t->key);
+    free(t);
+}
+
+int table_attach(struct table *t, unsigned worker)
+{
+    t->worker = worker;
+    return worker < t->workers ? 0 : -1;
+}
+
+/* --- coming and going -------------------------------------------------------------------------------------- */
+
+/* Counts a session in a slot; false when the slot is another network's by now. */
+static bool count_in(struct table *t, size_t slot, uint64_t key)
+{
+    _Atomic uint32_t *own = &column(t, t->worker)[slot];
+    atomic_fetch_add(own, 1);
+    if (atomic_load(&t->keys[slot]) == key) {
+        return true;
+    }
+    atomic_fetch_sub(own, 1);
+    return false;
+}
+
+enum table_entry table_enter(struct table *t, const struct network_address *address, uint64_t now_us,
+                             struct table_ref *ref)
+{
+    struct network network = network_of(t, address);
+    uint64_t key = key_of(t, &network);
+    size_t slot;
+    *ref = (struct table_ref){0};
+    do {
+        slot = find_or_insert(t, key, now_us);
+        if (slot == t->slots) {
+            return TABLE_ENTERED;
+        }
+    } while (!count_in(t, slot, key));
+
+    /* From here on the slot is this network's, since it has a session. */
+    enum table_entry result = TABLE_ENTERED;
+    if (in_force(t, atomic_load(&t->bans[slot]), now_us)) {
+        result = TABLE_BANNED;
+    } else if (sessions_of(t, slot) > t->limits->sessions) {
+        result = TABLE_SESSIONS;
+    } else if (!rate_allows(&t->entries[slot].arrival, &t->limits->connection_rate, now_us)) {
+        result = TABLE_RATE;
+    }
+    touch(t, slot, now_us);
+    if (result != TABLE_ENTERED) {
+        atomic_fetch_sub(&column(t, t->worker)[slot], 1);
+        return result;
+    }
+    ref->slot = (uint32_t)slot + 1;
+    return TABLE_ENTERED;
+}
+
+void table_leave(struct table *t, struct table_ref *ref)
+{
+    if (ref->slot != 0) {
+        atomic_fetch_sub(&column(t, t->worker)[ref->slot - 1], 1);
+        ref->slot = 0;
+    }
+}
+
+/* --- bans ---------------------------------------------------------------------------------------------------- */
+
+bool table_is_banned(const struct table *t, struct table_ref ref, uint64_t now_us)
+{
+    return ref.slot != 0 && in_force(t, atomic_load(&t->bans[ref.slot - 1]), now_us);
+}
+
+static void name_slot(struct table *t, size_t slot, const struct network *n)
+{
+    uint64_t halves[2];
+    memcpy(halves, n->first.octets, sizeof halves);
+    atomic_store(&t->entries[slot].network[0], halves[0]);
+    atomic_store(&t->entries[slot].network[1], halves[1]);
+    atomic_store(&t->entries[slot].prefix, n->prefix);
+}
+
+static struct table_ban ban_at(const struct table *t, size_t slot, uint64_t ban)
+{
+    struct table_ban out = {.until_us = ban_until_us(ban), .level = ban_level(ban)};
+    uint64_t halves[2] = {atomic_load(&t->entries[slot].network[0]), atomic_load(&t->entries[slot].network[1])};
+    memcpy(out.network.first.octets, halves, sizeof halves);
+    out.network.prefix = atomic_load(&t->entries[slot].prefix);
+    return out;
+}
+
+/* Begins a ban, unless one is in force. Exactly one of those who try at once does. */
+static bool begin_ban(struct table *t, size_t slot, uint64_t now_us, uint64_t *begun)
+{
+    uint64_t before = atomic_load(&t->bans[slot]);
+    do {
+        if (in_force(t, before, now_us)) {
+            return false;
+        }
+        *begun = ban_next(before, t->limits->ban_time_ms, t->limits->ban_time_max_ms, now_us);
+    } while (!atomic_compare_exchange_weak(&t->bans[slot], &before, *begun));
+    if (!ban_is_pending(before)) {
+        atomic_fetch_add(&t->shared->bans, 1);
+    }
+    atomic_store(&t->entries[slot].failures, 0); /* after it, guessing is counted anew */
+    atomic_fetch_add(&t->shared->ban_epoch, 1);
+    return true;
+}
+
+enum table_failure table_fail(struct table *t, struct table_ref ref, const struct network_address *address,
+                              const char *user, const struct secret *password, uint64_t now_us, struct table_ban *ban)
+{
+    struct network network = network_of(t, address);
+    size_t slot = ref.slot - 1;
+    uint64_t begun;
+    if (ref.slot == 0) {
+        return TABLE_FAILURE_COUNTED;
+    }
+    struct span pieces[] = {
+        {network.first.octets, sizeof network.first.octets},
+        span_of(user),
+        {password->bytes, password->len},
+    };
+    uint64_t wrong = hash(t, pieces, sizeof pieces / sizeof pieces[0]);
+    if (atomic_exchange(&t->wrong[place_of(wrong, t->slots)], wrong) == wrong) {
+        return TABLE_FAILURE_KNOWN;
+    }
+    if (rate_allows(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
+        return TABLE_FAILURE_COUNTED;
+    }
+    name_slot(t, slot, &network);
+    if (!begin_ban(t, slot, now_us, &begun)) {
+        return TABLE_FAILURE_COUNTED;
+    }
+    *ban = ban_at(t, slot, begun);
+    return TABLE_FAILURE_BANNED;
+}
+
+uint32_t table_ban_epoch(const struct table *t)
+{
+    return atomic_load_explicit(&t->shared->ban_epoch, memory_order_relaxed);
+}
+
+int table_restore_ban(struct table *t, const struct table_ban *ban, uint64_t now_us)
+{
+    struct network network = network_of(t, &ban->network.first);
+    uint64_t word = ban_make(ban->until_us, ban->level);
+    if (memcmp(&network.first, &ban->network.first, sizeof network.first) != 0 ||
+        network.prefix != ban->network.prefix || !in_force(t, word, now_us)) {
+        return -1;
+    }
+    size_t slot = find_or_insert(t, key_of(t, &network), now_us);
+    if (slot == t->slots) {
+        return -1;
+    }
+    name_slot(t, slot, &network);
+    touch(t, slot, now_us);
+    if (!ban_is_pending(atomic_exchange(&t->bans[slot], word))) {
+        atomic_fetch_add(&t->shared->bans, 1);
+    }
+    return 0;
+}
+
+size_t table_sweep(struct table *t, uint64_t now_us, void (*unbanned)(void *data, const struct table_ban *ban),
+                   void *data)
+{
+    size_t current = 0;
+    for (size_t slot = 0; slot < t->slots && atomic_load(&t->shared->bans) > current; slot++) {
+        uint64_t ban = atomic_load(&t->bans[slot]);
+        if (!ban_is_pending(ban)) {
+            continue;
+        }
+        if (in_force(t, ban, now_us)) {
+            current++;
+            continue;
+        }
+        struct table_ban over = ban_at(t, slot, ban);
+        if (atomic_compare_exchange_strong(&t->bans[slot], &ban, ban_told(ban))) {
+            atomic_fetch_sub(&t->shared->bans, 1);
+            unbanned(data, &over);
+        }
+    }
+    return current;
+}
+
+void table_each_ban(const struct table *t, uint64_t now_us, void (*each)(void *data, const struct table_ban *ban),
+                    void *data)
+{
+    for (size_t slot = 0; slot < t->slots; slot++) {
+        uint64_t word = atomic_load(&t->bans[slot]);
+        if (in_force(t, word, now_us)) {
+            struct table_ban ban = ban_at(t, slot, word);
+            each(data, &ban);
+        }
+    }
+}
+
+/* --- the rest -------------------------------------------------------------------------------------------------- */
+
+bool table_tell(struct table *t, const struct network_address *address, uint64_t now_us)
+{
+    struct network network = network_of(t, address);
+    size_t slot = find(t, key_of(t, &network));
+    uint32_t now = (uint32_t)(now_us / 1000000);
+    if (slot == t->slots) {
+        return true;
+    }
+    uint32_t told = atomic_load(&t->entries[slot].told);
+    bool due = told == 0 || now - told >= TELL_SECONDS; /* also when the clock was set back */
+    return due && atomic_compare_exchange_strong(&t->entries[slot].told, &told, now);
+}
+
+void table_clear_worker(struct table *t, unsigned worker)
+{
+    uint32_t bans = 0;
+    for (size_t slot = 0; slot < t->slots; slot++) {
+        atomic_store(&column(t, worker)[slot], 0);
+        if (atomic_load(&t->keys[slot]) == CLAIM(worker)) {
+            wipe_slot(t, slot);
+            atomic_store(&t->keys[slot], EMPTY);
+        }
+        bans += ban_is_pending(atomic_load(&t->bans[slot]));
+    }
+    atomic_store(&t->shared->bans, bans); /* it may have died between a ban and its count */
+}
+
+unsigned table_sessions(const struct table *t, const struct network_address *address)
+{
+    struct network network = network_of(t, address);
+    size_t slot = find(t, key_of(t, &network));
+    return slot < t->slots ? sessions_of(t, slot) : 0;
+}
+
+size_t table_fill(const struct table *t)
+{
+    size_t fill = 0;
+    for (size_t slot = 0; slot < t->slots; slot++) {
+        fill += atomic_load_explicit(&t->keys[slot], memory_order_relaxed) >= KEY_LEAST;
+    }
+    return fill;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/admission.h"
+
+#include "base/log.h"
+#include "proxy/attempt.h"
+#include "proxy/record.h"
+
+static uint64_t now_us(const struct proxy *proxy)
+{
+    return (uint64_t)(ev_now(proxy->loop->ev) * 1e6);
+}
+
+static void observed(void *data, const char *rule, enum access_action action)
+{
+    record_observed(data, rule, access_action_word(action));
+}
+
+/* Most clients from one private address: something in between hides them, and their limits are one's. */
+static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
+{
+    char text[NETWORK_TEXT_SIZE];
+    if (!gateway_seen(&proxy->gateway, &v->facts.address) || atomic_exchange(proxy->gateway_told, true)) {
+        return;
+    }
+    struct network gateway = network_around(&proxy->gateway.suspect, 32, 128);
+    log_event(LOG_LEVEL_WARNING, "gateway",
+              "rip=%s listener=%s cause=\"most clients come from this private address: limits and bans meet them all; "
+              "let the gateway keep their addresses, or use proxy_protocol\"",
+              network_text(&gateway, text), v->listener->options->name);
+}
+
+/* A flood of refusals is told once a minute for each network. */
+static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason reason)
+{
+    if (table_tell(proxy->table, &v->facts.address, now_us(proxy))) {
+        record_limited(v, reason);
+    }
+}
+
+enum reason admission_connect(struct proxy *proxy, struct visitor *v)
+{
+    static const enum reason refusals[] = {
+        [TABLE_BANNED] = REASON_BANNED, [TABLE_RATE] = REASON_CONNECTION_RATE, [TABLE_SESSIONS] = REASON_SESSIONS};
+    struct network_address address = network_address_of(&v->peer);
+    v->facts = facts_at_connect(&address, v->listener->options->name, proxy->geoip);
+    struct verdict verdict = access_ask(proxy->access, &v->facts, observed, v);
+    if (verdict.action != ACCESS_ALLOW) {
+        record_denied(v, verdict.rule, access_action_word(verdict.action));
+        return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
+    }
+    if (v->listener->proxies.count == 0) {
+        look_for_gateway(proxy, v);
+    }
+    v->unlimited = !verdict.limits;
+    enum table_entry entry =
+        v->unlimited ? TABLE_ENTERED : table_enter(proxy->table, &address, now_us(proxy), &v->ref);
+    if (entry != TABLE_ENTERED) {
+        tell_limited(proxy, v, refusals[entry]);
+        return refusals[entry];
+    }
+    record_connect(v);
+    return REASON_NONE;
+}
+
+void admission_over(struct proxy *proxy, struct visitor *v)
+{
+    table_leave(proxy->table, &v->ref);
+}
+
+bool admission_is_banned(const struct session *s)
+{
+    return !s->visitor.unlimited && table_is_banned(s->proxy->table, s->visitor.ref, now_us(s->proxy));
+}
+
+enum reason admission_login(struct session *s)
+{
+    struct visitor *v = &s->visitor;
+    const struct credentials *c = &s->attempt->credentials;
+    const char *const names[] = {c->user, c->authorize};
+    bool limits = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && names[i] != NULL; i++) {
+        v->facts.user = names[i];
+        struct verdict verdict = access_ask(s->proxy->access, &v->facts, observed, v);
+        v->facts.user = NULL;
+        if (verdict.action != ACCESS_ALLOW) {
+            record_login_refused(s, "rule", verdict.rule);
+            return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
+        }
+        limits = limits || verdict.limits;
+    }
+    if (!limits) {
+        v->unlimited = true;
+        table_leave(s->proxy->table, &v->ref);
+    }
+    if (admission_is_banned(s)) {
+        record_login_refused(s, "banned", NULL);
+        return REASON_BANNED;
+    }
+    return REASON_NONE;
+}
+
+void admission_login_failed(struct session *s)
+{
+    struct table_ban ban;
+    struct visitor *v = &s->visitor;
+    const struct credentials *c = &s->attempt->credentials;
+    uint64_t now = now_us(s->proxy);
+    if (!v->unlimited && table_fail(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == TABLE_FAILURE_BANNED) {
+        record_banned(v, &ban, now);
+    }
+}

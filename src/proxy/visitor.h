@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who is at the door: all that is known of a client before it is let in. Lives on the stack until then. */
+#ifndef IMAPGUARD_PROXY_VISITOR_H
+#define IMAPGUARD_PROXY_VISITOR_H
+
+#include "base/address.h"
+#include "net/listener.h"
+#include "policy/facts.h"
+#include "policy/table.h"
+
+struct visitor {
+    const struct listener *listener;
+    uint64_t id;          /* of the session */
+    union address peer;   /* the client: as the PROXY header has it, where there is one */
+    union address local;  /* where it came in */
+    struct facts facts;
+    struct table_ref ref; /* where it is counted */
+    bool unlimited;       /* a rule with `limits = false` has let it in: not counted, not banned */
+};
+
+#endif

@@ -1,0 +1,201 @@
+"""Limits and bans of client networks, over all workers, with real connections from loopback addresses."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from waiting import SANITIZED, wait_for
+from wire import Wire
+
+HERE, THERE = "127.0.7.1", "127.0.8.1"
+
+
+def knock(front, source, **options):
+    """What a client from there hears first."""
+    with front.connect(source=source, **options) as wire:
+        return wire.line_or_end()
+
+
+def fail(front, source, secret=b"wrong", user=b"anna"):
+    """What a login with a wrong password hears: its answer, or the end when the network is banned meanwhile."""
+    with front.secure(source=source) as wire:
+        wire.send(b"a LOGIN " + user + b" " + secret + b"\r\n")
+        return wire.line()[2:]
+
+
+@pytest.fixture
+def refusing(backend):
+    """A backend that refuses every login."""
+    from fakebackend import LegacyServer
+    return backend(LegacyServer(answer=b"NO wrong"))
+
+
+def test_sessions_at_one_time(guard, backend):
+    front = guard(backend().address, workers=2, limits={"sessions": 3})
+    held = [front.plain(source=HERE) for _ in range(3)]
+    assert knock(front, HERE) == b"* BYE [LIMIT] Too many connections from your network."
+    with Wire(("127.0.0.1", front.implicit_port), source=HERE) as wire:
+        assert wire.rest() == b""
+    assert front.event("limited", rip=HERE)["reason"] == "sessions"
+    assert knock(front, THERE).startswith(b"* OK"), "another network is not concerned"
+    for wire in held:
+        wire.close()
+    wait_for(lambda: knock(front, HERE).startswith(b"* OK"), "room again")
+
+
+def test_networks_are_counted_by_prefix(guard, backend):
+    front = guard(backend().address, limits={"sessions": 1, "ipv4_prefix": 24})
+    with front.plain(source="127.0.7.1"):
+        assert knock(front, "127.0.7.200").startswith(b"* BYE [LIMIT]")
+        assert knock(front, "127.0.8.1").startswith(b"* OK")
+
+
+def test_connection_rate(guard, backend):
+    front = guard(backend().address, workers=2, limits={"connection_rate": "5/1h"})
+    answers = [knock(front, HERE)[:4] for _ in range(8)]
+    assert answers == [b"* OK"] * 5 + [b""] * 3
+    limited = front.event("limited", rip=HERE)
+    assert limited["reason"] == "connection-rate"
+    assert len(front.events("limited", rip=HERE)) == 1, "told once a minute"
+
+
+def test_failed_logins_ban_and_bans_end(guard, refusing):
+    front = guard(refusing.address, workers=2, limits={"login_failures": "2/10m", "ban_time": "2s"})
+    waiting = front.plain(source=HERE)
+    for number in range(3):
+        assert fail(front, HERE, b"guess%d" % number).startswith((b"NO [AUTHENTICATIONFAILED]", b"BYE"))
+    ban = front.event("banned", rip=HERE)
+    assert ban["network"] == HERE and ban["duration"] == "2" and ban["level"] == "1"
+    assert waiting.rest().startswith(b"* BYE"), "who has not logged in goes"
+    assert knock(front, HERE) == b""
+    assert knock(front, THERE).startswith(b"* OK")
+    front.event("unbanned", network=HERE)
+    wait_for(lambda: knock(front, HERE).startswith(b"* OK"), "the end of the ban")
+    for number in range(3):
+        fail(front, HERE, b"again%d" % number)
+    assert front.event("banned", rip=HERE, level=2)["duration"] == "4", "it doubles"
+
+
+def test_a_ban_spares_who_has_logged_in(guard, backend):
+    from fakebackend import LegacyServer
+    server = backend(LegacyServer(), LegacyServer(answer=b"NO wrong"))
+    front = guard(server.address, limits={"login_failures": "1/10m"})
+    with front.session(source=HERE) as wire:
+        for number in range(2):
+            fail(front, HERE, b"guess%d" % number)
+        front.event("banned", rip=HERE)
+        wait_for(lambda: knock(front, HERE) == b"", "the ban")
+        time.sleep(1.2)  # longer than workers take to look for bans
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+
+
+def test_one_stale_phone_bans_nobody(guard, refusing):
+    front = guard(refusing.address, workers=2, limits={"login_failures": "2/10m", "login_delay": "0s"})
+    for _ in range(8):
+        assert fail(front, HERE, b"old").startswith(b"NO [AUTHENTICATIONFAILED]")
+    assert not front.events("banned")
+    assert len(front.events("login-failed")) == 8
+
+
+def test_trouble_of_the_backend_bans_nobody(guard, place):
+    front = guard(f"unix:{place}/nobody-listens", limits={"login_failures": "1/10m"})
+    for number in range(6):
+        assert fail(front, HERE, b"guess%d" % number).startswith(b"NO [UNAVAILABLE]")
+    assert not front.events("banned") and knock(front, HERE).startswith(b"* OK")
+
+
+def test_limits_false_beats_every_limit_and_ban(guard, refusing):
+    front = guard(refusing.address,
+                  access=[{"name": "office", "action": "allow", "networks": ["127.0.7.0/24"], "limits": False}],
+                  limits={"login_failures": "1/10m", "sessions": 1, "connection_rate": "2/1h", "login_delay": "0s"})
+    held = [front.plain(source=HERE) for _ in range(5)]
+    for number in range(4):
+        assert fail(front, HERE, b"guess%d" % number).startswith(b"NO [AUTHENTICATIONFAILED]")
+    assert not front.events("banned") and not front.events("limited")
+    for wire in held:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+        wire.close()
+
+
+def test_bans_survive_a_restart(guard, refusing, place):
+    state = place / "bans"
+    settings = {"limits": {"login_failures": "1/10m", "state_file": str(state)}}
+    front = guard(refusing.address, **settings)
+    for number in range(2):
+        fail(front, HERE, b"guess%d" % number)
+    front.event("banned", rip=HERE)
+    wait_for(lambda: state.exists() and HERE in state.read_text(), "the ban in the file")
+    front.stop(signal.SIGTERM)
+    again = guard(refusing.address, **settings)
+    assert again.event("bans-restored")["count"] == "1"
+    assert knock(again, HERE) == b"" and knock(again, THERE).startswith(b"* OK")
+    again.stop(signal.SIGTERM)
+    state.write_text(state.read_text()[:-3])
+    damaged = guard(refusing.address, **settings)
+    damaged.event("state-ignored", path=state)
+    assert knock(damaged, HERE).startswith(b"* OK")
+
+
+def test_a_hammered_network_never_exceeds_its_limits(guard, backend):
+    """Four workers, 64 clients of one network; workers are killed in the middle; nothing is left at the end."""
+    limit, rate, seconds = 20, 600, 8 if SANITIZED else 15
+    front = guard(backend().address, workers=4, log={"level": "info"},
+                  limits={"sessions": limit, "connection_rate": f"{rate}/10s"})
+    lock, stopping, inside, most = threading.Lock(), threading.Event(), set(), [0]
+    accepted, refused = [], []
+
+    def client(number):
+        while not stopping.is_set():
+            try:
+                with front.connect(source=HERE) as wire:
+                    answer = wire.line_or_end()
+                    if not answer.startswith(b"* OK"):
+                        if not answer:
+                            refused.append(time.monotonic())
+                        time.sleep(0.002)
+                        continue
+                    with lock:
+                        accepted.append(time.monotonic())
+                        inside.add(wire)
+                        most[0] = max(most[0], len(inside))
+                    time.sleep(0.02)
+                    with lock:
+                        inside.discard(wire)
+            except (OSError, AssertionError):
+                pass
+
+    threads = [threading.Thread(target=client, args=[number]) for number in range(64)]
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds / 3)
+    for pid in front.workers()[:2]:
+        front.kill_worker(pid)
+    time.sleep(seconds * 2 / 3)
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    assert most[0] <= limit, most
+    assert len(accepted) > rate, "what may come at once has come"
+    steady = sorted(time for time in accepted if time > min(refused))
+    span = steady[-1] - steady[0]
+    print(f"{len(steady)} in {span:.3f} s")
+    assert abs((len(steady) - 1) / (span * rate / 10) - 1) < 0.01, (len(steady), span)
+    wait_for(lambda: len(front.workers()) == 4, "all workers again")
+    time.sleep(11 * limit / rate)
+    held = []
+    wait_for(lambda: fill(front, held) == limit, "room for as many as ever")
+    for wire in held:
+        wire.close()
+
+
+def fill(front, held):
+    """Adds a session to those held if there is room; how many are held."""
+    wire = front.connect(source=HERE)
+    if wire.line_or_end().startswith(b"* OK"):
+        held.append(wire)
+    else:
+        wire.close()
+        time.sleep(0.05)
+    return len(held)

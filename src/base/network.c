@@ -48,7 +48,7 @@ void network_address_to(const struct network_address *a, union address *out)
 static void fill_behind(struct network_address *a, unsigned prefix, uint8_t fill)
 {
     for (unsigned i = prefix / 8; i < sizeof a->octets; i++) {
-        uint8_t behind = i == prefix / 8 ? (uint8_t)(0xff >> (prefix % 8)) : 0xff;
+        uint8_t behind = (uint8_t)(i == prefix / 8 ? 0xff >> (prefix % 8) : 0xff);
         a->octets[i] = (uint8_t)((a->octets[i] & ~behind) | (fill & behind));
     }
 }

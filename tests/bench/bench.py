@@ -16,7 +16,8 @@ from guard import Guard
 
 @contextlib.contextmanager
 def running(binary, backend, **settings):
-    """An imapguard with one worker in front of this backend, quiet, for as long as the block lasts."""
+    """An imapguard with one worker in front of this backend, quiet and without limits, for as long as the block lasts."""
+    settings.setdefault("access", [{"name": "bench", "action": "allow", "limits": False}])
     folder = Path(tempfile.mkdtemp(prefix="imapguard-bench-"))
     folder.chmod(0o755)
     guard = Guard(binary, folder, backend, [certs.make(folder, "localhost")], workers=1, **settings)

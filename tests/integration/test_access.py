@@ -163,3 +163,10 @@ def test_explain_says_which_rule_decides_and_why(guard, backend, databases, bina
     for arguments in ([DE, "--listener", "nowhere"], ["nonsense"]):
         result = explain(*arguments)
         assert result.returncode == 1 and arguments[-1] in result.stderr
+
+
+def test_a_rule_that_can_never_match_is_warned_of(guard, backend, binary):
+    front = guard(backend().address, access=[rule("deny", "all"), rule("allow", "late", networks=["10.0.0.0/8"])])
+    result = subprocess.run([binary, "-t", "-c", front.config], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert f'{front.config}:' in result.stderr and 'access.[1]: can never match: "all"' in result.stderr

@@ -157,6 +157,45 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
          ":3: backends.[0].address: expected HOST:PORT, [IPV6]:PORT or unix:/PATH, found \"localhost\"\n"},
         {"limits that contradict each other", LEAST "limits = { login_delay = \"20s\"; };\n",
          ":4: limits.login_delay_max: expected no less than login_delay\n"},
+        {"a network that is none", LEAST "access = ( { name = \"a\"; action = \"deny\";\n  networks = [ \"10.0.0.0/8\",\n    \"10.0.0.0/33\" ]; } );\n",
+         ":6: access.[0].networks.[1]: expected a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or an address, found \"10.0.0.0/33\"\n"},
+        {"a country that is none", LEAST "access = ( { name = \"a\"; action = \"deny\"; countries = [ \"XYZ\" ]; } );\n",
+         ":4: access.[0].countries.[0]: expected a country code of ISO 3166-1 in capitals"},
+        {"a country in small letters", LEAST "access = ( { name = \"a\"; action = \"deny\"; countries = [ \"de\" ]; } );\n",
+         ":4: access.[0].countries.[0]: expected a country code of ISO 3166-1 in capitals"},
+        {"a country nobody has", LEAST "access = ( { name = \"a\"; action = \"deny\"; countries = [ \"UK\" ]; } );\n",
+         ":4: access.[0].countries.[0]: expected a country code"},
+        {"a continent that is none", LEAST "access = ( { name = \"a\"; action = \"deny\"; continents = [ \"EUR\" ]; } );\n",
+         ":4: access.[0].continents.[0]: expected \"AF\", \"AN\""},
+        {"an AS that is none", LEAST "access = ( { name = \"a\"; action = \"deny\"; asns = [ 0 ]; } );\n",
+         ":4: access.[0].asns.[0]: expected a number from 1 to 4294967295, found \"0\"\n"},
+        {"an AS as a string", LEAST "access = ( { name = \"a\"; action = \"deny\"; asns = [ \"AS1\" ]; } );\n",
+         ":4: access.[0].asns.[0]: expected a number, found a string\n"},
+        {"an empty user", LEAST "access = ( { name = \"a\"; action = \"deny\"; users = [ \"\" ]; } );\n",
+         ":4: access.[0].users.[0]: expected the name of a user"},
+        {"an action that is none", LEAST "access = ( { name = \"a\"; action = \"drop\"; } );\n",
+         ":4: access.[0].action: expected \"allow\", \"deny\" or \"tarpit\", found \"drop\"\n"},
+        {"a rule without a name", LEAST "access = ( { action = \"deny\"; } );\n", ":4: access.[0].name: missing: expected a string\n"},
+        {"a rule's name twice", LEAST "access = ( { name = \"a\"; action = \"deny\"; },\n  { name = \"a\"; action = \"deny\"; } );\n",
+         ":5: access.[1].name: expected a name of its own, found \"a\" twice\n"},
+        {"a string for an array", LEAST "access = ( { name = \"a\"; action = \"deny\"; networks = \"10.0.0.0/8\"; } );\n",
+         ":4: access.[0].networks: expected an array of strings [ \"...\", \"...\" ], found a string\n"},
+        {"numbers for strings", LEAST "access = ( { name = \"a\"; action = \"deny\"; users = [ 1 ]; } );\n",
+         ":4: access.[0].users.[0]: expected a string, found a number\n"},
+        {"a load balancer that is none", TLS BACKENDS "listeners = ( { name = \"a\"; address = \"*:1\"; tls = \"starttls\"; proxy_protocol = [ \"lb\" ]; } );\n",
+         ":3: listeners.[0].proxy_protocol.[0]: expected a network such as"},
+        {"a rate in no time", LEAST "limits = { connection_rate = \"10/0m\"; };\n",
+         ":4: limits.connection_rate: expected a rate \"COUNT/DURATION\", such as \"120/1m\", found \"10/0m\"\n"},
+        {"a rate without a duration", LEAST "limits = { login_failures = \"10\"; };\n", ":4: limits.login_failures: expected a rate"},
+        {"a rate of nothing", LEAST "limits = { login_failures = \"0/1m\"; };\n",
+         ":4: limits.login_failures: expected a rate with a count from 1 to 1000000, found \"0/1m\"\n"},
+        {"a number for a rate", LEAST "limits = { login_failures = 10; };\n",
+         ":4: limits.login_failures: expected a rate, in quotes, such as \"120/1m\", found a number\n"},
+        {"a prefix that is too long", LEAST "limits = { ipv4_prefix = 33; };\n", ":4: limits.ipv4_prefix: expected a number from 8 to 32"},
+        {"bans that contradict each other", LEAST "limits = { ban_time = \"2d\"; };\n",
+         ":4: limits.ban_time_max: expected no less than ban_time\n"},
+        {"a state file by its name", LEAST "limits = { state_file = \"bans\"; };\n", ":4: limits.state_file: expected an absolute path, or \"\""},
+        {"a database by its name", LEAST "geoip = { country = \"c.mmdb\"; };\n", ":4: geoip.country: expected an absolute path, or \"\""},
         {"all errors are told", "usr = 1;\nworkers = \"x\";\n" LEAST "log = { level = 1; };\n",
          ":1: usr: unknown key\n:2: workers: expected a number\n:6: log.level: expected a string, found a number\n"},
         {"syntax", LEAST "user = ;\n", ":4: syntax error\n"},
@@ -178,6 +217,28 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         cr_expect_str_eq(line, "", "%s: not expected: %s", rows[i].name, line);
         forget(&c, &source);
     }
+}
+
+Test(config, arrays_and_rates_are_read)
+{
+    struct config c;
+    struct config_source source;
+    const char *got = printed(&c, &source, LEAST
+        "access = ( { name = \"a\"; action = \"tarpit\"; networks = [ \"10.0.0.0/8\", \"::1\" ]; asns = ( 7, 4294967295L );\n"
+        "  users = ( \"x\", \"y*\" ); limits = false; observe = true; }, { name = \"b\"; action = \"allow\"; countries = [ ]; } );\n"
+        "limits = { connection_rate = \"7/90s\"; };\n");
+    cr_assert_str_eq(got, "", "%s", got);
+    const struct rule_options *rules = c.access.items;
+    cr_assert(c.access.count == 2 && rules[0].networks.count == 2 && rules[0].asns.count == 2 && rules[0].users.count == 2);
+    cr_expect(rules[0].action == ACCESS_TARPIT && !rules[0].limits && rules[0].observe);
+    cr_expect_str_eq(((char **)rules[0].networks.items)[1], "::1");
+    cr_expect_eq(((uint32_t *)rules[0].asns.items)[1], 4294967295u);
+    cr_expect_str_eq(((char **)rules[0].users.items)[1], "y*");
+    cr_expect(rules[1].limits && !rules[1].observe && rules[1].countries.count == 0 && rules[1].networks.count == 0);
+    cr_expect_str_eq(rules[1].networks_file, "");
+    cr_expect(c.limits.network.connection_rate.count == 7 && c.limits.network.connection_rate.ms == 90000);
+    cr_expect(c.limits.network.login_failures.count == 10 && c.limits.network.login_failures.ms == 600000);
+    forget(&c, &source);
 }
 
 Test(config, an_error_counts_so_that_the_file_is_not_used)

@@ -223,7 +223,8 @@ struct verdict access_ask(const struct access *a, struct facts *facts, access_ob
         if (!o->observe) {
             return verdict_of(o);
         }
-        if (observer != NULL) {
+        /* At login, what was asked at connect was told then. */
+        if (observer != NULL && (facts->user == NULL || kind_user.given(&a->rules[i]))) {
             observer(data, o->name, o->action);
         }
     }

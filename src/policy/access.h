@@ -39,7 +39,10 @@ struct verdict {
     bool limits;      /* whether the client is counted and can be banned */
 };
 
-/* Told of each rule with `observe` that would have decided. `data` is the caller's. */
+/*
+ * Told of each rule with `observe` that would have decided; at login only of those with users, since the others were
+ * told of at connect. `data` is the caller's.
+ */
 typedef void access_observer(void *data, const char *rule, enum access_action action);
 
 struct access;

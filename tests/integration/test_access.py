@@ -116,7 +116,8 @@ def test_observe_only_tells(guard, backend):
 def test_a_replaced_database_is_used_without_a_restart(guard, backend, databases, geoip_folder, place):
     own = place / "country.mmdb"
     own.write_bytes((geoip_folder / "country.mmdb").read_bytes())
-    front = guard(backend().address, workers=2, geoip={"country": str(own)}, access=[rule("deny", countries=["DE"])])
+    front = guard(backend().address, workers=2, geoip={"country": str(own)}, access=[rule("deny", countries=["DE"])],
+                  limits={"connection_rate": "100000/1s"})
     assert not let_in(front, DE)
     broken = place / "new.mmdb"
     broken.write_bytes((geoip_folder / "truncated.mmdb").read_bytes())

@@ -351,20 +351,29 @@ static void note(void *data, const char *rule, enum access_action action)
 
 Test(access, rules_that_observe_are_told_up_to_the_one_that_decides)
 {
-    static const struct {
-        const char *address, *told;
-    } rows[] = {
-        {"10.1.0.1", "would=deny would-too=tarpit "},
-        {"192.0.2.1", "would-too=tarpit free=allow "},
+    struct rule_options mixed[RULES_MAX] = {
+        {DENY("anybody"), .observe = true},
+        {DENY("bob"), .users = TEXTS("bob"), .observe = true},
     };
-    struct access *a = compiled(observing);
+    const struct {
+        struct rule_options *rules;
+        const char *address, *user, *told;
+    } rows[] = {
+        {observing, "10.1.0.1", NULL, "would=deny would-too=tarpit "},
+        {observing, "192.0.2.1", NULL, "would-too=tarpit free=allow "},
+        {observing, "192.0.2.1", "anna", ""},
+        {mixed, "192.0.2.1", NULL, "anybody=deny "},
+        {mixed, "192.0.2.1", "bob", "bob=deny "},
+        {mixed, "192.0.2.1", "anna", ""},
+    };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char told[256] = "";
-        struct facts facts = facts_of(rows[i].address, (struct place)NO, "imap", NULL);
+        struct access *a = compiled(rows[i].rules);
+        struct facts facts = facts_of(rows[i].address, (struct place)NO, "imap", rows[i].user);
         (void)access_ask(a, &facts, note, told);
         cr_expect_str_eq(told, rows[i].told);
+        access_free(a);
     }
-    access_free(a);
 }
 
 Test(access, no_place_is_looked_up_for_a_rule_that_fails_before)

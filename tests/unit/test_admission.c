@@ -255,6 +255,34 @@ Test(admission, held_clients_hear_nothing_and_the_oldest_goes_first)
     rig_over(&r);
 }
 
+Test(admission, a_gateway_that_hides_the_clients_is_told_once)
+{
+    struct rig r;
+    static const bool load_balancers[] = {false, true};
+    for (size_t i = 0; i < COUNT(load_balancers); i++) {
+        bool trusted = load_balancers[i];
+        rig_init(&r, LISTENER_STARTTLS, WHOLE);
+        r.peer = "172.17.0.1";
+        r.limits.network.connection_rate = (struct option_rate){1000, 1000};
+        if (trusted) {
+            struct network other;
+            cr_assert(network_parse("10.0.0.1", 8, &other) == 0 && network_set_add(&r.listener.proxies, &other) == 0);
+            network_set_seal(&r.listener.proxies);
+        }
+        for (int n = 0; n < 300; n++) {
+            rig_connect(&r);
+            close(r.client);
+            rig_round(&r);
+            r.client_end = false;
+            buffer_clear(&r.heard);
+        }
+        r.client = -1;
+        rig_settle(&r);
+        cr_expect_neq(atomic_load(&r.gateway_told), trusted, "who has named a load balancer knows what is in front");
+        rig_over(&r);
+    }
+}
+
 /* --- the PROXY header ---------------------------------------------------------------------------------- */
 
 static void trust_everybody(struct rig *r)

@@ -62,15 +62,19 @@ static int answer(const struct config *config, const struct access *access, stru
     struct network_address octets = network_address_of(&address);
     struct facts facts = facts_at_connect(&octets, listener, geoip);
     const struct place *place = facts_place(&facts);
-    facts.user = question->user;
     printf("address %s, listener %s, country %s, continent %s, AS ", address_text(&address, text), listener,
            place->country, place->continent);
     printf(place->asn != 0 ? "%u" : "--", place->asn);
     if (question->user != NULL) {
         printf(", user %s", question->user);
     }
-    printf("\nat %s:\n", question->user != NULL ? "login" : "connect");
+    fputs("\nat connect:\n", stdout);
     struct verdict verdict = access_explain(access, &facts, stdout);
+    if (question->user != NULL && verdict.action == ACCESS_ALLOW) { /* otherwise it never gets as far */
+        facts.user = question->user;
+        fputs("at login:\n", stdout);
+        verdict = access_explain(access, &facts, stdout);
+    }
     if (verdict.action == ACCESS_ALLOW) {
         printf("verdict: allow, %s\n", verdict.limits ? "within the limits" : "neither counted nor banned");
     } else {

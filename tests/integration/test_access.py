@@ -161,6 +161,7 @@ def test_explain_says_which_rule_decides_and_why(guard, backend, databases, bina
     assert "verdict: allow" in explain(US, "--listener", "imaps").stdout
     assert "verdict: deny" in explain(US, "--user", "bob").stdout
     assert "verdict: deny" in explain("::ffff:" + DE).stdout
+    assert "at login" not in explain(DE, "--user", "anna").stdout, "it is refused before"
     for arguments in ([DE, "--listener", "nowhere"], ["nonsense"]):
         result = explain(*arguments)
         assert result.returncode == 1 and arguments[-1] in result.stderr

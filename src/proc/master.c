@@ -18,6 +18,7 @@ static const ev_tstamp STOP_SECONDS = 5.;    /* then workers that have not stopp
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
+static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
 static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
 
 enum { SIGNALS = 4 };
@@ -44,7 +45,8 @@ struct master {
     struct ev_timer expiry;
     struct ev_timer care;
     uint32_t ban_epoch; /* of the bans that were written to the state file */
-    bool unsaved;
+    bool unsaved;       /* they have changed since */
+    ev_tstamp saved;    /* when it was written last, or that was tried */
     bool save_failed;
     struct ev_timer kill;
 };
@@ -239,6 +241,7 @@ static void save_bans(struct master *m)
     }
     m->save_failed = !saved;
     m->unsaved = !saved;
+    m->saved = ev_now(m->ev);
 }
 
 static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -250,7 +253,7 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
     uint32_t epoch = table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
     m->ban_epoch = epoch;
-    if (m->unsaved && has_state_file(m)) {
+    if (m->unsaved && has_state_file(m) && ev_now(m->ev) - m->saved >= SAVE_SECONDS) {
         save_bans(m);
     }
 }

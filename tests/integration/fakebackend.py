@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from waiting import PATIENCE, free_port, wait_for
 
@@ -68,6 +69,17 @@ class Peer:
 
     def fin(self):
         self.socket.shutdown(socket.SHUT_WR)
+
+    def all_read(self):
+        """imapguard has read everything sent so far; a reset throws away what still waits in a socket."""
+        ours, theirs = self.socket.getsockname()[1], self.socket.getpeername()[1]
+        queued = 0
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            local, remote, _, queues = line.split()[1:5]
+            ends = int(local[-4:], 16), int(remote[-4:], 16)
+            unsent, unread = (int(size, 16) for size in queues.split(":"))
+            queued += unsent * (ends == (ours, theirs)) + unread * (ends == (theirs, ours))
+        return queued == 0
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

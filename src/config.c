@@ -20,6 +20,10 @@ static const struct option_row rows[] = {
     {.name = "tls", .type = OPTION_GROUP, .offset = offsetof(struct config, tls), .group = &tls_option_table},
     {.name = "backends", .type = OPTION_LIST, .offset = offsetof(struct config, backends),
      .group = &backend_option_table},
+    {.name = "routes", .type = OPTION_LIST, .offset = offsetof(struct config, routes), .preset = "",
+     .group = &route_option_table},
+    {.name = "capabilities", .type = OPTION_TEXTS, .offset = offsetof(struct config, capabilities), .preset = "",
+     .check = capability_check},
     {.name = "geoip", .type = OPTION_GROUP, .offset = offsetof(struct config, geoip), .preset = "",
      .group = &geoip_option_table},
     {.name = "access", .type = OPTION_LIST, .offset = offsetof(struct config, access), .preset = "",
@@ -270,9 +274,6 @@ static void check_whole(struct config_source *source, const struct config *confi
 {
     if (config->listeners.items != NULL && config->listeners.count == 0) {
         option_error(&source->report, "listeners", "expected at least one listener");
-    }
-    if (config->backends.items != NULL && config->backends.count != 1) {
-        option_error(&source->report, "backends", "expected exactly one backend, found %zu", config->backends.count);
     }
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
         option_error(&source->report, "limits.login_delay_max", "expected no less than login_delay");

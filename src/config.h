@@ -19,6 +19,8 @@ struct config {
     struct option_list listeners;  /* of struct listener_options */
     struct tls_options tls;
     struct option_list backends;   /* of struct backend_options */
+    struct option_list routes;     /* of struct route_options */
+    struct option_list capabilities; /* of char *: what clients are told before the login; none: what was learned */
     struct geoip_options geoip;
     struct option_list access;     /* of struct rule_options */
     struct limits limits;

@@ -2,6 +2,10 @@
 #include "imap/capability.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#define AUTH "AUTH="
 
 static const struct {
     const char *word;
@@ -11,9 +15,42 @@ static const struct {
     {"IMAP4rev1", offsetof(struct capabilities, imap)},
     {"IMAP4rev2", offsetof(struct capabilities, imap)},
     {"LOGINDISABLED", offsetof(struct capabilities, login_disabled)},
-    {"AUTH=PLAIN", offsetof(struct capabilities, auth_plain)},
+    {"STARTTLS", offsetof(struct capabilities, starttls)},
+    {"ID", offsetof(struct capabilities, id)},
     {"SASL-IR", offsetof(struct capabilities, sasl_ir)},
 };
+
+/* Extensions that say nothing before a login; a "*" stands for what their parameters may be. IANA's registry, and the
+   vendors' own that clients look for. */
+static const char *const later[] = {
+    "IMAP4rev2", "ACL", "ANNOTATE-EXPERIMENT-1", "APPENDLIMIT", "APPENDLIMIT=*", "BINARY", "CATENATE", "CHILDREN",
+    "CONDSTORE", "CONTEXT=*", "CONVERT", "CREATE-SPECIAL-USE", "ENABLE", "ESEARCH", "ESORT", "FILTERS",
+    "I18NLEVEL=*", "IDLE", "INPROGRESS", "JMAPACCESS", "LIST-EXTENDED", "LIST-METADATA", "LIST-MYRIGHTS",
+    "LIST-STATUS", "MAILBOX-REFERRALS", "MESSAGELIMIT=*", "METADATA", "METADATA-SERVER", "MOVE", "MULTIAPPEND",
+    "MULTISEARCH", "NAMESPACE", "NOTIFY", "OBJECTID", "PARTIAL", "PREVIEW", "PREVIEW=*", "QRESYNC", "QUOTA",
+    "QUOTA=*", "QUOTASET", "REPLACE", "RIGHTS=*", "SAVEDATE", "SAVELIMIT=*", "SEARCH=*", "SEARCHRES", "SNIPPET=*",
+    "SORT", "SORT=*", "SPECIAL-USE", "STATUS=SIZE", "THREAD=*", "UIDBATCHES", "UIDONLY", "UIDPLUS", "UNSELECT",
+    "URL-PARTIAL", "URLAUTH", "URLAUTH=*", "UTF8=ACCEPT", "UTF8=ONLY", "WITHIN", "XLIST", "X-GM-EXT-1",
+    "XAPPLEPUSHSERVICE",
+};
+
+/* What a list after the login may not tell of a connection that goes through us. */
+static const char *const never[] = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE"};
+
+uint32_t capability_bit(enum sasl_id id)
+{
+    return (uint32_t)1 << id;
+}
+
+static bool cut_auth(struct span *word)
+{
+    size_t len = strlen(AUTH);
+    if (word->len <= len || strncasecmp((const char *)word->bytes, AUTH, len) != 0) {
+        return false;
+    }
+    *word = (struct span){word->bytes + len, word->len - len};
+    return true;
+}
 
 void capability_parse(struct span list, struct capabilities *out)
 {
@@ -25,7 +62,38 @@ void capability_parse(struct span list, struct capabilities *out)
                 *(bool *)((char *)out + flags[i].flag) = true;
             }
         }
+        const struct sasl_mechanism *mechanism = cut_auth(&word) ? sasl_find(word) : NULL;
+        if (mechanism != NULL) {
+            out->auth |= capability_bit(mechanism->id);
+        }
     }
+}
+
+static bool same(struct span a, struct span b)
+{
+    return a.len == b.len && strncasecmp((const char *)a.bytes, (const char *)b.bytes, a.len) == 0;
+}
+
+bool capability_has(struct span list, struct span word)
+{
+    struct span one;
+    while (span_word(&list, &one)) {
+        if (same(one, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool capability_offers(struct span list, const struct sasl_mechanism *mechanism)
+{
+    struct span word;
+    while (mechanism->passes && span_word(&list, &word)) {
+        if (cut_auth(&word) && span_is(word, mechanism->name)) {
+            return true;
+        }
+    }
+    return !mechanism->passes;
 }
 
 static bool is_atom(struct span word)
@@ -39,19 +107,108 @@ static bool is_atom(struct span word)
     return true;
 }
 
+static bool is_later(struct span word)
+{
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        size_t len = strlen(later[i]);
+        bool open = later[i][len - 1] == '*';
+        if (open ? word.len >= len && strncasecmp((const char *)word.bytes, later[i], len - 1) == 0
+                 : span_is(word, later[i])) {
+            return is_atom(word);
+        }
+    }
+    return false;
+}
+
+static bool all_have(const struct span lists[], size_t count, struct span word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!capability_has(lists[i], word)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int put(struct buffer *out, struct span s, size_t limit)
+{
+    return buffer_append(out, s.bytes, s.len, limit);
+}
+
+/* The mechanisms that all backends have and that may pass, in our order. */
+static int offer_mechanisms(const struct span lists[], size_t count, uint32_t mechanisms, struct buffer *out,
+                            size_t limit)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct capabilities able;
+        capability_parse(lists[i], &able);
+        mechanisms &= able.auth;
+    }
+    for (int id = SASL_PLAIN + 1; id < SASL_COUNT && count > 0; id++) {
+        if ((mechanisms & capability_bit((enum sasl_id)id)) != 0 &&
+            (put(out, span_of(" " AUTH), limit) != 0 ||
+             put(out, span_of(sasl_mechanism((enum sasl_id)id)->name), limit) != 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int capability_offer(const struct span lists[], size_t count, uint32_t mechanisms, struct buffer *out, size_t limit)
+{
+    struct span rest = count > 0 ? lists[0] : span_of(""), word;
+    size_t start = out->len;
+    if (put(out, span_of(CAPABILITY_SECURE), limit) != 0 ||
+        offer_mechanisms(lists, count, mechanisms, out, limit) != 0) {
+        return -1;
+    }
+    while (span_word(&rest, &word)) {
+        struct span told = {buffer_data(out) + start, out->len - start};
+        if (is_later(word) && all_have(lists, count, word) && !capability_has(told, word) &&
+            (put(out, span_of(" "), limit) != 0 || put(out, word, limit) != 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static bool is_never(struct span word)
+{
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
+        if (span_is(word, never[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int capability_pass(struct span list, struct buffer *out, size_t limit)
 {
     struct span word;
     bool first = true;
     while (span_word(&list, &word)) {
-        if (span_is(word, "STARTTLS") || span_is(word, "LOGINDISABLED") || !is_atom(word)) {
+        if (is_never(word) || !is_atom(word)) {
             continue;
         }
-        if ((!first && buffer_append(out, " ", 1, limit) != 0) ||
-            buffer_append(out, word.bytes, word.len, limit) != 0) {
+        if ((!first && put(out, span_of(" "), limit) != 0) || put(out, word, limit) != 0) {
             return -1;
         }
         first = false;
     }
     return 0;
+}
+
+const char *capability_check(const char *word)
+{
+    struct span name = span_of(word);
+    if (name.len == 0 || !is_atom(name)) {
+        return "a capability, one word";
+    }
+    if (is_never(name)) {
+        return "a capability that is true after TLS, through imapguard";
+    }
+    return cut_auth(&name) && sasl_find(name) == NULL
+               ? "AUTH= of a mechanism that can pass: PLAIN, LOGIN, XOAUTH2, OAUTHBEARER, CRAM-MD5, SCRAM-SHA-1 or "
+                 "SCRAM-SHA-256"
+               : NULL;
 }

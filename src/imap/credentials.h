@@ -6,12 +6,15 @@
 #include "base/secret.h"
 #include "base/span.h"
 
+struct sasl_mechanism;
+
 /* Owns all of it. Neither name holds a NUL; both may hold any other octet. All zero is "none". */
 struct credentials {
     const char *method;     /* "LOGIN", or the SASL mechanism's name; static */
     char *user;             /* the authentication identity: whose password it is */
     char *authorize;        /* another identity to act as; NULL: the same */
-    struct secret password; /* without NUL */
+    struct secret password; /* without NUL; with `passes` the client's first message, decoded */
+    const struct sasl_mechanism *passes; /* how alone the backend can be logged in to; NULL: in any way */
 };
 
 /*

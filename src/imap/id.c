@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "imap/id.h"
 
+#include <string.h>
+#include <strings.h>
+
+#include "imap/quote.h"
+
 static bool is_nil(struct span s, enum lexer_token_type type)
 {
     return type == TOKEN_ATOM && span_is(s, "NIL");
@@ -46,6 +51,43 @@ int id_parse(const struct lexer *l, struct span *name)
     }
     for (size_t i = 1; i + 1 < count; i += 2) {
         if (id_pair(l, i, name) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static bool is_claim(struct span key)
+{
+    static const char *const prefixes[] = {"x-originating-", "x-connected-", "x-proxy-ttl", "x-session-", "x-forward-"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t len = strlen(prefixes[i]);
+        if (key.len >= len && strncasecmp((const char *)key.bytes, prefixes[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int id_pair_append(struct span key, struct span value, struct buffer *out, size_t limit)
+{
+    if (!quote_fits(key) || !quote_fits(value)) {
+        return -1;
+    }
+    return buffer_append(out, " ", 1, limit) == 0 && quote_append(key, out, limit) == 0 &&
+                   buffer_append(out, " ", 1, limit) == 0 && quote_append(value, out, limit) == 0
+               ? 0
+               : -1;
+}
+
+int id_forward(const struct lexer *l, struct buffer *out, size_t limit)
+{
+    enum lexer_token_type type;
+    size_t count = lexer_token_count(l);
+    for (size_t i = 1; i + 2 < count; i += 2) {
+        struct span key = lexer_token(l, i, &type), value = lexer_token(l, i + 1, &type);
+        if (type == TOKEN_STRING && !is_claim(key) && quote_fits(key) && quote_fits(value) &&
+            id_pair_append(key, value, out, limit) != 0) {
             return -1;
         }
     }

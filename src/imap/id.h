@@ -3,6 +3,7 @@
 #ifndef IMAPGUARD_IMAP_ID_H
 #define IMAPGUARD_IMAP_ID_H
 
+#include "base/buffer.h"
 #include "imap/lexer.h"
 
 enum { ID_PAIRS_MAX = 30, ID_KEY_MAX = 30, ID_VALUE_MAX = 1024 };
@@ -13,5 +14,16 @@ enum { ID_PAIRS_MAX = 30, ID_KEY_MAX = 30, ID_VALUE_MAX = 1024 };
  * lexer_next()), or -1 when the command is bad.
  */
 int id_parse(const struct lexer *l, struct span *name);
+
+/*
+ * Appends the pairs of a complete and well-formed ID command, each as ` "key" "value"`, to `out` of at most `limit`
+ * octets: what a backend may be told of the client. Left out are the keys by which proxies tell a server where a client
+ * is (Dovecot's x-originating-*, x-connected-*, x-proxy-ttl, x-session-*, x-forward-*), since anybody could claim that, NIL values, and strings that no
+ * quoted string carries. 0, or -1 when it does not fit.
+ */
+int id_forward(const struct lexer *l, struct buffer *out, size_t limit);
+
+/* Appends one pair in that form. 0, or -1 when it does not fit or no quoted string carries it. */
+int id_pair_append(struct span key, struct span value, struct buffer *out, size_t limit);
 
 #endif

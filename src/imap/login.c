@@ -34,7 +34,7 @@ static int put_string(struct login_message *m, struct span s)
     return buffer_append(&m->bytes, s.bytes, s.len, MESSAGE_MAX);
 }
 
-static int build_login(struct login_message *m, const char *tag, const struct credentials *c)
+static int build_command(struct login_message *m, const char *tag, const struct credentials *c)
 {
     struct span password = {c->password.bytes, c->password.len};
     if (put(m, tag) != 0 || put(m, " LOGIN ") != 0 || put_string(m, span_of(c->user)) != 0 || put(m, " ") != 0 ||
@@ -45,37 +45,95 @@ static int build_login(struct login_message *m, const char *tag, const struct cr
     return 0;
 }
 
-static int build_plain(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
+static int put_authenticate(struct login_message *m, const char *tag, const char *mechanism)
 {
-    if (put(m, tag) != 0 || put(m, " AUTHENTICATE PLAIN") != 0 || put(m, sasl_ir ? " " : "\r\n") != 0) {
+    return put(m, tag) == 0 && put(m, " AUTHENTICATE ") == 0 && put(m, mechanism) == 0 ? 0 : -1;
+}
+
+/* AUTHENTICATE up to where the client's first message follows: in the same line, or when the backend asks for it. */
+static int put_authenticate_with(struct login_message *m, const char *tag, const char *mechanism, bool sasl_ir)
+{
+    if (put_authenticate(m, tag, mechanism) != 0 || put(m, sasl_ir ? " " : "\r\n") != 0) {
         return -1;
     }
     if (!sasl_ir) {
         end_part(m);
     }
-    if (sasl_plain_message(c, &m->bytes, MESSAGE_MAX) != 0 || put(m, "\r\n") != 0) {
+    return 0;
+}
+
+static int end_line(struct login_message *m)
+{
+    if (put(m, "\r\n") != 0) {
         return -1;
     }
     end_part(m);
     return 0;
 }
 
-enum login_result login_build(struct login_message *m, const char *tag, const struct credentials *c,
-                              const struct capabilities *able)
+static int build_plain(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
-    *m = (struct login_message){0};
-    if (!able->auth_plain && c->authorize != NULL) {
-        return LOGIN_NOT_AUTHORIZE;
+    return put_authenticate_with(m, tag, "PLAIN", sasl_ir) == 0 &&
+                   sasl_plain_message(c, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
+               ? 0
+               : -1;
+}
+
+/* AUTHENTICATE LOGIN takes no initial response: no two servers agree what it would be. */
+static int build_sasl_login(struct login_message *m, const char *tag, const struct credentials *c)
+{
+    struct span password = {c->password.bytes, c->password.len};
+    return put_authenticate(m, tag, "LOGIN") == 0 && end_line(m) == 0 &&
+                   sasl_encode(span_of(c->user), &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0 &&
+                   sasl_encode(password, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
+               ? 0
+               : -1;
+}
+
+/* The client's own message, as it was; where the backend speaks first there is none yet. */
+static int build_passing(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
+{
+    struct span message = {c->password.bytes, c->password.len};
+    if (c->passes->backend_first) {
+        return put_authenticate(m, tag, c->passes->name) == 0 && end_line(m) == 0 ? 0 : -1;
     }
-    if (!able->auth_plain && able->login_disabled) {
-        return LOGIN_FORBIDDEN;
-    }
-    int result = able->auth_plain ? build_plain(m, tag, c, able->sasl_ir) : build_login(m, tag, c);
+    return put_authenticate_with(m, tag, c->passes->name, sasl_ir) == 0 &&
+                   sasl_encode(message, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
+               ? 0
+               : -1;
+}
+
+static bool knows(const struct capabilities *able, enum sasl_id id)
+{
+    return (able->auth & capability_bit(id)) != 0;
+}
+
+static enum login_result finished(struct login_message *m, int result)
+{
     if (result != 0) {
         login_clear(m);
         return LOGIN_TOO_BIG;
     }
     return LOGIN_READY;
+}
+
+enum login_result login_build(struct login_message *m, const char *tag, const struct credentials *c,
+                              const struct capabilities *able)
+{
+    *m = (struct login_message){0};
+    if (c->passes != NULL) {
+        return knows(able, c->passes->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_NO_MECHANISM;
+    }
+    if (knows(able, SASL_PLAIN)) {
+        return finished(m, build_plain(m, tag, c, able->sasl_ir));
+    }
+    if (c->authorize != NULL) {
+        return LOGIN_NOT_AUTHORIZE;
+    }
+    if (!able->login_disabled) {
+        return finished(m, build_command(m, tag, c));
+    }
+    return knows(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_FORBIDDEN;
 }
 
 bool login_next(struct login_message *m, struct span *part)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The login as a backend gets it: AUTHENTICATE PLAIN where it knows that (RFC 4616), otherwise LOGIN, with
- * literals for what a quoted string cannot carry. Pure: credentials in, octets with the places to wait at out.
+ * The login as a backend gets it. Of PLAIN, LOGIN and the LOGIN command, whichever the client used, the backend gets
+ * what it knows: AUTHENTICATE PLAIN (RFC 4616), otherwise LOGIN, with literals for what a quoted string cannot carry,
+ * otherwise AUTHENTICATE LOGIN. Every other mechanism stays what it is. Pure: credentials in, octets with the places to
+ * wait at out.
  */
 #ifndef IMAPGUARD_IMAP_LOGIN_H
 #define IMAPGUARD_IMAP_LOGIN_H
@@ -23,12 +25,16 @@ struct login_message {
 
 enum login_result {
     LOGIN_READY,
-    LOGIN_FORBIDDEN,     /* the backend takes neither AUTHENTICATE PLAIN nor LOGIN */
+    LOGIN_FORBIDDEN,     /* the backend takes no password in any of these ways */
+    LOGIN_NO_MECHANISM,  /* it does not know the one that the client used */
     LOGIN_NOT_AUTHORIZE, /* it cannot log in as somebody else: only AUTHENTICATE PLAIN can say that */
     LOGIN_TOO_BIG,       /* or memory is short */
 };
 
-/* Builds the message under `tag` for a backend that can do what `able` says. What was built is let go by login_clear(). */
+/*
+ * Builds the message under `tag` for a backend that can do what `able` says. When all parts of a mechanism that passes
+ * are sent, the backend's "+" are challenges for the client. What was built is let go by login_clear().
+ */
 enum login_result login_build(struct login_message *m, const char *tag, const struct credentials *c,
                               const struct capabilities *able);
 

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "imap/sasl.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "imap/command.h"
 
-struct sasl_mechanism {
-    const char *name;
-    const char *first_challenge; /* base64 */
-    /* Takes a decoded response. */
-    enum sasl_result (*step)(struct sasl *s, struct span response, const char **challenge, struct credentials *out);
-};
-
 static enum sasl_result plain_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out);
 static enum sasl_result login_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out);
+static enum sasl_result xoauth2_step(struct sasl *s, struct span response, const char **challenge,
+                                     struct credentials *out);
+static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, const char **challenge,
+                                         struct credentials *out);
+static enum sasl_result cram_md5_step(struct sasl *s, struct span response, const char **challenge,
+                                      struct credentials *out);
+static enum sasl_result scram_step(struct sasl *s, struct span response, const char **challenge,
+                                   struct credentials *out);
 
-static const struct sasl_mechanism mechanisms[] = {
-    {"PLAIN", "", plain_step},
-    {"LOGIN", "VXNlcm5hbWU6", login_step}, /* "Username:" */
+static const struct sasl_mechanism mechanisms[SASL_COUNT] = {
+    /* name, id, passes, the backend speaks first, first challenge, step */
+    [SASL_PLAIN] = {"PLAIN", SASL_PLAIN, false, false, "", plain_step},
+    [SASL_LOGIN] = {"LOGIN", SASL_LOGIN, false, false, "VXNlcm5hbWU6", login_step}, /* "Username:" */
+    [SASL_XOAUTH2] = {"XOAUTH2", SASL_XOAUTH2, true, false, "", xoauth2_step},
+    [SASL_OAUTHBEARER] = {"OAUTHBEARER", SASL_OAUTHBEARER, true, false, "", oauthbearer_step},
+    [SASL_CRAM_MD5] = {"CRAM-MD5", SASL_CRAM_MD5, true, true, NULL, cram_md5_step},
+    [SASL_SCRAM_SHA_1] = {"SCRAM-SHA-1", SASL_SCRAM_SHA_1, true, false, "", scram_step},
+    [SASL_SCRAM_SHA_256] = {"SCRAM-SHA-256", SASL_SCRAM_SHA_256, true, false, "", scram_step},
 };
 
 /* RFC 4616: [authzid] NUL authcid NUL passwd, and not one NUL more. */
@@ -57,24 +65,167 @@ static enum sasl_result login_step(struct sasl *s, struct span response, const c
     return credentials_set(out, s->mechanism->name, user, (struct span){0}, response) == 0 ? SASL_DONE : SASL_BAD;
 }
 
-int sasl_start(struct sasl *s, struct span name)
+/* --- mechanisms that pass: the whole message is kept, the user is only read ------------------------------ */
+
+static enum sasl_result pass(const struct sasl *s, struct span user, struct span authorize, struct span message,
+                             struct credentials *out)
 {
-    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++) {
-        if (span_is(name, mechanisms[i].name)) {
-            *s = (struct sasl){.mechanism = &mechanisms[i]};
-            return 0;
-        }
+    if (credentials_set(out, s->mechanism->name, user, authorize, message) != 0) {
+        return SASL_BAD;
     }
-    return -1;
+    out->passes = s->mechanism;
+    return SASL_DONE;
 }
 
-const char *sasl_first_challenge(const struct sasl *s)
+/* Cuts `rest` at the first `end`, which must be there, and gives what stands before it. */
+static bool cut(struct span *rest, char end, struct span *out)
 {
-    return s->mechanism->first_challenge;
+    const uint8_t *at = rest->len > 0 ? memchr(rest->bytes, end, rest->len) : NULL;
+    if (at == NULL) {
+        return false;
+    }
+    *out = (struct span){rest->bytes, (size_t)(at - rest->bytes)};
+    *rest = (struct span){at + 1, rest->len - out->len - 1};
+    return true;
+}
+
+/* Takes a prefix off, case and all; false when it is another. */
+static bool take(struct span *s, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    if (s->len < len || memcmp(s->bytes, prefix, len) != 0) {
+        return false;
+    }
+    *s = (struct span){s->bytes + len, s->len - len};
+    return true;
+}
+
+/* "user=" user ^A "auth=" token ^A ^A: no field twice and none besides, or two readers might see two users. */
+static enum sasl_result xoauth2_step(struct sasl *s, struct span response, const char **challenge,
+                                     struct credentials *out)
+{
+    struct span rest = response, user, token;
+    (void)challenge;
+    if (!take(&rest, "user=") || !cut(&rest, 1, &user) || !take(&rest, "auth=") || !cut(&rest, 1, &token) ||
+        rest.len != 1 || rest.bytes[0] != 1) {
+        return SASL_BAD;
+    }
+    return pass(s, user, (struct span){0}, response, out);
+}
+
+/* RFC 5801: "=2C" is a comma and "=3D" an equals sign; neither may stand for itself. False when it is malformed. */
+static bool saslname(struct span in, uint8_t out[COMMAND_LINE_MAX], struct span *name)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < in.len && len < COMMAND_LINE_MAX; i++) {
+        uint8_t c = in.bytes[i];
+        if (c == '=') {
+            bool whole = in.len - i >= 3;
+            if (whole && memcmp(in.bytes + i, "=2C", 3) == 0) {
+                c = ',';
+            } else if (!whole || memcmp(in.bytes + i, "=3D", 3) != 0) {
+                return false;
+            }
+            i += 2;
+        }
+        out[len++] = c;
+    }
+    *name = (struct span){out, len};
+    return true;
+}
+
+/*
+ * The header of RFC 5801 section 4: "n" or "y" (no channel binding: it would end here), and maybe "a=" with an
+ * identity to act as.
+ */
+static bool gs2_header(struct span *rest, struct span *authorize)
+{
+    struct span flag;
+    if (!cut(rest, ',', &flag) || flag.len != 1 || (flag.bytes[0] != 'n' && flag.bytes[0] != 'y') ||
+        !cut(rest, ',', authorize)) {
+        return false;
+    }
+    return authorize->len == 0 || (take(authorize, "a=") && authorize->len > 0);
+}
+
+/* RFC 7628 3.1: the user stands in the header; behind it key=value pairs, each ended by ^A, and one ^A more. */
+static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, const char **challenge,
+                                         struct credentials *out)
+{
+    uint8_t name[COMMAND_LINE_MAX];
+    struct span rest = response, authorize, user, pair;
+    unsigned tokens = 0;
+    (void)challenge;
+    if (!gs2_header(&rest, &authorize) || !saslname(authorize, name, &user) || !take(&rest, "\1")) {
+        return SASL_BAD;
+    }
+    while (cut(&rest, 1, &pair) && pair.len > 0) {
+        if (take(&pair, "user=")) {
+            return SASL_BAD; /* some servers would take this for the user */
+        }
+        tokens += take(&pair, "auth=");
+    }
+    if (tokens != 1 || rest.len > 0) {
+        return SASL_BAD;
+    }
+    return pass(s, user, (struct span){0}, response, out);
+}
+
+/* RFC 5802 section 7, client-first-message: header, "n=" user, "r=" nonce; "m=" is reserved and refused. */
+static enum sasl_result scram_step(struct sasl *s, struct span response, const char **challenge,
+                                   struct credentials *out)
+{
+    uint8_t user_name[COMMAND_LINE_MAX], authorize_name[COMMAND_LINE_MAX];
+    struct span rest = response, authorize, user;
+    (void)challenge;
+    if (!gs2_header(&rest, &authorize) || !saslname(authorize, authorize_name, &authorize) || !take(&rest, "n=") ||
+        !cut(&rest, ',', &user) || !saslname(user, user_name, &user) || !take(&rest, "r=") || rest.len == 0) {
+        return SASL_BAD;
+    }
+    return pass(s, user, authorize, response, out);
+}
+
+/* RFC 2195: user, a blank, and the digest in 32 hexadecimal digits. The user may have blanks. */
+static enum sasl_result cram_md5_step(struct sasl *s, struct span response, const char **challenge,
+                                      struct credentials *out)
+{
+    enum { DIGEST = 32 };
+    (void)challenge;
+    if (response.len < DIGEST + 2 || response.bytes[response.len - DIGEST - 1] != ' ') {
+        return SASL_BAD;
+    }
+    for (size_t i = response.len - DIGEST; i < response.len; i++) {
+        if (!isxdigit(response.bytes[i])) {
+            return SASL_BAD;
+        }
+    }
+    return pass(s, (struct span){response.bytes, response.len - DIGEST - 1}, (struct span){0}, response, out);
+}
+
+/* --- the exchange ------------------------------------------------------------------------------------------ */
+
+const struct sasl_mechanism *sasl_find(struct span name)
+{
+    for (size_t i = 0; i < SASL_COUNT; i++) {
+        if (span_is(name, mechanisms[i].name)) {
+            return &mechanisms[i];
+        }
+    }
+    return NULL;
+}
+
+const struct sasl_mechanism *sasl_mechanism(enum sasl_id id)
+{
+    return &mechanisms[id];
+}
+
+void sasl_start(struct sasl *s, const struct sasl_mechanism *mechanism)
+{
+    *s = (struct sasl){.mechanism = mechanism};
 }
 
 /* OpenSSL's decoder forgives blanks and padding in the wrong place; a login that can be read in two ways is refused. */
-static bool is_base64(struct span s)
+bool sasl_is_base64(struct span s)
 {
     size_t padding = 0;
     if (s.len % 4 != 0) {
@@ -96,7 +247,7 @@ static bool is_base64(struct span s)
 /* Decodes at most a line's worth into `out`, of three quarters of a line. Its length, or -1. */
 static int base64_decode(struct span in, uint8_t out[COMMAND_LINE_MAX])
 {
-    if (in.len > COMMAND_LINE_MAX || !is_base64(in)) {
+    if (in.len > COMMAND_LINE_MAX || !sasl_is_base64(in)) {
         return -1;
     }
     if (in.len == 0) {
@@ -128,10 +279,29 @@ enum sasl_result sasl_step(struct sasl *s, struct span response, const char **ch
     return result;
 }
 
+enum sasl_result sasl_look(struct span response)
+{
+    return span_is(response, "*") ? SASL_CANCELLED : sasl_is_base64(response) ? SASL_DONE : SASL_BAD;
+}
+
 void sasl_clear(struct sasl *s)
 {
     buffer_clear(&s->user);
     *s = (struct sasl){0};
+}
+
+int sasl_encode(struct span octets, struct buffer *out, size_t limit)
+{
+    size_t size = (octets.len + 2) / 3 * 4 + 1;
+    uint8_t *text = malloc(size);
+    if (text == NULL) {
+        return -1;
+    }
+    int len = EVP_EncodeBlock(text, octets.bytes, (int)octets.len);
+    int result = buffer_append(out, text, (size_t)len, limit);
+    secret_wipe(text, size);
+    free(text);
+    return result;
 }
 
 int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t limit)
@@ -145,15 +315,7 @@ int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t l
         buffer_append(&message, c->password.bytes, c->password.len, limit) != 0) {
         goto done;
     }
-    size_t size = ((size_t)message.len + 2) / 3 * 4 + 1;
-    uint8_t *text = malloc(size);
-    if (text == NULL) {
-        goto done;
-    }
-    int len = EVP_EncodeBlock(text, buffer_data(&message), (int)message.len);
-    result = buffer_append(out, text, (size_t)len, limit);
-    secret_wipe(text, size);
-    free(text);
+    result = sasl_encode((struct span){buffer_data(&message), message.len}, out, limit);
 done:
     buffer_clear(&message);
     return result;

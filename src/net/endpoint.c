@@ -32,7 +32,16 @@ static void resolve_unix(const char *path, struct endpoint *out)
     memcpy(a->un.sun_path, path, strlen(path) + 1);
 }
 
-const char *endpoint_resolve(const char *text, struct endpoint *out)
+bool endpoint_is_name(const char *text)
+{
+    char host[HOST_SIZE];
+    uint16_t port;
+    union address address;
+    return strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) != 0 && address_split(text, host, sizeof host, &port) == 0 &&
+           address_parse(host, port, &address) != 0;
+}
+
+const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing)
 {
     char host[HOST_SIZE], service[8];
     uint16_t port;
@@ -47,6 +56,9 @@ const char *endpoint_resolve(const char *text, struct endpoint *out)
     }
     snprintf(service, sizeof service, "%u", port);
     int error = getaddrinfo(host, service, &hints, &found);
+    if (passing != NULL) {
+        *passing = error == EAI_AGAIN;
+    }
     if (error != 0) {
         return gai_strerror(error);
     }

@@ -22,17 +22,21 @@ struct endpoint_address {
 };
 
 struct endpoint {
-    size_t count; /* at least 1 once resolved */
+    size_t count; /* 0: not found yet */
     struct endpoint_address addresses[ENDPOINT_ADDRESSES_MAX];
 };
+
+/* Whether a text needs a look-up, so that what it stands for may change. */
+bool endpoint_is_name(const char *text);
 
 /* For option tables: NULL when the text has one of the forms above, or what was expected. */
 const char *endpoint_check(const char *text);
 
 /*
  * Looks up the addresses of a text that endpoint_check() found well. This may ask the DNS and wait for it:
- * never from an event loop. NULL, or why there is none (static).
+ * never from an event loop. NULL, or why there is none (static); `out` is unchanged then, and `passing` (which may be
+ * NULL) says whether the DNS has only failed to answer.
  */
-const char *endpoint_resolve(const char *text, struct endpoint *out);
+const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing);
 
 #endif

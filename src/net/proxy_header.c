@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net/proxy_header.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/span.h"
@@ -161,4 +163,79 @@ enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t
         }
     }
     return result;
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------- */
+
+/* The address as IPv6, an IPv4 one mapped (RFC 4291 2.5.5.2). */
+static struct in6_addr as_ipv6(const union address *a)
+{
+    struct in6_addr out = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    if (a->sa.sa_family == AF_INET6) {
+        return a->in6.sin6_addr;
+    }
+    memcpy(&out.s6_addr[12], &a->in.sin_addr, sizeof a->in.sin_addr);
+    return out;
+}
+
+static size_t write_v1(bool ipv4, const struct in6_addr *source, const struct in6_addr *destination,
+                       const uint16_t port[2], uint8_t out[PROXY_HEADER_V1_MAX])
+{
+    char text[2][INET6_ADDRSTRLEN];
+    int family = ipv4 ? AF_INET : AF_INET6;
+    size_t skip = ipv4 ? 12 : 0;
+    (void)inet_ntop(family, source->s6_addr + skip, text[0], sizeof text[0]);
+    (void)inet_ntop(family, destination->s6_addr + skip, text[1], sizeof text[1]);
+    return (size_t)snprintf((char *)out, PROXY_HEADER_V1_MAX, "PROXY TCP%c %s %s %u %u\r\n", ipv4 ? '4' : '6', text[0],
+                            text[1], port[0], port[1]);
+}
+
+static void put16(uint8_t *out, uint16_t value)
+{
+    out[0] = (uint8_t)(value >> 8);
+    out[1] = (uint8_t)value;
+}
+
+static size_t write_v2(bool ipv4, const struct in6_addr *source, const struct in6_addr *destination,
+                       const uint16_t port[2], uint8_t out[PROXY_HEADER_V1_MAX])
+{
+    size_t size = ipv4 ? 4 : 16, length = 2 * size + 4;
+    uint8_t *at = out + V2_FIXED;
+    memcpy(out, v2_begin, sizeof v2_begin);
+    out[VERSION_AT] = 0x21; /* version 2, PROXY */
+    out[FAMILY_AT] = ipv4 ? 0x11 : 0x21;
+    put16(out + LENGTH_AT, (uint16_t)length);
+    memcpy(at, source->s6_addr + 16 - size, size);
+    memcpy(at + size, destination->s6_addr + 16 - size, size);
+    put16(at + 2 * size, port[0]);
+    put16(at + 2 * size + 2, port[1]);
+    return V2_FIXED + length;
+}
+
+static size_t write_own(enum proxy_header_version version, uint8_t out[PROXY_HEADER_V1_MAX])
+{
+    static const char unknown[] = "PROXY UNKNOWN\r\n";
+    if (version == PROXY_HEADER_V1) {
+        memcpy(out, unknown, sizeof unknown - 1);
+        return sizeof unknown - 1;
+    }
+    memset(out, 0, V2_FIXED);
+    memcpy(out, v2_begin, sizeof v2_begin);
+    out[VERSION_AT] = 0x20; /* version 2, LOCAL */
+    return V2_FIXED;
+}
+
+size_t proxy_header_write(enum proxy_header_version version, const union address *source,
+                          const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX])
+{
+    if (version == PROXY_HEADER_NONE) {
+        return 0;
+    }
+    if (source->sa.sa_family == AF_UNSPEC) {
+        return write_own(version, out);
+    }
+    struct in6_addr from = as_ipv6(source), to = as_ipv6(destination);
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(&from) && IN6_IS_ADDR_V4MAPPED(&to);
+    const uint16_t port[2] = {address_port(source), address_port(destination)};
+    return version == PROXY_HEADER_V1 ? write_v1(ipv4, &from, &to, port, out) : write_v2(ipv4, &from, &to, port, out);
 }

@@ -32,4 +32,14 @@ struct proxy_header {
 /* Takes up to `len` octets: `taken` says how many belong to the header. */
 enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t *bytes, size_t len, size_t *taken);
 
+/* The versions that can be written; 0 is none. In the order of the choices of a backend's `proxy_protocol`. */
+enum proxy_header_version { PROXY_HEADER_NONE, PROXY_HEADER_V1, PROXY_HEADER_V2 };
+
+/*
+ * Writes a header that says that a connection is from `source` to `destination`; `source` not known (AF_UNSPEC): that
+ * it is our own (LOCAL, UNKNOWN). Addresses of two families are both written as IPv6. Returns how many octets there are.
+ */
+size_t proxy_header_write(enum proxy_header_version version, const union address *source,
+                          const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX]);
+
 #endif

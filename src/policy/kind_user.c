@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Conditions on the user who logs in: names without regard to case, in which "*" stands for any characters. */
-#include <strings.h>
-
+#include "base/glob.h"
 #include "policy/kind.h"
 
 const char *kind_check_user(const char *text)
@@ -9,40 +8,11 @@ const char *kind_check_user(const char *text)
     return text[0] != '\0' ? NULL : "the name of a user, in which \"*\" stands for any characters";
 }
 
-static bool same(char a, char b)
-{
-    return strncasecmp(&a, &b, 1) == 0;
-}
-
-/* Goes back to the latest "*" only: what an earlier one could take, the latest can too. Never worse than n * m. */
-static bool glob(const char *pattern, const char *text)
-{
-    const char *star = NULL, *resume = NULL;
-    while (*text != '\0') {
-        if (*pattern == '*') {
-            star = ++pattern;
-            resume = text;
-        } else if (same(*pattern, *text)) {
-            pattern++;
-            text++;
-        } else if (star != NULL) {
-            pattern = star;
-            text = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*') {
-        pattern++;
-    }
-    return *pattern == '\0';
-}
-
 static bool has(const struct rule *rule, const char *user)
 {
     char *const *patterns = rule->options->users.items;
     for (size_t i = 0; i < rule->options->users.count; i++) {
-        if (glob(patterns[i], user)) {
+        if (glob_matches(patterns[i], user)) {
             return true;
         }
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,10 +12,11 @@
 
 #include "base/log.h"
 #include "policy/state.h"
+#include "proc/monitor.h"
 #include "proc/worker.h"
 
-static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a worker that dies at once */
-static const ev_tstamp STOP_SECONDS = 5.;    /* then workers that have not stopped are killed */
+static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a child that dies at once */
+static const ev_tstamp STOP_SECONDS = 5.;    /* then children that have not stopped are killed */
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
@@ -23,10 +25,19 @@ static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care
 
 enum { SIGNALS = 4 };
 
-/* A place for a worker, and the process that has it. */
+/* What a child is for. */
+struct role {
+    const char *name;
+    int (*run)(struct service *service, unsigned index);
+};
+static const struct role role_worker = {"worker", worker_run};
+static const struct role role_monitor = {"monitor", monitor_run};
+
+/* A place for a child, and the process that has it. */
 struct seat {
     struct master *master;
-    unsigned index;
+    const struct role *role;
+    unsigned index; /* of the worker; the monitor comes after them all */
     pid_t pid; /* 0: nobody */
     ev_tstamp started;
     struct ev_child child;
@@ -36,7 +47,8 @@ struct seat {
 struct master {
     struct service *service;
     struct ev_loop *ev;
-    struct seat *seats;
+    struct seat *seats; /* of all workers, and of the monitor */
+    unsigned seat_count;
     unsigned seated;
     bool stopping;
     int status;
@@ -53,16 +65,27 @@ struct master {
 
 static void stop(struct master *m, int status);
 
-static void tell_workers(const struct master *m, int signal_number)
+static void tell_children(const struct master *m, int signal_number)
 {
-    for (unsigned i = 0; i < m->service->workers; i++) {
+    for (unsigned i = 0; i < m->seat_count; i++) {
         if (m->seats[i].pid != 0) {
             kill(m->seats[i].pid, signal_number);
         }
     }
 }
 
-/* --- workers ------------------------------------------------------------------------------------------ */
+/* --- children ----------------------------------------------------------------------------------------- */
+
+/* "worker-started worker=0 pid=...", "monitor-died pid=... signal=9". */
+static void log_child(enum log_level level, const struct seat *seat, const char *what, const char *how)
+{
+    char event[32], number[32] = "";
+    snprintf(event, sizeof event, "%s-%s", seat->role->name, what);
+    if (seat->role == &role_worker) {
+        snprintf(number, sizeof number, "worker=%u ", seat->index);
+    }
+    log_event(level, event, "%spid=%ld%s", number, (long)seat->pid, how);
+}
 
 /* In the child: nothing of the master's loop may be left, or a signal to the one would reach the other. */
 static void leave_loop(struct master *m)
@@ -73,7 +96,7 @@ static void leave_loop(struct master *m)
     ev_loop_destroy(m->ev);
 }
 
-static void start_worker(struct seat *seat)
+static void start_child(struct seat *seat)
 {
     struct master *m = seat->master;
     sigset_t all, before;
@@ -82,12 +105,12 @@ static void start_worker(struct seat *seat)
     pid_t pid = fork();
     if (pid == 0) {
         leave_loop(m);
-        int status = worker_run(m->service, seat->index);
+        int status = seat->role->run(m->service, seat->index);
         exit(status);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid == -1) {
-        log_event(LOG_LEVEL_ERROR, "fork-failed", "worker=%u cause=\"%s\"", seat->index, strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s\"", seat->role->name, seat->index, strerror(errno));
         ev_timer_set(&seat->respawn, RESPAWN_SECONDS, 0.);
         ev_timer_start(m->ev, &seat->respawn);
         return;
@@ -97,35 +120,35 @@ static void start_worker(struct seat *seat)
     m->seated++;
     ev_child_set(&seat->child, pid, 0);
     ev_child_start(m->ev, &seat->child);
-    log_event(LOG_LEVEL_INFO, "worker-started", "worker=%u pid=%ld", seat->index, (long)pid);
+    log_child(LOG_LEVEL_INFO, seat, "started", "");
 }
 
 static void respawn(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     (void)ev, (void)revents;
-    start_worker(timer->data);
+    start_child(timer->data);
 }
 
 static void log_death(const struct seat *seat, int status)
 {
-    if (WIFSIGNALED(status)) {
-        log_event(LOG_LEVEL_ERROR, "worker-died", "worker=%u pid=%ld signal=%d", seat->index, (long)seat->pid,
-                  WTERMSIG(status));
-    } else {
-        log_event(LOG_LEVEL_ERROR, "worker-died", "worker=%u pid=%ld status=%d", seat->index, (long)seat->pid,
-                  WEXITSTATUS(status));
-    }
+    char how[32];
+    snprintf(how, sizeof how, WIFSIGNALED(status) ? " signal=%d" : " status=%d",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    log_child(LOG_LEVEL_ERROR, seat, "died", how);
 }
 
-static void worker_gone(struct ev_loop *ev, struct ev_child *child, int revents)
+static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
 {
     struct seat *seat = child->data;
     struct master *m = seat->master;
     (void)revents;
     ev_child_stop(ev, child);
     /* What it has counted it cannot take back itself any more. */
-    atomic_store(&m->service->share->workers[seat->index].sessions, 0);
-    table_clear_worker(m->service->table, seat->index);
+    if (seat->role == &role_worker) {
+        atomic_store(&m->service->share->workers[seat->index].sessions, 0);
+        table_clear_worker(m->service->table, seat->index);
+        backends_clear_worker(m->service->backends, seat->index);
+    }
     m->seated--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_STOPPED;
@@ -154,7 +177,7 @@ static void kill_rest(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct master *m = timer->data;
     (void)ev, (void)revents;
-    tell_workers(m, SIGKILL);
+    tell_children(m, SIGKILL);
 }
 
 static void stop(struct master *m, int status)
@@ -165,10 +188,10 @@ static void stop(struct master *m, int status)
     m->stopping = true;
     m->status = status;
     log_event(LOG_LEVEL_INFO, "stopping", "sessions=%u", service_sessions(m->service));
-    for (unsigned i = 0; i < m->service->workers; i++) {
+    for (unsigned i = 0; i < m->seat_count; i++) {
         ev_timer_stop(m->ev, &m->seats[i].respawn);
     }
-    tell_workers(m, SIGTERM);
+    tell_children(m, SIGTERM);
     ev_timer_set(&m->kill, STOP_SECONDS, 0.);
     ev_timer_start(m->ev, &m->kill);
     if (m->seated == 0) {
@@ -194,7 +217,7 @@ static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int reve
     struct master *m = signal->data;
     (void)ev, (void)revents;
     log_reopen(m->service->account.uid);
-    tell_workers(m, SIGUSR1);
+    tell_children(m, SIGUSR1);
 }
 
 static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -211,6 +234,7 @@ static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int
     const struct master *m = timer->data;
     (void)ev, (void)revents;
     tls_warn(m->service->tls);
+    backends_warn(m->service->backends);
 }
 
 static uint64_t now_us(const struct master *m)
@@ -296,8 +320,8 @@ static void watch(struct master *m)
 
 int master_run(struct service *service)
 {
-    struct master m = {.service = service, .ev = ev_default_loop(EVFLAG_AUTO)};
-    m.seats = calloc(service->workers, sizeof *m.seats);
+    struct master m = {.service = service, .ev = ev_default_loop(EVFLAG_AUTO), .seat_count = service->workers + 1};
+    m.seats = calloc(m.seat_count, sizeof *m.seats);
     if (m.ev == NULL || m.seats == NULL) {
         log_event(LOG_LEVEL_ERROR, "no-memory", "workers=%u", service->workers);
         free(m.seats);
@@ -305,14 +329,14 @@ int master_run(struct service *service)
     }
     watch(&m);
     load_bans(&m);
-    for (unsigned i = 0; i < service->workers; i++) {
+    for (unsigned i = 0; i < m.seat_count; i++) {
         struct seat *seat = &m.seats[i];
-        *seat = (struct seat){.master = &m, .index = i};
-        ev_child_init(&seat->child, worker_gone, 0, 0);
+        *seat = (struct seat){.master = &m, .index = i, .role = i < service->workers ? &role_worker : &role_monitor};
+        ev_child_init(&seat->child, child_gone, 0, 0);
         ev_timer_init(&seat->respawn, respawn, RESPAWN_SECONDS, 0.);
         seat->child.data = seat;
         seat->respawn.data = seat;
-        start_worker(seat);
+        start_child(seat);
     }
     log_event(LOG_LEVEL_INFO, "started", "workers=%u", service->workers);
     ev_run(m.ev, 0);

@@ -19,16 +19,15 @@ static void load_account(struct service *service, struct config_source *source)
     }
 }
 
-static void load_backend(struct service *service, struct config_source *source)
+static void load_backends(struct service *service, struct config_source *source)
 {
-    const struct backend_options *options = service->config.backends.items;
-    if (options == NULL || options->address == NULL) {
-        return;
-    }
-    const char *cause = endpoint_resolve(options->address, &service->backend.endpoint);
-    service->backend.options = options;
-    if (cause != NULL) {
-        option_error(&source->report, "backends.[0].address", "cannot find \"%s\": %s", options->address, cause);
+    struct backends_options options = {
+        .backends = &service->config.backends,
+        .routes = &service->config.routes,
+        .capabilities = &service->config.capabilities,
+    };
+    if (options.backends->items != NULL) {
+        service->backends = backends_new(&options, service->workers, &source->report);
     }
 }
 
@@ -90,7 +89,7 @@ int service_load(struct service *service, struct config_source *source, const ch
     check_state_file(service, source);
     service->geoip = geoip_new(&service->config.geoip, &source->report);
     service->access = rules_load(&service->config, &source->report);
-    load_backend(service, source);
+    load_backends(service, source);
     load_log(service, source);
     if (service->tickets != NULL) {
         service->tls = tls_new(&service->config.tls, service->tickets, &source->report);
@@ -183,6 +182,19 @@ int service_open(struct service *service, struct config_source *source)
     return source->report.errors == 0 ? 0 : -1;
 }
 
+void service_keep_entrances(struct service *service, unsigned index)
+{
+    for (size_t i = 0; i < service->entrance_count; i++) {
+        int *fds = service->entrances[i].fds;
+        for (unsigned j = 0; j < service->workers; j++) {
+            if (j != index) {
+                close(fds[j]);
+                fds[j] = -1;
+            }
+        }
+    }
+}
+
 void service_free(struct service *service)
 {
     for (size_t i = 0; i < service->entrance_count; i++) {
@@ -204,6 +216,7 @@ void service_free(struct service *service)
     table_free(service->table);
     access_free(service->access);
     geoip_free(service->geoip);
+    backends_free(service->backends);
     tls_free(service->tls);
     ticket_keys_free(service->tickets);
     config_free(&service->config);

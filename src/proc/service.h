@@ -41,7 +41,7 @@ struct service {
     struct account account;
     struct tls *tls;
     struct ticket_keys *tickets;
-    struct backend backend;
+    struct backends *backends;
     struct geoip *geoip;
     struct access *access;
     struct table *table;
@@ -60,6 +60,12 @@ int service_load(struct service *service, struct config_source *source, const ch
 
 /* Binds all listeners and maps the shared memory. 0, or -1 with the problem reported to `source`. */
 int service_open(struct service *service, struct config_source *source);
+
+/*
+ * Closes the sockets of all workers but that one (of all, when there is none of that number): whoever holds a socket
+ * gets a share of the connections.
+ */
+void service_keep_entrances(struct service *service, unsigned index);
 
 /* Frees and closes everything. */
 void service_free(struct service *service);

@@ -208,20 +208,6 @@ static void reopen_log(struct ev_loop *ev, struct ev_signal *signal, int revents
 
 /* --- beginning --------------------------------------------------------------------------------------------- */
 
-/* The master's sockets of other workers are theirs: whoever holds one gets a share of the connections. */
-static void close_other_doors(const struct worker *w)
-{
-    for (size_t i = 0; i < w->service->entrance_count; i++) {
-        int *fds = w->service->entrances[i].fds;
-        for (unsigned j = 0; j < w->service->workers; j++) {
-            if (j != w->index) {
-                close(fds[j]);
-                fds[j] = -1;
-            }
-        }
-    }
-}
-
 static size_t descriptor_capacity(void)
 {
     struct rlimit limit;
@@ -265,7 +251,8 @@ static int prepare(struct worker *w)
         .loop = &w->loop,
         .tls = service->tls,
         .limits = &service->config.limits,
-        .backend = &service->backend,
+        .backends = service->backends,
+        .worker = w->index,
         .access = service->access,
         .geoip = has_databases(&service->config.geoip) ? service->geoip : NULL,
         .table = service->table,
@@ -312,7 +299,7 @@ int worker_run(struct service *service, unsigned index)
 {
     struct worker w = {.service = service, .index = index};
     pid_t master = getppid();
-    close_other_doors(&w);
+    service_keep_entrances(service, index);
     if (prepare(&w) != 0) {
         return WORKER_UNABLE;
     }

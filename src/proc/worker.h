@@ -5,7 +5,7 @@
 
 #include "proc/service.h"
 
-/* Exit statuses of a worker. */
+/* Exit statuses of a worker, and of the monitor. */
 enum {
     WORKER_STOPPED = 0, /* it was told to stop */
     WORKER_UNABLE = 70, /* it cannot do its work, and neither could a successor */

@@ -21,7 +21,9 @@ void attempt_free(struct attempt *a)
         return;
     }
     credentials_clear(&a->credentials);
+    dial_clear(&a->dial);
     answer_reader_fini(&a->reader);
+    buffer_clear(&a->said);
     login_clear(&a->message);
     buffer_clear(&a->tag);
     buffer_clear(&a->untagged);

@@ -9,19 +9,26 @@
 #include "imap/capability.h"
 #include "imap/credentials.h"
 #include "imap/login.h"
+#include "proxy/dial.h"
 
 struct attempt {
     struct buffer tag; /* of the client's command */
     struct credentials credentials;
 
+    /* Where it goes. */
+    const struct route *route;                 /* NULL: not known yet */
+    uint8_t order[ROUTE_BACKENDS_MAX];         /* of the route's backends, as they are to be tried */
+    size_t count;
+    uint64_t tried;                            /* a bit for each backend: none is tried twice */
+    const char *cause;                         /* why the latest that was tried would not do: a word */
+    struct buffer said;                        /* ... and its words, where they explain it */
+
     /* The talk with the backend. */
-    size_t address;    /* the next of the endpoint's addresses to try */
-    ev_tstamp connected;
-    struct answer_reader reader;
-    unsigned lines;    /* read so far */
-    bool greeted;
-    struct capabilities able;
+    struct dial_client client;
+    struct dial dial;
     struct login_message message;
+    struct answer_reader reader;
+    unsigned lines; /* read since the login was sent */
 
     /* For the client. */
     struct buffer untagged; /* what the backend said besides, passed on with its OK */

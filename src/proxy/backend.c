@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/backend.h"
 
-enum { SECOND = 1000, HOUR = 3600 * SECOND };
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
-static const char *const tls_names[] = {"none", NULL};
+#include "base/address.h"
+#include "base/log.h"
+#include "base/published.h"
+#include "net/proxy_header.h"
+
+enum { SECOND = 1000, HOUR = 3600 * SECOND, PATH_SIZE = 64, HOST_SIZE = 256, COUNT_MAX = 1000000 };
+
+/* Without checks: how long a backend that was down is passed over. */
+static const ev_tstamp PATIENCE_SECONDS = 10.;
+
+static const char *const tls_names[] = {"none", "starttls", "implicit", NULL};
+static const char *const proxy_names[] = {
+    [PROXY_HEADER_NONE] = "none", [PROXY_HEADER_V1] = "v1", [PROXY_HEADER_V2] = "v2", NULL};
 
 static const struct option_row rows[] = {
     {.name = "name", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, name),
@@ -12,10 +29,334 @@ static const struct option_row rows[] = {
      .check = endpoint_check},
     {.name = "tls", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, tls), .preset = "none",
      .choices = tls_names},
+    {.name = "verify", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, tls_client.verify),
+     .preset = "true"},
+    {.name = "ca_file", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.ca_file),
+     .preset = ""},
+    {.name = "server_name", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.server_name),
+     .preset = ""},
+    {.name = "certificate", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.certificate),
+     .preset = ""},
+    {.name = "key", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.key), .preset = ""},
+    {.name = "legacy_tls", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, tls_client.legacy),
+     .preset = "false"},
+    {.name = "proxy_protocol", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, proxy_protocol),
+     .preset = "none", .choices = proxy_names},
+    {.name = "forward_id", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, forward_id),
+     .preset = "false"},
     {.name = "connect_timeout", .type = OPTION_DURATION,
      .offset = offsetof(struct backend_options, connect_timeout_ms), .preset = "5s", .min = 100, .max = HOUR},
     {.name = "login_timeout", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, login_timeout_ms),
      .preset = "30s", .min = 100, .max = HOUR},
+    {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, max_sessions),
+     .preset = "0", .max = COUNT_MAX},
+    {.name = "resolve_interval", .type = OPTION_DURATION,
+     .offset = offsetof(struct backend_options, resolve_interval_ms), .preset = "30s", .min = SECOND, .max = 24 * HOUR},
+    {.name = "check_interval", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, check_interval_ms),
+     .preset = "10s", .max = HOUR},
+    {.name = "check_rise", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, check_rise),
+     .preset = "2", .min = 1, .max = 100},
+    {.name = "check_fall", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, check_fall),
+     .preset = "3", .min = 1, .max = 100},
     {0},
 };
 const struct option_table backend_option_table = {sizeof(struct backend_options), rows};
+
+enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
+
+struct backend_share {
+    atomic_uint health;
+    _Atomic uint64_t down_ms;    /* when it was found down last */
+    struct published *endpoint;  /* of struct endpoint */
+    atomic_uint *sessions;       /* one for each worker */
+};
+
+/* --- beginning ---------------------------------------------------------------------------------------------- */
+
+/* The host of an address; "" for a UNIX socket. */
+static void host_of(const char *address, char host[HOST_SIZE])
+{
+    uint16_t port;
+    if (address_split(address, host, HOST_SIZE, &port) != 0) {
+        host[0] = '\0';
+    }
+}
+
+static void load(struct backend *backend, const struct backend_options *options, struct option_report *report)
+{
+    char path[PATH_SIZE], at[PATH_SIZE + 16], host[HOST_SIZE];
+    struct endpoint endpoint = {0};
+    if (options->name == NULL || options->address == NULL) {
+        return; /* reported already */
+    }
+    snprintf(path, sizeof path, "backends.[%zu]", backend->index);
+    snprintf(at, sizeof at, "%s.address", path);
+    bool passing = false;
+    const char *cause = endpoint_resolve(options->address, &endpoint, &passing);
+    if (cause != NULL && passing) {
+        option_warning(report, at, "cannot find \"%s\" now: %s", options->address, cause);
+    } else if (cause != NULL) {
+        option_error(report, at, "cannot find \"%s\": %s", options->address, cause);
+    }
+    backend_publish_endpoint(backend, &endpoint);
+    host_of(options->address, host);
+    if (options->tls != BACKEND_TLS_NONE) {
+        backend->tls = tls_client_new(&options->tls_client, host, path, report);
+    }
+    if (options->proxy_protocol != PROXY_HEADER_NONE && host[0] == '\0') {
+        snprintf(at, sizeof at, "%s.proxy_protocol", path);
+        option_warning(report, at, "sent over a UNIX socket: few servers take it there");
+    }
+}
+
+static size_t matrix_size(size_t count, unsigned workers)
+{
+    enum { LINE = 64 };
+    return (count * workers * sizeof(atomic_uint) + LINE - 1) / LINE * LINE;
+}
+
+/* One piece of memory: what is learned, an endpoint and a state for each backend, and the sessions of each worker. */
+static int map_share(struct backends *b)
+{
+    static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_SECURE;
+    size_t endpoint = published_space(sizeof(struct endpoint)), learned = published_space(CAPABILITY_OFFER_MAX);
+    b->share_size = learned + b->count * (endpoint + sizeof(struct backend_share)) + matrix_size(b->count, b->workers);
+    b->share = mmap(NULL, b->share_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (b->share == MAP_FAILED) {
+        b->share = NULL;
+        return -1;
+    }
+    char *at = b->share;
+    b->learned = (struct published *)at;
+    published_init(b->learned, CAPABILITY_OFFER_MAX);
+    published_write(b->learned, minimum);
+    at += learned;
+    atomic_uint *sessions = (atomic_uint *)(at + b->count * endpoint);
+    struct backend_share *shares = (struct backend_share *)((char *)sessions + matrix_size(b->count, b->workers));
+    for (size_t i = 0; i < b->count; i++, at += endpoint) {
+        published_init((struct published *)at, sizeof(struct endpoint));
+        shares[i].endpoint = (struct published *)at;
+        shares[i].sessions = sessions + i * b->workers;
+        b->items[i].share = &shares[i];
+    }
+    return 0;
+}
+
+/* Mechanisms whose user is not known in time, or whose messages hold a name that would have to be another. */
+static uint32_t passing_mechanisms(const struct routes *routes)
+{
+    uint32_t set = 0;
+    for (int id = 0; id < SASL_COUNT; id++) {
+        const struct sasl_mechanism *m = sasl_mechanism((enum sasl_id)id);
+        bool hidden = m->backend_first && routes_need_user(routes);
+        bool fixed = m->passes && routes_strip_domain(routes);
+        set |= hidden || fixed ? 0 : capability_bit(m->id);
+    }
+    return set;
+}
+
+/* The configured list, one blank between its words. */
+static void join_offer(struct backends *b, const struct option_list *words, struct option_report *report)
+{
+    char *const *texts = words->items;
+    size_t len = 0;
+    b->offer = calloc(1, CAPABILITY_OFFER_MAX);
+    for (size_t i = 0; i < words->count && b->offer != NULL; i++) {
+        char path[PATH_SIZE];
+        struct capabilities one;
+        snprintf(path, sizeof path, "capabilities.[%zu]", i);
+        capability_parse(span_of(texts[i]), &one);
+        if ((one.auth & ~b->mechanisms) != 0) {
+            option_error(report, path, "\"%s\" cannot work with these routes: the user is not known in time, or is "
+                                       "to be renamed", texts[i]);
+        }
+        int n = snprintf(b->offer + len, CAPABILITY_OFFER_MAX - len, "%s%s", i > 0 ? " " : "", texts[i]);
+        if (n < 0 || (size_t)n >= CAPABILITY_OFFER_MAX - len) {
+            option_error(report, path, "expected at most %d characters together", CAPABILITY_OFFER_MAX - 1);
+            return;
+        }
+        len += (size_t)n;
+    }
+    struct span list = span_of(b->offer != NULL ? b->offer : "");
+    if (!capability_has(list, span_of("IMAP4rev1"))) {
+        option_error(report, "capabilities", "expected IMAP4rev1 among them");
+    }
+}
+
+struct backends *backends_new(const struct backends_options *o, unsigned workers, struct option_report *report)
+{
+    const struct backend_options *options = o->backends->items;
+    size_t count = o->backends->count;
+    uint32_t errors = report->errors;
+    struct backends *b = calloc(1, sizeof *b);
+    if (count == 0 || count > ROUTE_BACKENDS_MAX) {
+        option_error(report, "backends", "expected 1 to %d backends, found %zu", ROUTE_BACKENDS_MAX, count);
+        free(b);
+        return NULL;
+    }
+    if (b == NULL || (b->items = calloc(count, sizeof *b->items)) == NULL ||
+        (b->names = calloc(count, sizeof *b->names)) == NULL) {
+        goto no_memory;
+    }
+    b->count = count;
+    b->workers = workers;
+    if (map_share(b) != 0) {
+        goto no_memory;
+    }
+    for (size_t i = 0; i < count; i++) {
+        b->names[i] = options[i].name;
+        b->items[i].index = i;
+        b->items[i].options = &options[i];
+        b->forward_id = b->forward_id || options[i].forward_id;
+        load(&b->items[i], &options[i], report);
+    }
+    if (report->errors == errors) {
+        b->routes = routes_new(o->routes, b->names, count, report);
+    }
+    if (b->routes != NULL) {
+        b->mechanisms = passing_mechanisms(b->routes);
+        if (o->capabilities->count > 0) {
+            join_offer(b, o->capabilities, report);
+        }
+    }
+    if (report->errors == errors) {
+        return b;
+    }
+    backends_free(b);
+    return NULL;
+no_memory:
+    option_error(report, "backends", "no memory: %s", strerror(errno));
+    backends_free(b);
+    return NULL;
+}
+
+void backends_free(struct backends *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        tls_client_free(b->items[i].tls);
+    }
+    if (b->share != NULL) {
+        munmap(b->share, b->share_size);
+    }
+    routes_free(b->routes);
+    free(b->offer);
+    free(b->names);
+    free(b->items);
+    free(b);
+}
+
+void backends_warn(const struct backends *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct backend_options *o = b->items[i].options;
+        if (o->tls != BACKEND_TLS_NONE && o->tls_client.legacy) {
+            log_event(LOG_LEVEL_WARNING, "legacy-backend", "backend=%s min_version=TLSv1", o->name);
+        }
+        if (o->tls != BACKEND_TLS_NONE && !o->tls_client.verify) {
+            log_event(LOG_LEVEL_WARNING, "unverified-backend", "backend=%s", o->name);
+        }
+    }
+}
+
+/* --- where it is ---------------------------------------------------------------------------------------------- */
+
+void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint)
+{
+    published_write(backend->share->endpoint, endpoint);
+}
+
+void backend_endpoint(const struct backend *backend, struct endpoint *out)
+{
+    published_read(backend->share->endpoint, out);
+}
+
+/* --- whether it is up ------------------------------------------------------------------------------------------ */
+
+bool backend_is_known(const struct backend *backend)
+{
+    return atomic_load(&backend->share->health) != HEALTH_UNKNOWN;
+}
+
+bool backend_is_up(const struct backend *backend, ev_tstamp now)
+{
+    if (atomic_load_explicit(&backend->share->health, memory_order_relaxed) != HEALTH_DOWN) {
+        return true;
+    }
+    return backend->options->check_interval_ms == 0 &&
+           now - (double)atomic_load(&backend->share->down_ms) / SECOND > PATIENCE_SECONDS;
+}
+
+void backend_set_up(struct backend *backend)
+{
+    /* Every login that works says so: only the first of them writes. */
+    if (atomic_load_explicit(&backend->share->health, memory_order_relaxed) != HEALTH_UP &&
+        atomic_exchange(&backend->share->health, HEALTH_UP) != HEALTH_UP) {
+        log_event(LOG_LEVEL_INFO, "backend-up", "backend=%s", backend->options->name);
+    }
+}
+
+void backend_set_down(struct backend *backend, const char *cause, ev_tstamp now)
+{
+    atomic_store(&backend->share->down_ms, (uint64_t)(now * SECOND));
+    if (atomic_exchange(&backend->share->health, HEALTH_DOWN) != HEALTH_DOWN) {
+        log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s", backend->options->name, cause);
+    }
+}
+
+/* --- how many sessions it has -------------------------------------------------------------------------------- */
+
+bool backend_enter(const struct backends *b, const struct backend *backend, unsigned worker)
+{
+    unsigned sum = 0;
+    atomic_uint *sessions = backend->share->sessions;
+    /* Counted before looking: two workers at the last place may both give it up, and never both have it. */
+    atomic_fetch_add(&sessions[worker], 1);
+    if (backend->options->max_sessions == 0) {
+        return true;
+    }
+    for (unsigned i = 0; i < b->workers; i++) {
+        sum += atomic_load(&sessions[i]);
+    }
+    if (sum > backend->options->max_sessions) {
+        atomic_fetch_sub(&sessions[worker], 1);
+        return false;
+    }
+    return true;
+}
+
+void backend_leave(const struct backend *backend, unsigned worker)
+{
+    atomic_fetch_sub(&backend->share->sessions[worker], 1);
+}
+
+void backends_clear_worker(struct backends *b, unsigned worker)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        atomic_store(&b->items[i].share->sessions[worker], 0);
+    }
+}
+
+/* --- what clients are told -------------------------------------------------------------------------------------- */
+
+void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX])
+{
+    if (b->offer != NULL) {
+        memcpy(out, b->offer, CAPABILITY_OFFER_MAX);
+    } else {
+        published_read(b->learned, out);
+    }
+}
+
+void backends_publish_offer(struct backends *b, const char *list)
+{
+    char now[CAPABILITY_OFFER_MAX], next[CAPABILITY_OFFER_MAX] = "";
+    published_read(b->learned, now);
+    snprintf(next, sizeof next, "%s", list);
+    if (b->offer == NULL && strcmp(now, next) != 0) {
+        published_write(b->learned, next);
+        log_event(LOG_LEVEL_INFO, "capabilities", "list=\"%s\"", next);
+    }
+}

@@ -1,25 +1,118 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The legacy server: its options and where it is. The talk with it is in upstream.h. */
+/*
+ * The legacy servers: their options, and what all processes share about them: where each is, whether it is up, how
+ * many sessions it has, and what clients are told that it can do. The talk with one is in dial.h.
+ */
 #ifndef IMAPGUARD_PROXY_BACKEND_H
 #define IMAPGUARD_PROXY_BACKEND_H
 
+#include <ev.h>
+
 #include "base/option.h"
+#include "imap/capability.h"
 #include "net/endpoint.h"
+#include "net/tls_client.h"
+#include "policy/route.h"
+
+/* In the order of the choices of a backend's `tls`. */
+enum backend_tls { BACKEND_TLS_NONE, BACKEND_TLS_STARTTLS, BACKEND_TLS_IMPLICIT };
 
 struct backend_options {
     char *name;
     char *address; /* as endpoint_check() reads it */
-    uint32_t tls;  /* only "none" so far */
+    uint32_t tls;
+    struct tls_client_options tls_client;
+    uint32_t proxy_protocol; /* enum proxy_header_version */
+    bool forward_id;
     uint32_t connect_timeout_ms;
     uint32_t login_timeout_ms; /* from connected to the answer to the login */
+    uint32_t max_sessions;     /* over all workers; 0: any number */
+    uint32_t resolve_interval_ms;
+    uint32_t check_interval_ms; /* 0: no checks */
+    uint32_t check_rise;
+    uint32_t check_fall;
 };
 
 extern const struct option_table backend_option_table;
 
-/* A backend with its addresses, which are looked up when the configuration is read. */
+struct backend_share; /* in shared memory */
+
 struct backend {
     const struct backend_options *options;
-    struct endpoint endpoint;
+    struct tls_client *tls; /* NULL: in the clear */
+    size_t index;
+    struct backend_share *share;
 };
+
+struct backends {
+    size_t count;
+    unsigned workers;
+    struct backend *items;
+    const char **names;      /* of each, for the routes */
+    struct routes *routes;
+    uint32_t mechanisms;     /* that may pass by these routes: capability_bit() of each */
+    bool forward_id;         /* some backend is to have the client's ID */
+    char *offer;             /* what clients are told, as configured; NULL: what was learned */
+    struct published *learned;
+    void *share;
+    size_t share_size;
+};
+
+/* What the configuration says of backends. */
+struct backends_options {
+    const struct option_list *backends;     /* of struct backend_options */
+    const struct option_list *routes;       /* of struct route_options */
+    const struct option_list *capabilities; /* of char *; none: learned */
+};
+
+/*
+ * Looks all names up (this may wait for the DNS), reads the files of TLS, and maps the shared memory, which processes
+ * that are forked afterwards inherit. The options must outlive it. NULL when an error is reported.
+ */
+struct backends *backends_new(const struct backends_options *options, unsigned workers, struct option_report *report);
+
+/* Frees it; NULL is fine. */
+void backends_free(struct backends *b);
+
+/* Logs what an administrator should not forget: "legacy-backend" while TLS 1.0 may be spoken with one. */
+void backends_warn(const struct backends *b);
+
+/* --- where it is: written by the monitor's look-ups, one process and thread for each backend ---------------- */
+
+void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint);
+void backend_endpoint(const struct backend *backend, struct endpoint *out);
+
+/* --- whether it is up ----------------------------------------------------------------------------------------- */
+
+/* Whether it is worth trying first. Without checks, one that was down is again after a while. */
+bool backend_is_up(const struct backend *backend, ev_tstamp now);
+
+/* Whether anything is known of it yet. */
+bool backend_is_known(const struct backend *backend);
+
+/* It answers. Logs "backend-up" when that is news. */
+void backend_set_up(struct backend *backend);
+
+/* It does not, because of `cause`, a word. Logs "backend-down" when that is news. */
+void backend_set_down(struct backend *backend, const char *cause, ev_tstamp now);
+
+/* --- how many sessions it has ----------------------------------------------------------------------------------- */
+
+/* Counts a session of that worker; false, and not counted, when it has max_sessions already. Never exceeded. */
+bool backend_enter(const struct backends *b, const struct backend *backend, unsigned worker);
+
+/* One of that worker's sessions has gone. */
+void backend_leave(const struct backend *backend, unsigned worker);
+
+/* Forgets what a worker that died had counted. */
+void backends_clear_worker(struct backends *b, unsigned worker);
+
+/* --- what clients are told before the login ----------------------------------------------------------------------- */
+
+/* The list for clients, after TLS. Before anything was learned: the safe minimum, CAPABILITY_SECURE. */
+void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX]);
+
+/* The monitor has learned it anew. Nothing happens when it is the same as before, or when one is configured. */
+void backends_publish_offer(struct backends *b, const char *list);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +10,14 @@
 #include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/record.h"
+#include "proxy/upstream.h"
 
 enum {
     BAD_COMMANDS_MAX = 5,
     REPLIES_MAX = 128 * 1024, /* octets queued; never reached, since nothing is read while replies wait */
     REPLIES_FULL = 4 * 1024,  /* from here on, send before taking the next command */
     CLIENT_NAME_MAX = 64,
+    CLIENT_ID_MAX = 64 * 1024,
 };
 
 static enum command_phase phase(const struct session *s)
@@ -83,10 +86,21 @@ static struct step answer_bad(struct session *s, const char *text)
     return step;
 }
 
+/* What the client may be told that can be done now. */
+static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFER_MAX])
+{
+    if (phase(s) == PHASE_PLAIN) {
+        strcpy(list, CAPABILITY_PLAIN);
+    } else {
+        backends_offer(s->proxy->backends, list);
+    }
+}
+
 struct step client_greet(struct session *s)
 {
-    const char *greeting = phase(s) == PHASE_PLAIN ? "OK [CAPABILITY " CAPABILITY_PLAIN "] imapguard ready."
-                                                   : "OK [CAPABILITY " CAPABILITY_SECURE "] imapguard ready.";
+    char list[CAPABILITY_OFFER_MAX], greeting[CAPABILITY_OFFER_MAX + 64];
+    list_capabilities(s, list);
+    snprintf(greeting, sizeof greeting, "OK [CAPABILITY %s] imapguard ready.", list);
     return client_reply(s, (struct span){0}, greeting) == 0 ? step_more() : step_end(REASON_MEMORY);
 }
 
@@ -94,8 +108,10 @@ struct step client_greet(struct session *s)
 
 static struct step do_capability(struct session *s)
 {
-    return answer_with(s, phase(s) == PHASE_PLAIN ? "CAPABILITY " CAPABILITY_PLAIN : "CAPABILITY " CAPABILITY_SECURE,
-                       "OK CAPABILITY completed.");
+    char list[CAPABILITY_OFFER_MAX], line[CAPABILITY_OFFER_MAX + 16];
+    list_capabilities(s, list);
+    snprintf(line, sizeof line, "CAPABILITY %s", list);
+    return answer_with(s, line, "OK CAPABILITY completed.");
 }
 
 static struct step do_noop(struct session *s)
@@ -120,6 +136,11 @@ static struct step do_id(struct session *s)
     if (name.len > 0) {
         size_t len = name.len < CLIENT_NAME_MAX ? name.len : CLIENT_NAME_MAX;
         s->client_name = strndup((const char *)name.bytes, len);
+    }
+    buffer_clear(&s->client_id);
+    if (phase(s) == PHASE_SECURE && s->proxy->backends->forward_id &&
+        id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX) != 0) {
+        return step_end(REASON_MEMORY);
     }
     return answer_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
 }
@@ -176,7 +197,9 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     enum lexer_token_type type;
     const char *challenge;
 
-    if (!login && whole && lexer_token_count(&s->lexer) == 2 && sasl_start(&sasl, user) == 0) {
+    const struct sasl_mechanism *mechanism = sasl_find(user);
+    if (!login && whole && lexer_token_count(&s->lexer) == 2 && mechanism != NULL) {
+        sasl_start(&sasl, mechanism);
         (void)sasl_step(&sasl, lexer_token(&s->lexer, 1, &type), &challenge, &sent);
         sasl_clear(&sasl);
     }
@@ -195,7 +218,7 @@ static int begin_attempt(struct session *s)
     return s->attempt != NULL ? 0 : -1;
 }
 
-/* Gives an attempt up that has not left this session. */
+/* Gives an attempt up whose user nobody has judged. */
 static struct step abandon_attempt(struct session *s, const char *text)
 {
     struct span tag = {buffer_data(&s->attempt->tag), s->attempt->tag.len};
@@ -204,13 +227,16 @@ static struct step abandon_attempt(struct session *s, const char *text)
     s->attempt = NULL;
     sasl_clear(&s->sasl);
     lexer_next(&s->lexer);
+    upstream_leave(s);
     if (result != 0) {
         return step_end(REASON_MEMORY);
     }
-    return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS) : step_more();
+    return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS)
+           : s->state == STATE_CHALLENGE         ? step_go(STATE_SECURE)
+                                                 : step_more();
 }
 
-/* Nobody but us has seen the password yet. */
+/* Nobody but us has seen the password. */
 static struct step refuse_attempt(struct session *s, uint32_t delay_ms)
 {
     static const char text[] = " NO [CONTACTADMIN] You may not log in from here.\r\n";
@@ -221,12 +247,13 @@ static struct step refuse_attempt(struct session *s, uint32_t delay_ms)
     }
     s->failed_logins++;
     a->penalty_ms = delay_ms;
+    upstream_leave(s);
     credentials_clear(&a->credentials);
     return step_go(STATE_PENALTY);
 }
 
-/* The credentials are complete, and the lexer has let them go: the rules decide whether they go on. */
-static struct step try_login(struct session *s)
+/* The user is known: the rules decide whether the attempt may take that step. */
+static struct step try_login(struct session *s, struct step allowed)
 {
     enum reason reason = admission_login(s);
     if (reason == REASON_BANNED) {
@@ -234,7 +261,7 @@ static struct step try_login(struct session *s)
         (void)client_reply(s, tag, "NO [CONTACTADMIN] Too many failed logins from your network.");
         return step_end(reason);
     }
-    return reason == REASON_NONE ? step_go(STATE_CONNECT)
+    return reason == REASON_NONE ? allowed
                                  : refuse_attempt(s, reason == REASON_TARPIT ? s->proxy->limits->login_delay_max_ms : 0);
 }
 
@@ -259,10 +286,10 @@ static struct step do_login(struct session *s)
         return abandon_attempt(s, "BAD The user name is empty.");
     }
     lexer_next(&s->lexer);
-    return try_login(s);
+    return try_login(s, step_go(STATE_CONNECT));
 }
 
-/* A response of the client in the exchange: `response` lies in the lexer. */
+/* A response of the client in the exchange with us: `response` lies in the lexer. */
 static struct step sasl_answer(struct session *s, struct span response)
 {
     const char *challenge = "";
@@ -274,13 +301,58 @@ static struct step sasl_answer(struct session *s, struct span response)
     case SASL_DONE:
         sasl_clear(&s->sasl);
         lexer_next(&s->lexer);
-        return try_login(s);
+        return try_login(s, step_go(STATE_CONNECT));
     case SASL_CANCELLED:
         return abandon_attempt(s, "BAD Authentication cancelled.");
     case SASL_BAD:
         break;
     }
     return abandon_attempt(s, "BAD Malformed response.");
+}
+
+struct step client_challenged(struct session *s)
+{
+    lexer_expect_response(&s->lexer);
+    return step_more();
+}
+
+/*
+ * A response of the client in an exchange with the backend. The first one of a mechanism in which the backend speaks
+ * first says who the user is: the rules are asked before the backend gets it.
+ */
+static struct step pass_response(struct session *s, struct span response)
+{
+    const char *challenge;
+    bool unknown = s->attempt->credentials.user == NULL;
+    enum sasl_result result =
+        unknown ? sasl_step(&s->sasl, response, &challenge, &s->attempt->credentials) : sasl_look(response);
+    if (result != SASL_DONE) {
+        return abandon_attempt(s, result == SASL_CANCELLED ? "BAD Authentication cancelled." : "BAD Malformed response.");
+    }
+    struct step step = unknown ? try_login(s, step_more()) : step_more();
+    if (step.kind == STEP_MORE) {
+        step = upstream_respond(s, response);
+    }
+    sasl_clear(&s->sasl);
+    lexer_next(&s->lexer);
+    return step;
+}
+
+/* The backend speaks first: it is asked, though nobody knows yet for whom. */
+static struct step ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
+{
+    s->attempt->credentials.method = mechanism->name;
+    s->attempt->credentials.passes = mechanism;
+    lexer_next(&s->lexer);
+    return step_go(STATE_CONNECT);
+}
+
+/* What is not offered is not taken: the backend would not know it, or it could lead around a rule. */
+static bool is_offered(const struct session *s, const struct sasl_mechanism *mechanism)
+{
+    char list[CAPABILITY_OFFER_MAX];
+    backends_offer(s->proxy->backends, list);
+    return capability_offers(span_of(list), mechanism);
 }
 
 static struct step do_authenticate(struct session *s)
@@ -297,19 +369,26 @@ static struct step do_authenticate(struct session *s)
     if (type != TOKEN_ATOM) {
         return answer_bad(s, "BAD The initial response is not base64.");
     }
-    if (sasl_start(&s->sasl, first_argument(s)) != 0) {
+    const struct sasl_mechanism *mechanism = sasl_find(first_argument(s));
+    if (mechanism == NULL || !is_offered(s, mechanism)) {
         return answer_bad(s, "NO [CANNOT] Unsupported authentication mechanism.");
     }
+    if (mechanism->backend_first && count == 2) {
+        return answer_bad(s, "BAD This mechanism has no initial response.");
+    }
+    sasl_start(&s->sasl, mechanism);
     if (begin_attempt(s) != 0) {
         return step_end(REASON_MEMORY);
+    }
+    if (mechanism->backend_first) {
+        return ask_backend(s, mechanism);
     }
     if (count == 2) {
         return sasl_answer(s, initial);
     }
     lexer_next(&s->lexer);
     lexer_expect_response(&s->lexer);
-    return client_reply(s, span_of("+"), sasl_first_challenge(&s->sasl)) == 0 ? step_more()
-                                                                              : step_end(REASON_MEMORY);
+    return client_reply(s, span_of("+"), mechanism->first_challenge) == 0 ? step_more() : step_end(REASON_MEMORY);
 }
 
 static const struct {
@@ -376,7 +455,8 @@ static struct step run(struct session *s, enum lexer_result result)
     case LEXER_INVITE:
         return client_reply(s, span_of("+"), "OK") == 0 ? step_more() : step_end(REASON_MEMORY);
     case LEXER_RESPONSE:
-        return sasl_answer(s, lexer_response(&s->lexer));
+        return s->state == STATE_CHALLENGE ? pass_response(s, lexer_response(&s->lexer))
+                                           : sasl_answer(s, lexer_response(&s->lexer));
     case LEXER_FATAL:
         break;
     }
@@ -449,6 +529,7 @@ static void forget_plaintext(struct session *s)
     lexer_init(&s->lexer, PHASE_SECURE);
     free(s->client_name);
     s->client_name = NULL;
+    buffer_clear(&s->client_id);
     s->bad_commands = 0;
 }
 

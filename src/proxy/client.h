@@ -22,6 +22,9 @@ struct step client_wait(struct session *s);
 /* STARTTLS: goes on once the OK has left. */
 struct step client_starttls(struct session *s);
 
+/* CHALLENGE: the next line of the client answers the backend. */
+struct step client_challenged(struct session *s);
+
 /* HANDSHAKE: the next flight of the client. */
 struct step client_handshake(struct session *s);
 /* HANDSHAKE: took too long. */

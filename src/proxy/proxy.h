@@ -24,11 +24,19 @@
 
 struct session;
 
+/* How many sessions a backend has ended by itself in the second that began at `since`. */
+struct backend_ends {
+    ev_tstamp since;
+    unsigned count;
+};
+
 struct proxy {
     struct loop *loop;
     struct tls *tls;
     const struct limits *limits;
-    const struct backend *backend;
+    struct backends *backends;
+    unsigned worker;          /* its number */
+    struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
     const struct access *access;
     struct geoip *geoip;      /* NULL: no databases */
     struct table *table;

@@ -107,7 +107,9 @@ void record_alpn_foreign(struct session *s)
 
 static void put_credentials(struct log_line *line, const struct credentials *c)
 {
-    log_quoted(line, "user", c->user, strlen(c->user));
+    if (c->user != NULL) {
+        log_quoted(line, "user", c->user, strlen(c->user));
+    }
     if (c->authorize != NULL) {
         log_quoted(line, "authorize", c->authorize, strlen(c->authorize));
     }
@@ -133,7 +135,9 @@ void record_login(struct session *s, enum log_level level, const char *event, co
     struct log_line line;
     begin(s, &line, level, event);
     put_credentials(&line, &s->attempt->credentials);
-    log_word(&line, "backend", s->proxy->backend->options->name);
+    if (s->server != NULL) {
+        log_word(&line, "backend", s->server->options->name);
+    }
     put_client_name(s, &line);
     if (reason != NULL) {
         log_word(&line, "reason", reason);
@@ -196,7 +200,7 @@ void record_disconnect(struct session *s)
     if (s->user != NULL) {
         log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);
-        log_word(&line, "backend", s->proxy->backend->options->name);
+        log_word(&line, "backend", s->server->options->name);
     }
     put_client_name(s, &line);
     log_word(&line, "reason", reason->word);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/relay.h"
 
-enum { DRAIN_MS = 10000 }; /* without progress, after one side has ended */
+enum {
+    DRAIN_MS = 10000,   /* without progress, after one side has ended */
+    ENDS_MAX = 16,      /* sessions that a backend may end in a second: more of them are a death */
+    SPREAD_MS = 5000,   /* over which the rest of its sessions end, so that their clients do not all come back at once */
+};
 
 struct step relay_begin(struct session *s)
 {
@@ -46,14 +50,30 @@ static bool flushed(const struct stream *to)
     return to->out.len == 0;
 }
 
+/* Whether the session is one of many that the backend has ended in the same second. */
+static bool is_orphan(struct session *s)
+{
+    struct backend_ends *ends = &s->proxy->ends[s->server->index];
+    if (session_now(s) - ends->since > 1.) {
+        *ends = (struct backend_ends){.since = session_now(s)};
+    }
+    return ++ends->count > ENDS_MAX && s->client.end == STREAM_READY;
+}
+
+static struct step backend_ended(struct session *s)
+{
+    s->reason = s->backend.end == STREAM_RESET ? REASON_BACKEND_RESET : REASON_BACKEND_CLOSED;
+    s->active = session_now(s);
+    return is_orphan(s) ? step_go(STATE_ORPHAN) : step_end(s->reason);
+}
+
 struct step relay_drain(struct session *s)
 {
     if (s->backend.end != STREAM_READY) {
         /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
-        return !flushed(&s->client)             ? step_more()
-               : s->backend_told                ? step_end(REASON_CLIENT_CLOSED)
-               : s->backend.end == STREAM_RESET ? step_end(REASON_BACKEND_RESET)
-                                                : step_end(REASON_BACKEND_CLOSED);
+        return !flushed(&s->client) ? step_more()
+               : s->backend_told    ? step_end(REASON_CLIENT_CLOSED)
+                                    : backend_ended(s);
     }
     if (s->client.end == STREAM_READY || !flushed(&s->backend)) {
         return step_more();
@@ -87,4 +107,30 @@ struct step relay_expired(struct session *s)
 struct step relay_drain_expired(struct session *s)
 {
     return relay_drain_deadline(s) > session_now(s) ? step_more() : step_end(REASON_DRAIN_TIMEOUT);
+}
+
+struct step relay_orphan(struct session *s)
+{
+    stream_close(&s->backend);
+    return step_more();
+}
+
+/* Who says something would wait for an answer: it is told at once that there is none. */
+struct step relay_orphan_client(struct session *s)
+{
+    size_t len;
+    enum stream_status status = stream_read(&s->client, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    return status == STREAM_AGAIN ? step_more() : step_end(s->reason);
+}
+
+struct step relay_orphan_expired(struct session *s)
+{
+    return relay_orphan_deadline(s) > session_now(s) ? step_more() : step_end(s->reason);
+}
+
+/* Multiples of the golden ratio: sessions that follow each other lie far apart, and all together evenly. */
+ev_tstamp relay_orphan_deadline(const struct session *s)
+{
+    uint32_t share = (uint32_t)s->visitor.id * 2654435769u;
+    return session_after(s->active, (uint32_t)((uint64_t)share * SPREAD_MS >> 32));
 }

@@ -24,4 +24,10 @@ struct step relay_drain_expired(struct session *s);
 ev_tstamp relay_deadline(const struct session *s);
 ev_tstamp relay_drain_deadline(const struct session *s);
 
+/* ORPHAN: nothing is left to relay, and the client is let go a little later than others. */
+struct step relay_orphan(struct session *s);
+struct step relay_orphan_client(struct session *s);
+struct step relay_orphan_expired(struct session *s);
+ev_tstamp relay_orphan_deadline(const struct session *s);
+
 #endif

@@ -56,14 +56,14 @@ static const struct state_row {
         NULL, client_talk, NULL, NULL, NULL, NULL,
         TO(CONNECT) | TO(PENALTY) | ENDS},
     [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
-        upstream_connect, client_wait, upstream_connected, NULL, upstream_connect_deadline, upstream_connect_expired,
-        TO(CONNECT) | TO(GREETING) | TO(SECURE) | ENDS},
-    [STATE_GREETING] = {"GREETING", SIDE_CLIENT | SIDE_BACKEND, false, true,
-        NULL, client_wait, upstream_greeting, NULL, upstream_login_deadline, upstream_expired,
-        TO(BACKEND_LOGIN) | TO(SECURE) | ENDS},
+        upstream_connect, client_wait, upstream_dial, NULL, upstream_deadline, upstream_connect_expired,
+        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(SECURE) | ENDS},
     [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true,
-        upstream_login, client_wait, upstream_answer, NULL, upstream_login_deadline, upstream_expired,
-        TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
+        upstream_login, client_wait, upstream_answer, NULL, upstream_deadline, upstream_login_expired,
+        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
+    [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true,
+        client_challenged, client_talk, NULL, NULL, upstream_deadline, upstream_login_expired,
+        TO(BACKEND_LOGIN) | TO(PENALTY) | TO(SECURE) | ENDS},
     [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
         NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
         TO(SECURE) | ENDS},
@@ -72,6 +72,9 @@ static const struct state_row {
         TO(DRAIN) | ENDS},
     [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false,
         relay_drain, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
+        TO(ORPHAN) | ENDS},
+    [STATE_ORPHAN] = {"ORPHAN", SIDE_CLIENT, false, false,
+        relay_orphan, relay_orphan_client, NULL, NULL, relay_orphan_deadline, relay_orphan_expired,
         ENDS},
     [STATE_LINGER] = {"LINGER", SIDE_CLIENT, false, false,
         linger_begin, linger_read, NULL, linger_flushed, linger_deadline, linger_expired,
@@ -175,8 +178,11 @@ static struct step move(struct session *s, enum session_state state)
     if (state == STATE_DEAD) {
         return step_more();
     }
-    set_timer(s);
-    return rows[state].enter != NULL ? rows[state].enter(s) : step_more();
+    struct step step = rows[state].enter != NULL ? rows[state].enter(s) : step_more();
+    if (step.kind == STEP_MORE) {
+        set_timer(s); /* which may depend on what was begun by entering */
+    }
+    return step;
 }
 
 static struct step end(struct session *s, enum reason reason)
@@ -206,6 +212,8 @@ static void destroy(struct session *s)
     lexer_fini(&s->lexer);
     sasl_clear(&s->sasl);
     attempt_free(s->attempt);
+    upstream_leave(s);
+    buffer_clear(&s->client_id);
     free(s->client_name);
     free(s->user);
     *s->link = s->next;

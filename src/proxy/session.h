@@ -24,12 +24,13 @@ enum session_state {
     STATE_STARTTLS,      /* the OK to STARTTLS is on its way */
     STATE_HANDSHAKE,
     STATE_SECURE,        /* the talk between TLS and login */
-    STATE_CONNECT,       /* to the backend */
-    STATE_GREETING,      /* the backend's greeting and capabilities */
+    STATE_CONNECT,       /* a backend is chosen, and made ready for the login */
     STATE_BACKEND_LOGIN, /* the login was sent upstream */
+    STATE_CHALLENGE,     /* the backend has asked the client something */
     STATE_PENALTY,       /* the delay before a refusal */
     STATE_RELAY,
     STATE_DRAIN,         /* one side has ended: what is left goes to the other */
+    STATE_ORPHAN,        /* the backend died with many sessions: they do not all end in the same moment */
     STATE_LINGER,        /* the goodbye is on its way */
     STATE_DEAD,
     STATE_COUNT
@@ -63,11 +64,11 @@ struct session {
     struct session **held_link;
 
     enum session_state state;
-    enum reason reason;   /* once it ends */
+    enum reason reason;   /* once it ends, or is to end */
     struct ev_timer timer; /* the state's deadline */
     struct loop_task again;
     ev_tstamp started;
-    ev_tstamp active;      /* when octets last moved in RELAY and DRAIN */
+    ev_tstamp active;      /* when octets last moved in RELAY and DRAIN; when ORPHAN began */
 
     struct stream client;
     struct stream backend;
@@ -79,6 +80,8 @@ struct session {
     unsigned bad_commands;
     unsigned failed_logins;
     char *client_name;       /* from ID after TLS; for the log */
+    struct buffer client_id; /* the whole of it, where a backend is to have it */
+    struct backend *server;  /* counted there; NULL: none */
 
     /* After a login. */
     char *user;

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/upstream.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "net/socket.h"
 #include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/client.h"
+#include "proxy/dial.h"
 #include "proxy/record.h"
 
-/* Our commands: tags that no answer to a client could bear by accident. */
-#define TAG_CAPABILITY "guard-capability"
+/* The tag of our login: one that no answer to a client could bear by accident. */
 #define TAG_LOGIN "guard-login"
 
 enum {
     LINES_MAX = 64,             /* that a backend may say before it has answered the login */
     ANSWER_MAX = 128 * 1024,    /* octets of what is passed on to the client */
     MESSAGE_MAX = 64 * 1024,
+    CHALLENGE_MAX = 8 * 1024,   /* octets of a challenge for the client */
 };
 
 static struct span tag_of(const struct attempt *a)
@@ -26,91 +25,168 @@ static struct span tag_of(const struct attempt *a)
     return (struct span){buffer_data(&a->tag), a->tag.len};
 }
 
+void upstream_leave(struct session *s)
+{
+    stream_close(&s->backend);
+    if (s->server != NULL) {
+        backend_leave(s->server, s->proxy->worker);
+        s->server = NULL;
+    }
+}
+
 static void end_attempt(struct session *s)
 {
     attempt_free(s->attempt);
     s->attempt = NULL;
-    stream_close(&s->backend);
+    upstream_leave(s);
 }
 
 /*
- * The attempt has failed for a reason that is not the user's: the client may try again, and nothing is
- * counted. `cause` is for the log, `said` what the backend said, if that explains it.
+ * The attempt has failed for a reason that is not the user's: the client may try again, and nothing is counted. The
+ * log has what was wrong with the latest backend.
  */
-static struct step unavailable(struct session *s, const char *cause, struct span said)
+static struct step unavailable(struct session *s)
 {
-    record_login(s, LOG_LEVEL_WARNING, "login-unavailable", cause, said);
-    int result = client_reply(s, tag_of(s->attempt), "NO [UNAVAILABLE] The mail server does not answer: try again.");
+    struct attempt *a = s->attempt;
+    struct span said = {buffer_data(&a->said), a->said.len};
+    record_login(s, LOG_LEVEL_WARNING, "login-unavailable", a->cause, said);
+    int result = client_reply(s, tag_of(a), "NO [UNAVAILABLE] The mail server does not answer: try again.");
     end_attempt(s);
     return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
 }
 
-static const char *connect_cause(int error)
+/* Remembers a fault of the backend's; `cause` is a word for the log, `said` its own words, if they explain it. */
+static void blame(struct attempt *a, const char *cause, struct span said)
 {
-    return error == ECONNREFUSED ? "connection-refused" : error == ENOENT ? "no-such-socket" : "connection-failed";
+    a->cause = cause;
+    buffer_clear(&a->said);
+    (void)buffer_append(&a->said, said.bytes, said.len, MESSAGE_MAX); /* without them the log says less */
 }
 
-/* --- CONNECT -------------------------------------------------------------------------------------- */
+/* The next backend of the route may do better. */
+static struct step go_elsewhere(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    stream_close(&s->backend);
+    dial_clear(&a->dial);
+    answer_reader_fini(&a->reader);
+    login_clear(&a->message);
+    buffer_clear(&a->untagged);
+    a->lines = 0;
+    return step_go(STATE_CONNECT);
+}
+
+/* The backend has failed after it got the login. A client that has talked with it cannot be handed to another. */
+static struct step login_broken(struct session *s, const char *cause, struct span said)
+{
+    blame(s->attempt, cause, said);
+    return s->attempt->credentials.passes != NULL ? unavailable(s) : go_elsewhere(s);
+}
+
+/* --- CONNECT: the choice ---------------------------------------------------------------------------- */
+
+/* Who acts in the mailbox decides which backend it is on. */
+static const char *owner_of(const struct credentials *c)
+{
+    return c->authorize != NULL ? c->authorize : c->user;
+}
+
+static bool find_route(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    size_t regular;
+    const char *server_name = SSL_get_servername(s->client.tls, TLSEXT_NAMETYPE_host_name);
+    a->route = routes_find(s->proxy->backends->routes, owner_of(&a->credentials), server_name);
+    if (a->route == NULL) {
+        return false;
+    }
+    a->count = route_order(a->route, owner_of(&a->credentials), a->order, &regular);
+    a->client = (struct dial_client){
+        .peer = s->visitor.peer, .local = s->visitor.local,
+        .id = {buffer_data(&s->client_id), s->client_id.len}};
+    return true;
+}
+
+/* The first in order that was not tried and is up, or at least may be. NULL: all were. */
+static struct backend *next_backend(struct session *s, bool up)
+{
+    struct attempt *a = s->attempt;
+    for (size_t i = 0; i < a->count; i++) {
+        struct backend *backend = &s->proxy->backends->items[a->order[i]];
+        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend, session_now(s)))) {
+            return backend;
+        }
+    }
+    return NULL;
+}
+
+/* Those that are down come last: nobody knows better than a login that one of them is back. */
+static struct backend *choose(struct session *s)
+{
+    struct backend *backend = next_backend(s, true);
+    return backend != NULL ? backend : next_backend(s, false);
+}
+
+/* A user whom no route is for is one that no backend knows. */
+static struct step refuse_unknown(struct session *s);
+
+static struct step dialled(struct session *s, enum dial_result result)
+{
+    struct attempt *a = s->attempt;
+    switch (result) {
+    case DIAL_MORE:
+        return step_more();
+    case DIAL_READY:
+        backend_set_up(s->server);
+        return step_go(STATE_BACKEND_LOGIN);
+    case DIAL_FAILED:
+        break;
+    }
+    backend_set_down(s->server, a->dial.cause, session_now(s));
+    blame(a, a->dial.cause, span_of(a->dial.said));
+    return go_elsewhere(s);
+}
 
 struct step upstream_connect(struct session *s)
 {
     struct attempt *a = s->attempt;
-    const struct endpoint *endpoint = &s->proxy->backend->endpoint;
-    int error = 0;
-    while (a->address < endpoint->count) {
-        bool pending;
-        int fd = socket_connect(&endpoint->addresses[a->address++], &pending);
-        if (fd != -1) {
-            stream_init(&s->backend, s->proxy->loop, fd, session_event, s);
-            s->backend.connecting = pending;
-            return pending ? step_more() : step_go(STATE_GREETING);
+    if (a->route == NULL && !find_route(s)) {
+        return refuse_unknown(s);
+    }
+    for (struct backend *next; (next = choose(s)) != NULL;) {
+        a->tried |= (uint64_t)1 << next->index;
+        if (!backend_enter(s->proxy->backends, next, s->proxy->worker)) {
+            blame(a, "max-sessions", (struct span){0});
+            continue;
         }
-        error = errno;
+        upstream_leave(s);
+        s->server = next;
+        return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend, s->proxy->loop, session_event, s));
     }
-    return unavailable(s, connect_cause(error), (struct span){0});
+    return unavailable(s);
 }
 
-static struct step try_next_address(struct session *s, const char *cause)
+struct step upstream_dial(struct session *s)
 {
-    if (s->attempt->address == s->proxy->backend->endpoint.count) {
-        return unavailable(s, cause, (struct span){0});
-    }
-    stream_close(&s->backend);
-    return step_go(STATE_CONNECT);
+    return dialled(s, dial_event(&s->attempt->dial, &s->backend));
 }
 
-struct step upstream_connected(struct session *s)
+ev_tstamp upstream_deadline(const struct session *s)
 {
-    if (stream_connected(&s->backend) != STREAM_READY) {
-        return try_next_address(s, connect_cause(errno));
-    }
-    return step_go(STATE_GREETING);
+    return dial_deadline(&s->attempt->dial);
 }
 
 struct step upstream_connect_expired(struct session *s)
 {
-    return try_next_address(s, "connect-timeout");
+    bool over = upstream_deadline(s) <= session_now(s); /* the time of another phase has begun since */
+    return over ? dialled(s, dial_expired(&s->attempt->dial, &s->backend)) : step_more();
 }
 
-ev_tstamp upstream_connect_deadline(const struct session *s)
-{
-    return session_after(session_now(s), s->proxy->backend->options->connect_timeout_ms);
-}
+/* --- BACKEND_LOGIN ------------------------------------------------------------------------------------ */
 
-/* --- what both states of the talk share ------------------------------------------------------------ */
-
-ev_tstamp upstream_login_deadline(const struct session *s)
+struct step upstream_login_expired(struct session *s)
 {
-    struct attempt *a = s->attempt;
-    if (a->connected == 0) {
-        a->connected = session_now(s);
-    }
-    return session_after(a->connected, s->proxy->backend->options->login_timeout_ms);
-}
-
-struct step upstream_expired(struct session *s)
-{
-    return unavailable(s, s->attempt->greeted ? "login-timeout" : "greeting-timeout", (struct span){0});
+    return login_broken(s, "login-timeout", (struct span){0});
 }
 
 static const char *reading_cause(enum answer_result result)
@@ -120,8 +196,10 @@ static const char *reading_cause(enum answer_result result)
                                        : "out-of-memory";
 }
 
-/* Reads lines and hands each to `take` for as long as that wants more. What follows is not touched. */
-static struct step read_lines(struct session *s, struct step (*take)(struct session *s, struct span line))
+static struct step take_answer(struct session *s, struct span line);
+
+/* Reads lines for as long as they do not decide. What follows is not touched: it is the relay's. */
+struct step upstream_answer(struct session *s)
 {
     struct attempt *a = s->attempt;
     struct step step = step_more();
@@ -133,15 +211,15 @@ static struct step read_lines(struct session *s, struct step (*take)(struct sess
             return step;
         }
         if (status != STREAM_READY) {
-            return unavailable(s, "connection-closed", (struct span){0});
+            return login_broken(s, "connection-closed", (struct span){0});
         }
         bool all = true;
         enum answer_result result = answer_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
         if (result == ANSWER_LINE) {
             all = taken == bytes.len;
-            step = ++a->lines > LINES_MAX ? unavailable(s, "too-many-lines", (struct span){0}) : take(s, line);
+            step = ++a->lines > LINES_MAX ? login_broken(s, "too-many-lines", (struct span){0}) : take_answer(s, line);
         } else if (result != ANSWER_MORE) {
-            return unavailable(s, reading_cause(result), (struct span){0});
+            return login_broken(s, reading_cause(result), (struct span){0});
         }
         if (stream_is_open(&s->backend) && stream_take(&s->backend, taken) != 0) {
             return step_end(REASON_MEMORY);
@@ -153,67 +231,7 @@ static struct step read_lines(struct session *s, struct step (*take)(struct sess
     return step;
 }
 
-/* --- GREETING --------------------------------------------------------------------------------------- */
-
-/* The capabilities are known: goes on if there is a backend behind them that one can log in to. */
-static struct step judge(struct session *s)
-{
-    return s->attempt->able.imap ? step_go(STATE_BACKEND_LOGIN) : unavailable(s, "no-imap", (struct span){0});
-}
-
-static struct step take_greeting(struct session *s, struct span line)
-{
-    static const char ask[] = TAG_CAPABILITY " CAPABILITY\r\n";
-    struct attempt *a = s->attempt;
-    struct span list;
-    struct answer said = answer_parse(line, TAG_CAPABILITY);
-
-    if (said.kind == ANSWER_BYE) {
-        return unavailable(s, "bye", line);
-    }
-    if (said.kind == ANSWER_PREAUTH) {
-        return unavailable(s, "preauth", line);
-    }
-    if (said.kind != ANSWER_OK) {
-        return unavailable(s, "no-greeting", line);
-    }
-    a->greeted = true;
-    if (answer_code_capability(&said, &list)) {
-        capability_parse(list, &a->able);
-        return judge(s);
-    }
-    return stream_send(&s->backend, ask, sizeof ask - 1, MESSAGE_MAX) == 0 ? step_more() : step_end(REASON_MEMORY);
-}
-
-static struct step take_capability(struct session *s, struct span line)
-{
-    struct answer said = answer_parse(line, TAG_CAPABILITY);
-    if (said.kind == ANSWER_CAPABILITY) {
-        capability_parse(said.text, &s->attempt->able);
-        return step_more();
-    }
-    if (said.tagged && said.kind == ANSWER_OK) {
-        return judge(s);
-    }
-    if (!said.tagged && (said.kind == ANSWER_OTHER || said.kind == ANSWER_OK || said.kind == ANSWER_NO)) {
-        return step_more();
-    }
-    return unavailable(s, said.kind == ANSWER_BYE ? "bye" : "no-capabilities", line);
-}
-
-static struct step take_line(struct session *s, struct span line)
-{
-    return s->attempt->greeted ? take_capability(s, line) : take_greeting(s, line);
-}
-
-struct step upstream_greeting(struct session *s)
-{
-    return read_lines(s, take_line);
-}
-
-/* --- BACKEND_LOGIN ---------------------------------------------------------------------------------- */
-
-/* Sends the next part of the login; false when the backend asks for more than there is. */
+/* Sends the next part of the login; false when there is none. */
 static bool send_part(struct session *s)
 {
     struct span part;
@@ -221,16 +239,41 @@ static bool send_part(struct session *s)
            stream_send(&s->backend, part.bytes, part.len, MESSAGE_MAX) == 0;
 }
 
+/* As login_build(), with the name by which the backends of the route know the user. */
+static enum login_result build(struct attempt *a)
+{
+    struct credentials c = a->credentials; /* which stay their owner's */
+    if (c.user == NULL) {
+        return login_build(&a->message, TAG_LOGIN, &c, &a->dial.able);
+    }
+    c.user = strndup(c.user, route_user_len(a->route, c.user));
+    c.authorize = c.authorize != NULL ? strndup(c.authorize, route_user_len(a->route, c.authorize)) : NULL;
+    enum login_result result = c.user == NULL || (a->credentials.authorize != NULL && c.authorize == NULL)
+                                   ? LOGIN_TOO_BIG
+                                   : login_build(&a->message, TAG_LOGIN, &c, &a->dial.able);
+    free(c.user);
+    free(c.authorize);
+    return result;
+}
+
 struct step upstream_login(struct session *s)
 {
     struct attempt *a = s->attempt;
-    switch (login_build(&a->message, TAG_LOGIN, &a->credentials, &a->able)) {
+    if (a->message.parts > 0) {
+        return step_more();
+    }
+    switch (build(a)) {
     case LOGIN_READY:
         return send_part(s) ? step_more() : step_end(REASON_MEMORY);
     case LOGIN_FORBIDDEN:
-        return unavailable(s, "login-disabled", (struct span){0});
+        blame(a, "login-disabled", (struct span){0});
+        return go_elsewhere(s);
+    case LOGIN_NO_MECHANISM:
+        blame(a, "no-mechanism", (struct span){0});
+        return go_elsewhere(s);
     case LOGIN_TOO_BIG:
-        return unavailable(s, "login-too-long", (struct span){0});
+        blame(a, "login-too-long", (struct span){0});
+        return unavailable(s);
     case LOGIN_NOT_AUTHORIZE:
         break;
     }
@@ -239,6 +282,38 @@ struct step upstream_login(struct session *s)
     end_attempt(s);
     return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
 }
+
+/* --- CHALLENGE ---------------------------------------------------------------------------------------- */
+
+/* What the backend says behind "+" goes to the client, if it is what RFC 9051 has there. */
+static struct step challenge(struct session *s, struct span line)
+{
+    struct span text = {line.bytes + 1, line.len - 1};
+    while (text.len > 0 && text.bytes[0] == ' ') {
+        text = (struct span){text.bytes + 1, text.len - 1};
+    }
+    if (text.len > CHALLENGE_MAX || !sasl_is_base64(text)) {
+        return login_broken(s, "nonsense", (struct span){0});
+    }
+    if (stream_queue(&s->client, "+ ", 2, ANSWER_MAX) != 0 ||
+        stream_queue(&s->client, text.bytes, text.len, ANSWER_MAX) != 0 ||
+        stream_queue(&s->client, "\r\n", 2, ANSWER_MAX) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    return step_go(STATE_CHALLENGE);
+}
+
+struct step upstream_respond(struct session *s, struct span response)
+{
+    if (stream_queue(&s->backend, response.bytes, response.len, MESSAGE_MAX) != 0 ||
+        stream_queue(&s->backend, "\r\n", 2, MESSAGE_MAX) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    stream_flush(&s->backend);
+    return step_go(STATE_BACKEND_LOGIN);
+}
+
+/* --- the answer --------------------------------------------------------------------------------------- */
 
 static int put(struct buffer *out, struct span s)
 {
@@ -264,12 +339,21 @@ static int keep_line(struct buffer *out, struct span line)
     return put(out, line) == 0 && put_text(out, "\r\n") == 0 ? 0 : -1;
 }
 
+/* The first word of a response code. */
+static bool code_is(struct span code, const char *word)
+{
+    struct span first;
+    return span_word(&code, &first) && span_is(first, word);
+}
+
 /* The client's tagged answer, from the backend's; `code` is ours when the backend gave none that fits. */
 static int put_answer(struct buffer *out, struct span tag, const char *word, const char *code,
                       const struct answer *said)
 {
     struct span list;
     bool has_list = answer_code_capability(said, &list);
+    /* RFC 2221 would lead the client around us, to a server that may not even speak TLS. */
+    bool passes = said->code.len > 0 && !has_list && !code_is(said->code, "REFERRAL");
     if (put(out, tag) != 0 || put_text(out, word) != 0) {
         return -1;
     }
@@ -278,7 +362,7 @@ static int put_answer(struct buffer *out, struct span tag, const char *word, con
             put_text(out, "] ") != 0) {
             return -1;
         }
-    } else if (said->code.len > 0 && !has_list) {
+    } else if (passes) {
         if (put_text(out, "[") != 0 || put(out, said->code) != 0 || put_text(out, "] ") != 0) {
             return -1;
         }
@@ -312,12 +396,8 @@ static struct step login_accepted(struct session *s, const struct answer *said)
 static bool is_trouble(struct span code)
 {
     static const char *const codes[] = {"UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT"};
-    struct span word;
-    if (!span_word(&code, &word)) {
-        return false;
-    }
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (span_is(word, codes[i])) {
+        if (code_is(code, codes[i])) {
             return true;
         }
     }
@@ -334,24 +414,43 @@ static uint32_t penalty_ms(const struct limits *limits, unsigned failed_logins)
     return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
 }
 
+/* The answer in the attempt goes to the client after its delay. */
+static struct step punish(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    admission_login_failed(s);
+    a->penalty_ms = penalty_ms(s->proxy->limits, ++s->failed_logins);
+    credentials_clear(&a->credentials); /* neither they nor the connection are needed while the client waits */
+    upstream_leave(s);
+    return step_go(STATE_PENALTY);
+}
+
+static struct step refuse_unknown(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    if (put(&a->answer, tag_of(a)) != 0 ||
+        put_text(&a->answer, " NO [AUTHENTICATIONFAILED] Authentication failed.\r\n") != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    record_login(s, LOG_LEVEL_INFO, "login-failed", "no-route", (struct span){0});
+    return punish(s);
+}
+
 static struct step login_rejected(struct session *s, const struct answer *said)
 {
     struct attempt *a = s->attempt;
     if (put_answer(&a->answer, tag_of(a), " NO ", "[AUTHENTICATIONFAILED] ", said) != 0) {
         return step_end(REASON_MEMORY);
     }
-    if (is_trouble(said->code)) {
+    /* Who did not say yet who it is cannot have said it wrong. */
+    if (is_trouble(said->code) || a->credentials.user == NULL) {
         record_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
         int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
         return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
     }
     record_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
-    admission_login_failed(s);
-    a->penalty_ms = penalty_ms(s->proxy->limits, ++s->failed_logins);
-    credentials_clear(&a->credentials); /* neither they nor the connection are needed while the client waits */
-    stream_close(&s->backend);
-    return step_go(STATE_PENALTY);
+    return punish(s);
 }
 
 static struct step take_answer(struct session *s, struct span line)
@@ -360,7 +459,9 @@ static struct step take_answer(struct session *s, struct span line)
     struct answer said = answer_parse(line, TAG_LOGIN);
 
     if (said.kind == ANSWER_CONTINUE) {
-        return send_part(s) ? step_more() : unavailable(s, "unexpected-continuation", (struct span){0});
+        return send_part(s)                       ? step_more()
+               : a->credentials.passes != NULL ? challenge(s, line)
+                                               : login_broken(s, "unexpected-continuation", (struct span){0});
     }
     if (said.tagged && said.kind == ANSWER_OK) {
         return login_accepted(s, &said);
@@ -382,15 +483,10 @@ static struct step take_answer(struct session *s, struct span line)
         return step_more();
     }
     /* From here on only codes are logged: some servers repeat the command in what they say, password and all. */
-    return unavailable(s, said.kind == ANSWER_BYE   ? "bye"
-                          : said.kind == ANSWER_BAD ? "backend-bad"
-                                                    : "nonsense",
-                       said.code);
-}
-
-struct step upstream_answer(struct session *s)
-{
-    return read_lines(s, take_answer);
+    return login_broken(s, said.kind == ANSWER_BYE   ? "bye"
+                           : said.kind == ANSWER_BAD ? "backend-bad"
+                                                     : "nonsense",
+                        said.code);
 }
 
 /* --- PENALTY ---------------------------------------------------------------------------------------- */

@@ -49,22 +49,30 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     snprintf(address, sizeof address, "unix:%s", temp_path("door"));
     r->backend_options.name = strdup("legacy");
     r->backend_options.address = strdup(address);
-    r->backend.options = &r->backend_options;
-    cr_assert_null(endpoint_resolve(address, &r->backend.endpoint));
+    r->backend_list = (struct option_list){&r->backend_options, 1};
     r->listener_options = (struct listener_options){.name = (char *)"test", .tls = tls};
     r->listener.options = &r->listener_options;
 
     unlink(temp_path("door"));
     r->door = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    const struct endpoint_address *at = &r->backend.endpoint.addresses[0];
-    cr_assert(bind(r->door, &at->sa, at->len) == 0 && listen(r->door, 10) == 0);
+    struct endpoint endpoint;
+    cr_assert_null(endpoint_resolve(address, &endpoint, NULL));
+    cr_assert(bind(r->door, &endpoint.addresses[0].sa, endpoint.addresses[0].len) == 0 && listen(r->door, 10) == 0);
 
     r->proxy.loop = &r->loop;
     r->proxy.limits = &r->limits;
-    r->proxy.backend = &r->backend;
     r->proxy.gateway_told = &r->gateway_told;
     r->proxy.ended = session_has_ended;
     r->proxy.data = r;
+}
+
+void rig_set_backends(struct rig *r)
+{
+    struct backends_options options = {&r->backend_list, &r->routes, &r->capabilities};
+    struct test_report report;
+    test_report_init(&report);
+    r->proxy.backends = backends_new(&options, 1, &report.report);
+    cr_assert_not_null(r->proxy.backends, "%s", report.text);
 }
 
 void rig_set_policy(struct rig *r)
@@ -85,6 +93,9 @@ void rig_connect(struct rig *r)
     int fds[2];
     if (r->proxy.access == NULL) {
         rig_set_policy(r);
+    }
+    if (r->proxy.backends == NULL) {
+        rig_set_backends(r);
     }
     union address peer, local;
     socket_pair(fds, false);
@@ -126,6 +137,7 @@ void rig_over(struct rig *r)
     option_free(&limits_option_table, &r->limits);
     tls_free(r->proxy.tls);
     option_free(&tls_option_table, &r->tls_options);
+    backends_free(r->proxy.backends);
     option_free(&backend_option_table, &r->backend_options);
     loop_fini(&r->loop);
     log_close();

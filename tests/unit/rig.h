@@ -37,8 +37,9 @@ struct rig {
     struct proxy proxy;
     struct tls_options tls_options;
     struct limits limits;                   /* short ones; a test may change them before rig_connect() */
-    struct backend_options backend_options;
-    struct backend backend;
+    struct backend_options backend_options; /* of the only one, whose checks are nobody's business */
+    struct option_list backend_list;
+    struct option_list routes, capabilities; /* none */
     struct listener_options listener_options;
     struct listener listener;
     struct rule_options *rules;             /* a test may set them before rig_connect(), and keeps them */
@@ -69,6 +70,9 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace);
 
 /* Ends the session and checks what must be true of every dialogue. */
 void rig_over(struct rig *r);
+
+/* Makes the backends of the options, as rig_connect() does otherwise. */
+void rig_set_backends(struct rig *r);
 
 /* Makes rules and limits of what the test has set; rig_connect() does it for the first client. */
 void rig_set_policy(struct rig *r);

@@ -20,10 +20,10 @@ Test(capability, a_list_is_read_by_whole_words)
         {"", false, false, false, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct capabilities c = {.imap = true, .login_disabled = true, .auth_plain = true, .sasl_ir = true};
+        struct capabilities c = {.imap = true, .login_disabled = true, .auth = 1, .sasl_ir = true};
         capability_parse(span_of(rows[i].list), &c);
         cr_expect(c.known, "%s", rows[i].list);
-        cr_expect(c.imap == rows[i].imap && c.login_disabled == rows[i].disabled && c.auth_plain == rows[i].plain &&
+        cr_expect(c.imap == rows[i].imap && c.login_disabled == rows[i].disabled && ((c.auth & capability_bit(SASL_PLAIN)) != 0) == rows[i].plain &&
                   c.sasl_ir == rows[i].sasl_ir, "\"%s\"", rows[i].list);
     }
 }
@@ -36,6 +36,7 @@ Test(capability, what_is_not_true_through_the_proxy_is_left_out)
         {"IMAP4rev1 IDLE STARTTLS MOVE LOGINDISABLED", "IMAP4rev1 IDLE MOVE"},
         {"starttls IMAP4rev1 logindisabled", "IMAP4rev1"},
         {"STARTTLS", ""},
+        {"IMAP4rev1 UNAUTHENTICATE REPLACE", "IMAP4rev1 REPLACE"},
         {"", ""},
         {"  A   B  ", "A B"},
         {"STARTTLSX LITERAL+ COMPRESS=DEFLATE X-STARTTLS", "STARTTLSX LITERAL+ COMPRESS=DEFLATE X-STARTTLS"},
@@ -63,8 +64,8 @@ Test(capability, nothing_is_offered_before_tls_that_cannot_be_used)
 {
     struct capabilities c;
     capability_parse(SPAN(CAPABILITY_PLAIN), &c);
-    cr_expect(c.imap && c.login_disabled && !c.auth_plain && !c.sasl_ir);
+    cr_expect(c.imap && c.login_disabled && c.auth == 0 && !c.sasl_ir);
     capability_parse(SPAN(CAPABILITY_SECURE), &c);
-    cr_expect(c.imap && !c.login_disabled && c.auth_plain && c.sasl_ir);
+    cr_expect(c.imap && !c.login_disabled && c.auth == capability_bit(SASL_PLAIN) && c.sasl_ir);
     cr_expect_null(strstr(CAPABILITY_SECURE, "STARTTLS"));
 }

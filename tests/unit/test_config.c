@@ -143,9 +143,6 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         {"everything is missing", "", ":1: listeners: missing: expected a list of groups\n:1: tls: missing: expected a group\n"
                                       ":1: backends: missing: expected a list of groups\n"},
         {"no listener", TLS BACKENDS "listeners = ( );\n", ":3: listeners: expected at least one listener\n"},
-        {"two backends", LISTENERS TLS "backends = ( { name = \"a\"; address = \"h:1\"; },\n  { name = \"b\"; address = \"h:2\"; } );\n",
-         ":3: backends: expected exactly one backend, found 2\n"},
-        {"no backend", LISTENERS TLS "backends = ( );\n", ":3: backends: expected exactly one backend, found 0\n"},
         {"a name twice", TLS BACKENDS "listeners = ( { name = \"a\"; address = \"*:1\"; tls = \"starttls\"; },\n"
                                       "  { name = \"a\"; address = \"*:2\"; tls = \"starttls\"; } );\n",
          ":4: listeners.[1].name: expected a name of its own, found \"a\" twice\n"},

@@ -25,12 +25,12 @@ Test(endpoint, is_a_host_or_an_address_with_a_port_or_a_socket)
 Test(endpoint, numeric_addresses_and_sockets_resolve_to_themselves)
 {
     struct endpoint e;
-    cr_assert_null(endpoint_resolve("127.0.0.1:143", &e));
+    cr_assert_null(endpoint_resolve("127.0.0.1:143", &e, NULL));
     cr_expect(e.count == 1 && e.addresses[0].in.sin_family == AF_INET && e.addresses[0].in.sin_port == htons(143));
     cr_expect(e.addresses[0].in.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && e.addresses[0].len == sizeof(struct sockaddr_in));
-    cr_assert_null(endpoint_resolve("[::1]:993", &e));
+    cr_assert_null(endpoint_resolve("[::1]:993", &e, NULL));
     cr_expect(e.count == 1 && e.addresses[0].in6.sin6_family == AF_INET6 && e.addresses[0].in6.sin6_port == htons(993));
-    cr_assert_null(endpoint_resolve("unix:/run/imap", &e));
+    cr_assert_null(endpoint_resolve("unix:/run/imap", &e, NULL));
     cr_expect(e.count == 1 && e.addresses[0].un.sun_family == AF_UNIX);
     cr_expect_str_eq(e.addresses[0].un.sun_path, "/run/imap");
 }
@@ -38,7 +38,13 @@ Test(endpoint, numeric_addresses_and_sockets_resolve_to_themselves)
 Test(endpoint, localhost_has_an_address_and_an_invalid_name_says_why_not)
 {
     struct endpoint e;
-    cr_assert_null(endpoint_resolve("localhost:143", &e));
+    cr_assert_null(endpoint_resolve("localhost:143", &e, NULL));
     cr_expect_geq(e.count, 1);
-    cr_expect_not_null(endpoint_resolve("name with blanks:143", &e));
+    cr_expect_not_null(endpoint_resolve("name with blanks:143", &e, NULL));
+}
+
+Test(endpoint, only_names_are_looked_up_again)
+{
+    cr_expect(endpoint_is_name("localhost:143") && endpoint_is_name("mail.example.org:993"));
+    cr_expect(!endpoint_is_name("127.0.0.1:143") && !endpoint_is_name("[::1]:143") && !endpoint_is_name("unix:/run/imap"));
 }

@@ -8,11 +8,15 @@
 
 TestSuite(login, .fini = test_over);
 
-enum { NOTHING = 0, PLAIN = 1, SASL_IR = 2, DISABLED = 4 };
+enum { NOTHING = 0, PLAIN = 1, SASL_IR = 2, DISABLED = 4, LOGIN = 8, XOAUTH2 = 16, CRAM = 32 };
 
 static struct capabilities able(unsigned flags)
 {
-    return (struct capabilities){.known = true, .imap = true, .auth_plain = (flags & PLAIN) != 0,
+    uint32_t auth = ((flags & PLAIN) != 0 ? capability_bit(SASL_PLAIN) : 0) |
+                    ((flags & LOGIN) != 0 ? capability_bit(SASL_LOGIN) : 0) |
+                    ((flags & XOAUTH2) != 0 ? capability_bit(SASL_XOAUTH2) : 0) |
+                    ((flags & CRAM) != 0 ? capability_bit(SASL_CRAM_MD5) : 0);
+    return (struct capabilities){.known = true, .imap = true, .auth = auth,
                                  .sasl_ir = (flags & SASL_IR) != 0, .login_disabled = (flags & DISABLED) != 0};
 }
 
@@ -38,6 +42,10 @@ Test(login, is_sent_in_the_form_that_the_backend_knows)
         {"PLAIN where LOGIN is disabled", PLAIN | DISABLED, "joe", "", "", LOGIN_READY, "t AUTHENTICATE PLAIN\\r\\n|AGpvZQA=\\r\\n|"},
         {"PLAIN for another", PLAIN | SASL_IR, "joe", "admin", "secret", LOGIN_READY,
          "t AUTHENTICATE PLAIN YWRtaW4Aam9lAHNlY3JldA==\\r\\n|"},
+        {"the LOGIN command before AUTHENTICATE LOGIN", LOGIN, "joe", "", "x", LOGIN_READY, "t LOGIN \"joe\" \"x\"\\r\\n|"},
+        {"AUTHENTICATE LOGIN", LOGIN | SASL_IR | DISABLED, "joe", "", "secret", LOGIN_READY,
+         "t AUTHENTICATE LOGIN\\r\\n|am9l\\r\\n|c2VjcmV0\\r\\n|"},
+        {"PLAIN before LOGIN", LOGIN | PLAIN | SASL_IR, "joe", "", "", LOGIN_READY, "t AUTHENTICATE PLAIN AGpvZQA=\\r\\n|"},
         {"another identity is never dropped", NOTHING, "joe", "admin", "x", LOGIN_NOT_AUTHORIZE, ""},
         {"nor where nothing is allowed", DISABLED, "joe", "admin", "x", LOGIN_NOT_AUTHORIZE, ""},
         {"nothing is allowed", DISABLED, "joe", "", "x", LOGIN_FORBIDDEN, ""},
@@ -77,4 +85,35 @@ Test(login, that_is_too_big_is_refused_and_leaves_nothing)
         credentials_clear(&c);
     }
     free(big);
+}
+
+Test(login, by_a_mechanism_that_passes_stays_what_it_is)
+{
+    static const struct {
+        const char *name, *mechanism;
+        unsigned able;
+        enum login_result result;
+        const char *parts;
+    } rows[] = {
+        {"at once", "XOAUTH2", XOAUTH2 | SASL_IR, LOGIN_READY, "t AUTHENTICATE XOAUTH2 bWVzc2FnZQ==\\r\\n|"},
+        {"when asked", "XOAUTH2", XOAUTH2, LOGIN_READY, "t AUTHENTICATE XOAUTH2\\r\\n|bWVzc2FnZQ==\\r\\n|"},
+        {"not known there", "XOAUTH2", PLAIN | SASL_IR, LOGIN_NO_MECHANISM, ""},
+        {"the backend speaks first", "CRAM-MD5", CRAM | SASL_IR, LOGIN_READY, "t AUTHENTICATE CRAM-MD5\\r\\n|"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct credentials c = {0};
+        struct login_message m = {0};
+        struct capabilities can = able(rows[i].able);
+        struct span part;
+        char got[512] = "";
+        cr_assert_eq(credentials_set(&c, "x", SPAN("joe"), (struct span){0}, SPAN("message")), 0);
+        c.passes = sasl_find(span_of(rows[i].mechanism));
+        cr_expect_eq(login_build(&m, "t", &c, &can), rows[i].result, "%s", rows[i].name);
+        while (login_next(&m, &part)) {
+            strcat(strcat(got, show(part)), "|");
+        }
+        cr_expect_str_eq(got, rows[i].parts, "%s: %s", rows[i].name, got);
+        login_clear(&m);
+        credentials_clear(&c);
+    }
 }

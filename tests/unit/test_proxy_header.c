@@ -149,3 +149,48 @@ Test(proxy_header, the_largest_header_is_taken_whole)
     }
     free(bytes);
 }
+
+Test(proxy_header, what_is_written_is_what_is_read)
+{
+    static const struct {
+        enum proxy_header_version version;
+        const char *source, *destination; /* source NULL: our own connection */
+        const char *want_source, *want_destination;
+        size_t len;
+    } rows[] = {
+        {PROXY_HEADER_V1, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 47},
+        {PROXY_HEADER_V1, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 45},
+        {PROXY_HEADER_V1, "::ffff:192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 47},
+        {PROXY_HEADER_V1, NULL, NULL, NULL, NULL, 15},
+        {PROXY_HEADER_V2, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 28},
+        {PROXY_HEADER_V2, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 52},
+        {PROXY_HEADER_V2, "2001:db8::7", "198.51.100.1", "2001:db8::7", "198.51.100.1", 52},
+        {PROXY_HEADER_V2, NULL, NULL, NULL, NULL, 16},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        union address source = {0}, destination = {0};
+        uint8_t bytes[PROXY_HEADER_V1_MAX];
+        struct proxy_header h = {0};
+        char text[ADDRESS_TEXT_SIZE];
+        size_t taken;
+        if (rows[i].source != NULL) {
+            cr_assert(address_parse(rows[i].source, 56324, &source) == 0 && address_parse(rows[i].destination, 143, &destination) == 0);
+        }
+        size_t len = proxy_header_write(rows[i].version, &source, &destination, bytes);
+        cr_expect_eq(len, rows[i].len, "row %zu: %zu", i, len);
+        enum proxy_header_result result = proxy_header_feed(&h, bytes, len, &taken);
+        cr_expect_eq(taken, len);
+        if (rows[i].source == NULL) {
+            cr_expect_eq(result, PROXY_HEADER_LOCAL);
+            continue;
+        }
+        cr_assert_eq(result, PROXY_HEADER_ADDRESS, "row %zu", i);
+        cr_expect_str_eq(address_text(&h.source, text), rows[i].want_source);
+        cr_expect_eq(address_port(&h.source), 56324);
+        cr_expect_str_eq(address_text(&h.destination, text), rows[i].want_destination);
+        cr_expect_eq(address_port(&h.destination), 143);
+    }
+    union address nobody = {0};
+    uint8_t bytes[PROXY_HEADER_V1_MAX];
+    cr_expect_eq(proxy_header_write(PROXY_HEADER_NONE, &nobody, &nobody, bytes), 0);
+}

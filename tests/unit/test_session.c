@@ -437,8 +437,9 @@ Test(session, a_backend_that_is_not_there_is_unavailable_until_it_is)
     unlink(temp_path("door"));
     rig_play(&r, "no socket", LOGIN "< l " UNAVAILABLE "log reason=no-such-socket\nnolog login-failed\n" ALIVE "idle\n");
     r.door = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    cr_assert(bind(r.door, &r.backend.endpoint.addresses[0].sa, r.backend.endpoint.addresses[0].len) == 0 &&
-              listen(r.door, 10) == 0);
+    struct endpoint endpoint;
+    backend_endpoint(&r.proxy.backends->items[0], &endpoint);
+    cr_assert(bind(r.door, &endpoint.addresses[0].sa, endpoint.addresses[0].len) == 0 && listen(r.door, 10) == 0);
     rig_play(&r, "there", LOGGED_IN "idle\n");
     rig_over(&r);
 }
@@ -447,10 +448,13 @@ Test(session, the_next_address_is_tried_when_one_does_not_answer)
 {
     struct rig r;
     rig_init(&r, STARTTLS, WHOLE);
-    struct endpoint *e = &r.backend.endpoint;
-    e->addresses[1] = e->addresses[0];
-    strcat(e->addresses[0].un.sun_path, "-missing");
-    e->count = 2;
+    struct endpoint e;
+    rig_set_backends(&r);
+    backend_endpoint(&r.proxy.backends->items[0], &e);
+    e.addresses[1] = e.addresses[0];
+    strcat(e.addresses[0].un.sun_path, "-missing");
+    e.count = 2;
+    backend_publish_endpoint(&r.proxy.backends->items[0], &e);
     rig_connect(&r);
     rig_play(&r, "second", SECURED LOGGED_IN "nolog login-unavailable\n");
     rig_over(&r);
@@ -463,7 +467,7 @@ Test(session, every_wait_for_the_backend_has_an_end)
     } rows[] = {
         {"no greeting", "", "greeting-timeout"},
         {"half a greeting", "b<~ * OK\n", "greeting-timeout"},
-        {"no capabilities", "b< * OK\nb> guard-capability CAPABILITY\n", "login-timeout"},
+        {"no capabilities", "b< * OK\nb> guard-capability CAPABILITY\n", "capability-timeout"},
         {"no answer", TRIED, "login-timeout"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -103,7 +103,7 @@ Test(socket, a_unix_socket_connects_at_once_or_says_why_not)
     bool pending;
     char text[600];
     snprintf(text, sizeof text, "unix:%s", temp_path("s"));
-    cr_assert_null(endpoint_resolve(text, &e));
+    cr_assert_null(endpoint_resolve(text, &e, NULL));
     cr_expect_eq(socket_connect(&e.addresses[0], &pending), -1);
     cr_expect_eq(errno, ENOENT);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);

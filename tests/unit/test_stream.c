@@ -236,7 +236,7 @@ Test(stream, a_refused_connection_says_so)
     bool pending;
     struct stream s;
     cr_assert_eq(address_parse("127.0.0.1", 1, &a), 0);
-    cr_assert_null(endpoint_resolve("127.0.0.1:1", &e));
+    cr_assert_null(endpoint_resolve("127.0.0.1:1", &e, NULL));
     int fd = socket_connect(&e.addresses[0], &pending);
     if (fd == -1) {
         cr_expect_eq(errno, ECONNREFUSED);

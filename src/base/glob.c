@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/glob.h"
+
+#include <stddef.h>
+#include <strings.h>
+
+static bool same(char a, char b)
+{
+    return strncasecmp(&a, &b, 1) == 0;
+}
+
+/* Goes back to the latest "*" only: what an earlier one could take, the latest can too. Never worse than n * m. */
+bool glob_matches(const char *pattern, const char *text)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = ++pattern;
+            resume = text;
+        } else if (same(*pattern, *text)) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star;
+            text = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A value in shared memory that one process writes and all others read, without a lock: two slots, of which the
+ * version tells the one that holds. A writer that dies in the middle has changed nothing.
+ */
+#ifndef IMAPGUARD_BASE_PUBLISHED_H
+#define IMAPGUARD_BASE_PUBLISHED_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Lies in shared memory, with 2 * size octets of slots behind it. All zero but the size: a value of zeros. */
+struct published {
+    atomic_uint version;
+    unsigned size;
+    _Alignas(16) unsigned char slots[];
+};
+
+/* The octets that a value of `size` octets needs in shared memory, rounded up so that another may follow. */
+size_t published_space(size_t size);
+
+/* Prepares zeroed memory for values of `size` octets. */
+void published_init(struct published *p, size_t size);
+
+/* Replaces the value; never from two processes or threads at one time. */
+void published_write(struct published *p, const void *value);
+
+/* Copies the value as it was at one moment to `out`. */
+void published_read(const struct published *p, void *out);
+
+/* Changes with each writing. */
+unsigned published_version(const struct published *p);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "net/tls_client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/tls.h"
+
+struct tls_client {
+    SSL_CTX *ctx;
+    SSL_SESSION *session; /* the latest; NULL: none yet */
+    char *server_name;    /* for SNI; NULL: an address, which SNI may not be */
+};
+
+enum { PATH_SIZE = 160 };
+
+static const char *sub_path(char out[PATH_SIZE], const char *path, const char *key)
+{
+    snprintf(out, PATH_SIZE, "%s.%s", path, key);
+    return out;
+}
+
+static bool is_address(const char *host)
+{
+    unsigned char octets[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
+}
+
+/* Servers that issue tickets do so when they like, in TLS 1.3 after the handshake. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    SSL_SESSION_free(c->session);
+    c->session = session;
+    return 1;
+}
+
+static void load_authorities(struct tls_client *c, const struct tls_client_options *o, const char *path,
+                             struct option_report *report)
+{
+    char at[PATH_SIZE];
+    bool own = o->ca_file[0] != '\0';
+    if ((own ? SSL_CTX_load_verify_file(c->ctx, o->ca_file) : SSL_CTX_set_default_verify_paths(c->ctx)) != 1) {
+        option_error(report, sub_path(at, path, "ca_file"), "cannot read certificates in PEM format from %s: %s",
+                     own ? o->ca_file : "the system's folder", tls_failure());
+    }
+}
+
+static void load_certificate(struct tls_client *c, const struct tls_client_options *o, const char *path,
+                             struct option_report *report)
+{
+    char at[PATH_SIZE];
+    if ((o->certificate[0] == '\0') != (o->key[0] == '\0')) {
+        option_error(report, sub_path(at, path, o->key[0] == '\0' ? "certificate" : "key"),
+                     "expected both certificate and key, or neither");
+        return;
+    }
+    if (o->certificate[0] == '\0') {
+        return;
+    }
+    if (SSL_CTX_use_certificate_chain_file(c->ctx, o->certificate) != 1) {
+        option_error(report, sub_path(at, path, "certificate"), "cannot use %s: %s", o->certificate, tls_failure());
+    } else if (SSL_CTX_use_PrivateKey_file(c->ctx, o->key, SSL_FILETYPE_PEM) != 1) {
+        option_error(report, sub_path(at, path, "key"), "cannot use %s: %s", o->key, tls_failure());
+    }
+}
+
+static void set_verification(struct tls_client *c, const struct tls_client_options *o, const char *name,
+                             const char *path, struct option_report *report)
+{
+    char at[PATH_SIZE];
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(c->ctx);
+    if (!o->verify) {
+        option_warning(report, sub_path(at, path, "verify"),
+                       "the backend's certificate is not looked at: whoever is in between can read passwords");
+        return;
+    }
+    if (name[0] == '\0') {
+        option_error(report, sub_path(at, path, "server_name"),
+                     "expected the name in the certificate: a UNIX socket has none");
+        return;
+    }
+    load_authorities(c, o, path, report);
+    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    int result = is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
+                                  : X509_VERIFY_PARAM_set1_host(param, name, 0);
+    if (result != 1) {
+        option_error(report, sub_path(at, path, "server_name"), "expected the name of a host, found \"%s\"", name);
+    }
+}
+
+static void set_versions(struct tls_client *c, const struct tls_client_options *o, const char *path,
+                         struct option_report *report)
+{
+    char at[PATH_SIZE];
+    SSL_CTX_set_min_proto_version(c->ctx, o->legacy ? TLS1_VERSION : TLS1_2_VERSION);
+    if (!o->legacy) {
+        return;
+    }
+    /* Security level 0: SHA-1 signatures and short keys, which such servers have; and no RFC 5746 on their side. */
+    option_warning(report, sub_path(at, path, "legacy_tls"), "TLS 1.0 and weak ciphers are used if the backend knows no better");
+    SSL_CTX_set_security_level(c->ctx, 0);
+    (void)SSL_CTX_set_cipher_list(c->ctx, "DEFAULT:!aNULL:!eNULL:@SECLEVEL=0");
+    SSL_CTX_set_options(c->ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+}
+
+struct tls_client *tls_client_new(const struct tls_client_options *o, const char *host, const char *path,
+                                  struct option_report *report)
+{
+    uint32_t errors = report->errors;
+    const char *name = o->server_name[0] != '\0' ? o->server_name : host;
+    struct tls_client *c = calloc(1, sizeof *c);
+    ERR_clear_error();
+    if (c == NULL || (c->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
+        (name[0] != '\0' && !is_address(name) && (c->server_name = strdup(name)) == NULL)) {
+        option_error(report, path, "no memory for TLS");
+        tls_client_free(c);
+        return NULL;
+    }
+    SSL_CTX_set_app_data(c->ctx, c);
+    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(c->ctx, 1);
+    SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(c->ctx, keep_session);
+    set_versions(c, o, path, report);
+    set_verification(c, o, name, path, report);
+    load_certificate(c, o, path, report);
+    if (report->errors != errors) {
+        tls_client_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void tls_client_free(struct tls_client *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    SSL_SESSION_free(c->session);
+    SSL_CTX_free(c->ctx);
+    free(c->server_name);
+    free(c);
+}
+
+int tls_client_connect(struct tls_client *c, struct stream *stream)
+{
+    ERR_clear_error();
+    SSL *ssl = SSL_new(c->ctx);
+    if (ssl == NULL || SSL_set_fd(ssl, stream->io.fd) != 1 ||
+        (c->server_name != NULL && SSL_set_tlsext_host_name(ssl, c->server_name) != 1)) {
+        SSL_free(ssl);
+        return -1;
+    }
+    if (c->session != NULL && SSL_SESSION_is_resumable(c->session)) {
+        (void)SSL_set_session(ssl, c->session); /* without it the handshake is whole */
+    }
+    SSL_set_connect_state(ssl);
+    stream_set_tls(stream, ssl);
+    return 0;
+}
+
+const char *tls_client_failure(const struct stream *stream, const char **text)
+{
+    static const struct {
+        long error;
+        const char *word;
+    } words[] = {
+        {X509_V_ERR_CERT_HAS_EXPIRED, "certificate-expired"},
+        {X509_V_ERR_CERT_NOT_YET_VALID, "certificate-not-yet-valid"},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "certificate-self-signed"},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "certificate-not-trusted"},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "certificate-not-trusted"},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "certificate-not-trusted"},
+        {X509_V_ERR_HOSTNAME_MISMATCH, "certificate-other-name"},
+        {X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate-other-name"},
+    };
+    long error = SSL_get_verify_result(stream->tls);
+    *text = tls_failure();
+    if (error == X509_V_OK) {
+        return "tls-failed";
+    }
+    *text = X509_verify_cert_error_string(error);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].error == error) {
+            return words[i].word;
+        }
+    }
+    return "certificate-invalid";
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TLS to a server: the backend's end of a session is verified, and resumed where that can be. */
+#ifndef IMAPGUARD_NET_TLS_CLIENT_H
+#define IMAPGUARD_NET_TLS_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/option.h"
+#include "net/stream.h"
+
+struct tls_client_options {
+    bool verify;       /* chain and name; otherwise anybody is believed */
+    char *ca_file;     /* PEM; "": the system's */
+    char *server_name; /* to verify and to send as SNI; "": the host that one connects to */
+    char *certificate; /* PEM, with its chain, for servers that ask for one; "": none */
+    char *key;
+    bool legacy;       /* speak TLS 1.0 and SHA-1 with servers that know no better */
+};
+
+struct tls_client;
+
+/*
+ * Reads the files and builds the context for a server that is called `host`: a name, which is verified and sent as
+ * SNI (RFC 6066), or an address, which must be among the IP addresses of its certificate; "" (a UNIX socket) with
+ * `verify` needs a server_name. NULL when that is wrong, reported for the option group at `path`.
+ */
+struct tls_client *tls_client_new(const struct tls_client_options *options, const char *host, const char *path,
+                                  struct option_report *report);
+
+/* Frees it; NULL is fine. Connections that were made with it go on. */
+void tls_client_free(struct tls_client *c);
+
+/*
+ * Makes the stream, which nothing may be buffered on, the client's end of a TLS connection: stream_handshake()
+ * comes next. The latest session of this process is resumed (RFC 8446 2.2, RFC 5077). 0, or -1 when memory is short.
+ */
+int tls_client_connect(struct tls_client *c, struct stream *stream);
+
+/*
+ * Why the handshake of that stream failed, as a word for the log: what was wrong with the certificate (such as
+ * "certificate-expired"), or else "tls-failed". OpenSSL's own words are written to `text` (static), and its queue is empty.
+ */
+const char *tls_client_failure(const struct stream *stream, const char **text);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/check.h"
+
+#include "base/log.h"
+
+#define LOGOUT "guard-logout LOGOUT\r\n"
+
+static const ev_tstamp LEAVE_SECONDS = 1.; /* for the backend to close */
+enum { MESSAGE_MAX = 1024 };
+
+static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents);
+
+static void wait_until(struct check *c, ev_tstamp at)
+{
+    ev_tstamp wait = at - ev_now(c->loop->ev);
+    ev_timer_stop(c->loop->ev, &c->timer);
+    ev_timer_set(&c->timer, wait > 0. ? wait : 0., 0.);
+    ev_timer_start(c->loop->ev, &c->timer);
+}
+
+/* The connection is over. */
+static void rest(struct check *c)
+{
+    stream_close(&c->stream);
+    dial_clear(&c->dial);
+    c->leaving = false;
+    wait_until(c, ev_now(c->loop->ev) + c->backend->options->check_interval_ms / 1000.);
+}
+
+static void succeeded(struct check *c)
+{
+    c->failures = 0;
+    if (backend_is_up(c->backend, ev_now(c->loop->ev)) || ++c->successes >= c->backend->options->check_rise) {
+        c->successes = 0;
+        backend_set_up(c->backend);
+    }
+}
+
+static void failed(struct check *c)
+{
+    const struct backend_options *o = c->backend->options;
+    c->successes = 0;
+    c->failures++;
+    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s", o->name, c->dial.cause);
+    if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
+        backend_set_down(c->backend, c->dial.cause, ev_now(c->loop->ev));
+    }
+}
+
+static void leave(struct check *c)
+{
+    struct buffer *list = &c->dial.list;
+    buffer_clear(&c->list);
+    (void)buffer_append(&c->list, buffer_data(list), list->len, ANSWER_LINE_MAX); /* the next check tries again */
+    c->leaving = true;
+    (void)stream_send(&c->stream, LOGOUT, sizeof LOGOUT - 1, MESSAGE_MAX);
+    wait_until(c, ev_now(c->loop->ev) + LEAVE_SECONDS);
+}
+
+static void carry_on(struct check *c, enum dial_result result)
+{
+    if (result == DIAL_MORE) {
+        stream_watch(&c->stream, c->stream.connecting ? 0 : EV_READ);
+        wait_until(c, dial_deadline(&c->dial));
+        return;
+    }
+    if (result == DIAL_READY) {
+        succeeded(c);
+        leave(c);
+        stream_watch(&c->stream, EV_READ);
+    } else {
+        failed(c);
+        rest(c);
+    }
+    c->ended = true;
+    c->done(c->data);
+}
+
+static void read_goodbye(struct check *c)
+{
+    size_t len;
+    enum stream_status status = stream_read(&c->stream, c->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    if (status != STREAM_READY && status != STREAM_AGAIN) {
+        rest(c);
+    }
+}
+
+static void take_event(struct ev_loop *ev, struct ev_io *io, int revents)
+{
+    struct check *c = io->data;
+    enum dial_result result = DIAL_MORE;
+    (void)ev;
+    if ((revents & EV_WRITE) != 0) {
+        stream_flush(&c->stream);
+    }
+    if (c->leaving) {
+        read_goodbye(c);
+        return;
+    }
+    do {
+        result = dial_event(&c->dial, &c->stream);
+    } while (result == DIAL_MORE && stream_pending(&c->stream));
+    carry_on(c, result);
+}
+
+static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
+{
+    struct check *c = timer->data;
+    (void)ev, (void)revents;
+    if (c->leaving) {
+        rest(c);
+    } else if (c->dial.backend == NULL) {
+        carry_on(c, dial_begin(&c->dial, c->backend, &c->nobody, &c->stream, c->loop, take_event, c));
+    } else {
+        carry_on(c, dial_expired(&c->dial, &c->stream));
+    }
+}
+
+void check_start(struct check *c, struct backend *backend, struct loop *loop, void (*done)(void *data), void *data)
+{
+    *c = (struct check){.backend = backend, .loop = loop, .done = done, .data = data};
+    ev_timer_init(&c->timer, run_timer, 0., 0.);
+    c->timer.data = c;
+    if (backend->options->check_interval_ms == 0) {
+        c->ended = true;
+        done(data);
+    } else {
+        ev_timer_start(loop->ev, &c->timer);
+    }
+}
+
+void check_stop(struct check *c)
+{
+    ev_timer_stop(c->loop->ev, &c->timer);
+    stream_close(&c->stream);
+    dial_clear(&c->dial);
+    buffer_clear(&c->list);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making a connection to a backend that one can log in to: its addresses one after the other, the PROXY header, TLS
+ * (implicit or by STARTTLS), the greeting, the capabilities, ID. Sessions do it for a login, and the monitor to see
+ * whether it can be done. No credential comes near it. Nothing that a backend says before TLS is believed after it.
+ *
+ * The stream is the caller's, and so are its events and the timer; a dial reads and writes it, and says what for.
+ */
+#ifndef IMAPGUARD_PROXY_DIAL_H
+#define IMAPGUARD_PROXY_DIAL_H
+
+#include "base/address.h"
+#include "imap/answer.h"
+#include "imap/capability.h"
+#include "net/stream.h"
+#include "proxy/backend.h"
+
+enum dial_phase {
+    DIAL_CONNECT,    /* to an address */
+    DIAL_TLS,        /* the handshake */
+    DIAL_GREETING,   /* the backend's first line */
+    DIAL_STARTTLS,   /* what it says to STARTTLS */
+    DIAL_CAPABILITY, /* ... to CAPABILITY, before or after TLS */
+    DIAL_ID,         /* ... to ID */
+    DIAL_DONE,
+};
+
+/* For whom: all of it may be empty. Valid as long as the dial. */
+struct dial_client {
+    union address peer;  /* AF_UNSPEC: for ourselves */
+    union address local; /* where the client came in */
+    struct span id;      /* its ID, as id_forward() gives it */
+};
+
+struct dial {
+    const struct backend *backend;
+    const struct dial_client *client;
+    struct loop *loop;
+    stream_callback *callback; /* for the events of each connection that is tried */
+    void *data;
+    struct endpoint endpoint; /* as it was when the dial began */
+    size_t address;           /* the next to try */
+    enum dial_phase phase;
+    bool encrypted;
+    ev_tstamp began;          /* with the address that is tried now */
+    ev_tstamp connected;      /* 0: not yet */
+    struct answer_reader reader;
+    unsigned lines;           /* read so far */
+    struct capabilities able;
+    struct buffer list;       /* of its capabilities, after TLS where there is TLS */
+
+    const char *cause; /* after DIAL_FAILED: a word for the log */
+    char said[160];    /* ... and the backend's words or OpenSSL's, where they explain it; "" otherwise */
+};
+
+enum dial_result { DIAL_MORE, DIAL_READY, DIAL_FAILED };
+
+/* Begins; `stream` is closed and becomes the connection, with `callback` and `data` for its events. */
+enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
+                            struct stream *stream, struct loop *loop, stream_callback *callback, void *data);
+
+/* The stream is connected, has failed to, or has something to read. */
+enum dial_result dial_event(struct dial *d, struct stream *stream);
+
+/* The time is over: another address is tried, or it has failed. */
+enum dial_result dial_expired(struct dial *d, struct stream *stream);
+
+/* When the time is over: for the address that is tried, then for all that is said up to the answer to the login. */
+ev_tstamp dial_deadline(const struct dial *d);
+
+/* Gives back what it holds, not the stream. All zero is a dial that holds nothing. */
+void dial_clear(struct dial *d);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/published.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support.h"
+
+TestSuite(published, .fini = test_over);
+
+enum { WORDS = 512, READINGS = 20000 };
+
+static struct published *map(size_t size)
+{
+    struct published *p = mmap(NULL, published_space(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert(p != MAP_FAILED);
+    published_init(p, size);
+    return p;
+}
+
+Test(published, a_value_is_what_was_written_last)
+{
+    struct published *p = map(sizeof(int));
+    int value = -1;
+    published_read(p, &value);
+    cr_expect_eq(value, 0, "all zero is a value");
+    for (int i = 1; i < 5; i++) {
+        unsigned version = published_version(p);
+        published_write(p, &i);
+        published_read(p, &value);
+        cr_expect_eq(value, i);
+        cr_expect_neq(published_version(p), version);
+    }
+    munmap(p, published_space(sizeof(int)));
+}
+
+/* Every word of a value is its number: a reader that sees two numbers has seen two values. */
+static void write_for_ever(struct published *p)
+{
+    unsigned words[WORDS];
+    for (unsigned number = 1;; number++) {
+        for (size_t i = 0; i < WORDS; i++) {
+            words[i] = number;
+        }
+        published_write(p, words);
+    }
+}
+
+Test(published, no_reader_sees_two_values_at_once)
+{
+    struct published *p = map(WORDS * sizeof(unsigned));
+    unsigned words[WORDS];
+    pid_t writer = fork();
+    if (writer == 0) {
+        write_for_ever(p);
+    }
+    cr_assert_gt(writer, 0);
+    for (int i = 0; i < READINGS; i++) {
+        published_read(p, words);
+        cr_assert_eq(words[0], words[WORDS - 1]);
+        cr_assert_eq(words[0], words[WORDS / 2]);
+    }
+    kill(writer, SIGKILL); /* wherever it is: what it has published stays whole */
+    waitpid(writer, NULL, 0);
+    published_read(p, words);
+    for (size_t i = 0; i < WORDS; i++) {
+        cr_assert_eq(words[i], words[0]);
+    }
+    munmap(p, published_space(WORDS * sizeof(unsigned)));
+}

@@ -73,3 +73,20 @@ build() {
   say "make in $folder"
   make --no-print-directory -s -C "$folder" -j "$(nproc)" CFLAGS="$flags $make_flags"
 }
+
+# unpack_packages FOLDER PACKAGE...: their files, without installing them, where they are not there yet.
+unpack_packages() {
+  local folder=$1 download package
+  shift
+  [ ! -d "$folder" ] || return 0
+  say "unpacking $* in $folder"
+  download=$(mktemp -d)
+  chmod 755 "$download"
+  (cd "$download" && { apt-get -qq download "$@" || { as_root apt-get -qq update && apt-get -qq download "$@"; }; }) ||
+    die "apt-get could not download $*"
+  for package in "$download"/*.deb; do
+    dpkg -x "$package" "$folder.new" || die "dpkg could not unpack $package"
+  done
+  mv "$folder.new" "$folder"
+  rm -r "$download"
+}

@@ -14,7 +14,10 @@ sys.dont_write_bytecode = True
 import pytest
 
 import certs
-from dovecot import Dovecot
+import tables
+from courier import Courier
+from cyrus import Cyrus
+from dovecot import Dovecot, TLSDovecot
 from fakebackend import FakeBackend, LegacyServer
 from guard import Guard
 from secrets_in_logs import password
@@ -160,6 +163,47 @@ def dovecot_server():
 def dovecot(dovecot_server, logs):
     logs.append(dovecot_server.log)
     return dovecot_server
+
+
+LEGACY_USERS = {"anna": password(), "ben": password(" \"two\\words\"")}
+
+
+def _serve(make, label):
+    """A server in a folder of its own, from its start to the end of the module's tests."""
+    folder = _folder(label)
+    server = make(folder)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cyrus_server(certificate):
+    yield from _serve(lambda folder: Cyrus(folder, certificate, LEGACY_USERS), "cyrus")
+
+
+@pytest.fixture(scope="module")
+def courier_server(certificate):
+    yield from _serve(lambda folder: Courier(folder, certificate, LEGACY_USERS), "courier")
+
+
+@pytest.fixture(scope="module")
+def tls_dovecot_server(certificate):
+    yield from _serve(lambda folder: TLSDovecot(folder, certificate, LEGACY_USERS), "tls-dovecot")
+
+
+@pytest.fixture
+def tls_dovecot(tls_dovecot_server, logs):
+    logs.append(tls_dovecot_server.log)
+    return tls_dovecot_server
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tables that tests have filled in."""
+    for line in tables.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

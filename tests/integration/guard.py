@@ -57,7 +57,7 @@ class Guard:
 
     def __init__(self, binary, place, backend, certificates, *, workers=1, tls=None, limits=None,
                  backend_settings=None, log=None, descriptors=None, listen="127.0.0.1", access=None, geoip=None,
-                 listeners=None):
+                 listeners=None, backends=None, routes=None, capabilities=None):
         self.binary = binary
         self.place = place
         self.descriptors = descriptors
@@ -72,14 +72,17 @@ class Guard:
                  **(listeners or {})},
             ],
             "tls": {"certificates": [item.settings() for item in certificates], **(tls or {})},
-            "backends": [{"name": "legacy", "address": backend, **(backend_settings or {})}],
+            # A fake backend counts its connections: no test but those of the checks wants any.
+            "backends": [{"check_interval": "0s", **item} for item in
+                         backends or [{"name": "legacy", "address": backend, **(backend_settings or {})}]],
             "limits": {"login_delay": "1s", **(limits or {})},
             "log": {"target": "stderr", "level": "debug", **(log or {})},
         }
         if access is not None:
             self.settings["access"] = access
-        if geoip is not None:
-            self.settings["geoip"] = geoip
+        for key, value in (("geoip", geoip), ("routes", routes), ("capabilities", capabilities)):
+            if value is not None:
+                self.settings[key] = value
         self.config = place / f"imapguard-{self.starttls_port}.conf"
         self.output = place / f"imapguard-{self.starttls_port}.log"
         self.process = None
@@ -108,7 +111,7 @@ class Guard:
 
     def stop(self, number=signal.SIGTERM):
         """End it, and see that all of it has ended."""
-        pids = self.workers() if self.process.running() else []
+        pids = self.children() if self.process.running() else []
         code = self.process.stop(number)
         wait_for(lambda: not any(map(process.alive, pids)), f"the end of the workers {pids}")
         return code
@@ -129,13 +132,18 @@ class Guard:
     def destroy(self):
         """Whatever still runs ends now."""
         if self.process and self.process.running():
-            pids = self.workers()
+            pids = self.children()
             self.process.kill()
             for pid in filter(process.alive, pids):
                 os.kill(pid, signal.SIGKILL)
 
-    def workers(self):
+    def children(self):
+        """Its workers and its monitor."""
         return process.children(self.process.pid)
+
+    def workers(self):
+        started = [int(event["pid"]) for event in self.events("worker-started")]
+        return [pid for pid in self.children() if pid in started]
 
     def kill_worker(self, pid):
         self.killed_workers += 1

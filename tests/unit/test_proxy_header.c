@@ -158,9 +158,9 @@ Test(proxy_header, what_is_written_is_what_is_read)
         const char *want_source, *want_destination;
         size_t len;
     } rows[] = {
-        {PROXY_HEADER_V1, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 47},
-        {PROXY_HEADER_V1, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 45},
-        {PROXY_HEADER_V1, "::ffff:192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 47},
+        {PROXY_HEADER_V1, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 45},
+        {PROXY_HEADER_V1, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 46},
+        {PROXY_HEADER_V1, "::ffff:192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 45},
         {PROXY_HEADER_V1, NULL, NULL, NULL, NULL, 15},
         {PROXY_HEADER_V2, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 28},
         {PROXY_HEADER_V2, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 52},

@@ -49,8 +49,23 @@ ERRORS = {
     "wrong version": ("  certificates", '  min_version = "TLSv1.4"; certificates', "min_version", "TLSv1.3"),
     "wrong group": ("  certificates", '  groups = "P-257"; certificates', "groups", ""),
     "wrong cipher": ("  certificates", '  ciphers = "NONSENSE"; certificates', "ciphers", ""),
-    "two backends": ('backends = ( {{', 'backends = ( {{ name = "x"; address = "127.0.0.1:2"; }}, {{',
-                     "backends", "one"),
+    "no backend": ('backends = ( {{ name = "legacy"; address = "127.0.0.1:1"; }} )', "backends = ( )", "backends", "1 to"),
+    "missing authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "/nowhere/ca.pem";', "ca_file",
+                            "/nowhere/ca.pem"),
+    "client certificate without a key": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}";',
+                                         "certificate", "both"),
+    "client key of another certificate": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}"; '
+                                          'key = "{other}";', "key", "cannot use"),
+    "TLS over a socket without a name": ('"127.0.0.1:1";', '"unix:/nowhere"; tls = "implicit";', "server_name", "name"),
+    "wrong backend TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "ssl";', "tls", "starttls"),
+    "backend that is not there": ('workers = 1;', 'workers = 1; routes = ( {{ backends = [ "lecagy" ]; }} );', "", "lecagy"),
+    "route without a backend": ('workers = 1;', 'workers = 1; routes = ( {{ users = [ "*" ]; }} );', "backends", "at least"),
+    "capability that is false": ('workers = 1;', 'workers = 1; capabilities = [ "IMAP4rev1", "STARTTLS" ];', "", "true after"),
+    "capability that cannot pass": ('workers = 1;', 'workers = 1; capabilities = [ "IMAP4rev1", "AUTH=GSSAPI" ];', "",
+                                    "SCRAM"),
+    "capabilities without IMAP": ('workers = 1;', 'workers = 1; capabilities = [ "IDLE" ];', "capabilities", "IMAP4rev1"),
+    "mechanism that hides the user": ('workers = 1;', 'workers = 1; capabilities = [ "IMAP4rev1", "AUTH=CRAM-MD5" ]; routes = '
+                                      '( {{ users = [ "a*" ]; backends = [ "legacy" ]; }} );', "", "in time"),
 }
 
 

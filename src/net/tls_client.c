@@ -31,13 +31,19 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
 }
 
-/* Servers that issue tickets do so when they like, in TLS 1.3 after the handshake. */
+/*
+ * Servers that issue tickets do so when they like, in TLS 1.3 after the handshake. A copy is kept: OpenSSL forbids to
+ * resume the session itself when its connection ends without close_notify, as they do when a client is just gone.
+ */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    SSL_SESSION_free(c->session);
-    c->session = session;
-    return 1;
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    if (copy != NULL) {
+        SSL_SESSION_free(c->session);
+        c->session = copy;
+    }
+    return 0; /* the reference that was offered is not taken */
 }
 
 static void load_authorities(struct tls_client *c, const struct tls_client_options *o, const char *path,
@@ -65,7 +71,8 @@ static void load_certificate(struct tls_client *c, const struct tls_client_optio
     }
     if (SSL_CTX_use_certificate_chain_file(c->ctx, o->certificate) != 1) {
         option_error(report, sub_path(at, path, "certificate"), "cannot use %s: %s", o->certificate, tls_failure());
-    } else if (SSL_CTX_use_PrivateKey_file(c->ctx, o->key, SSL_FILETYPE_PEM) != 1) {
+    } else if (SSL_CTX_use_PrivateKey_file(c->ctx, o->key, SSL_FILETYPE_PEM) != 1 ||
+               SSL_CTX_check_private_key(c->ctx) != 1) {
         option_error(report, sub_path(at, path, "key"), "cannot use %s: %s", o->key, tls_failure());
     }
 }
@@ -160,9 +167,9 @@ int tls_client_connect(struct tls_client *c, struct stream *stream)
         SSL_free(ssl);
         return -1;
     }
-    if (c->session != NULL && SSL_SESSION_is_resumable(c->session)) {
-        (void)SSL_set_session(ssl, c->session); /* without it the handshake is whole */
-    }
+    SSL_SESSION *copy = c->session != NULL ? SSL_SESSION_dup(c->session) : NULL; /* see keep_session() */
+    (void)SSL_set_session(ssl, copy);                                           /* without one the handshake is whole */
+    SSL_SESSION_free(copy);
     SSL_set_connect_state(ssl);
     stream_set_tls(stream, ssl);
     return 0;

@@ -17,6 +17,7 @@ database = {folder}/index
 serial = {folder}/serial
 new_certs_dir = {folder}
 default_md = sha256
+copy_extensions = copy
 policy = policy
 [policy]
 commonName = supplied
@@ -54,7 +55,7 @@ def make_expired(folder):
     (folder / "index").write_text("")
     (folder / "serial").write_text("01\n")
     _openssl("req", "-new", *NEW_KEY["ecdsa"], "-nodes", "-keyout", made.key, "-out", request,
-             "-subj", "/CN=localhost")
+             "-subj", "/CN=expired", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     _openssl("ca", "-selfsign", "-batch", "-notext", "-config", config, "-keyfile", made.key,
              "-in", request, "-out", made.chain,
              "-startdate", "20200101000000Z", "-enddate", "20200201000000Z")

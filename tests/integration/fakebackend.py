@@ -8,6 +8,7 @@ import base64
 import itertools
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ class Peer:
     def wait_rest(self):
         """Read on until imapguard ends the connection, however it does."""
         self.rest()
+
+    def start_tls(self, context):
+        """Become the server's end of TLS; `received` goes on with what was encrypted."""
+        self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def fin(self):
         self.socket.shutdown(socket.SHUT_WR)
@@ -159,15 +164,20 @@ class Credentials:
 
 @dataclass
 class LegacyServer:
-    """A plaintext server that knows one login, and answers OK to whatever comes after it."""
+    """A server that knows one login, and answers OK to whatever comes after it."""
     capability: bytes = b"IMAP4rev1 AUTH=PLAIN"
     greeting: bytes = b"* OK legacy ready.\r\n"
+    starttls: ssl.SSLContext = None  # to offer it, and to insist on it
+    implicit: ssl.SSLContext = None
     untagged: bytes = b""
     answer: bytes = b"OK Logged in."
     after: Callable = None
 
     def __call__(self, peer):
+        if self.implicit:
+            peer.start_tls(self.implicit)
         peer.send(self.greeting)
+        encrypted = not self.starttls
         while True:
             tag, _, rest = peer.line().partition(b" ")
             credentials = self._login(peer, rest)
@@ -178,7 +188,12 @@ class LegacyServer:
                     (self.after or obey)(peer)
                     return
             elif rest.upper() == b"CAPABILITY":
-                peer.send(b"* CAPABILITY " + self.capability + b"\r\n" + tag + b" OK done\r\n")
+                now = self.capability if encrypted else b"IMAP4rev1 STARTTLS LOGINDISABLED"
+                peer.send(b"* CAPABILITY " + now + b"\r\n" + tag + b" OK done\r\n")
+            elif rest.upper() == b"STARTTLS" and not encrypted:
+                peer.send(tag + b" OK go on\r\n")
+                peer.start_tls(self.starttls)
+                encrypted = True
             elif rest.upper() == b"LOGOUT":
                 peer.send(b"* BYE\r\n" + tag + b" OK done\r\n")
                 return
@@ -274,3 +289,10 @@ def endless(peer):
     peer.send(b"* OK ")
     while True:
         peer.send(b"x" * 4096)
+
+
+def server_context(certificate):
+    """TLS as a server with that certificate speaks it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    return context

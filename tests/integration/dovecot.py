@@ -52,6 +52,10 @@ class Dovecot:
         for name, value in {"PLACE": self.place, "PORT": self.port, **accounts}.items():
             text = text.replace(f"@{name}@", str(value))
         self.config.write_text(text)
+        return self.run()
+
+    def run(self):
+        """Start it, for the first time or again."""
         self.process = process.Process(
             [shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin"), "-F", "-c", self.config],
             self.place / "dovecot.stderr")
@@ -148,3 +152,7 @@ class TLSDovecot(Dovecot):
         for user, word in self.passwords.items():
             self.add_user(user, word)
         return self
+
+    def kill(self):
+        """All of its processes at once, as when the machine goes."""
+        self.process.kill_session()

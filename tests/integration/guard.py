@@ -57,8 +57,8 @@ class Guard:
 
     def __init__(self, binary, place, backend, certificates, *, workers=1, tls=None, limits=None,
                  backend_settings=None, log=None, descriptors=None, listen="127.0.0.1", access=None, geoip=None,
-                 listeners=None, backends=None, routes=None, capabilities=None):
-        self.binary = binary
+                 listeners=None, backends=None, routes=None, capabilities=None, program=None):
+        self.binary = program or binary
         self.place = place
         self.descriptors = descriptors
         self.starttls_port, self.implicit_port = free_port(), free_port()

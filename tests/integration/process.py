@@ -40,6 +40,14 @@ class Process:
         wait_for(lambda: not self.running(), f"the end of process {self.pid}")
         return self.child.returncode
 
+    def kill_session(self):
+        """SIGKILL to it and to all that it has started."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                if os.getsid(int(entry.name)) == self.pid:
+                    os.kill(int(entry.name), signal.SIGKILL)
+        self.child.wait()
+
     def kill(self):
         if self.running():
             self.child.kill()

@@ -439,11 +439,13 @@ static struct step refuse_unknown(struct session *s)
 static struct step login_rejected(struct session *s, const struct answer *said)
 {
     struct attempt *a = s->attempt;
-    if (put_answer(&a->answer, tag_of(a), " NO ", "[AUTHENTICATIONFAILED] ", said) != 0) {
+    /* Who did not say yet who it is cannot have said it wrong. */
+    bool trouble = is_trouble(said->code) || a->credentials.user == NULL;
+    const char *code = trouble ? "[UNAVAILABLE] " : "[AUTHENTICATIONFAILED] ";
+    if (put_answer(&a->answer, tag_of(a), " NO ", code, said) != 0) {
         return step_end(REASON_MEMORY);
     }
-    /* Who did not say yet who it is cannot have said it wrong. */
-    if (is_trouble(said->code) || a->credentials.user == NULL) {
+    if (trouble) {
         record_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
         int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);

@@ -37,45 +37,47 @@ def resets_at_login(peer):
     peer.reset()
 
 
+# What the backend does, and the reason in the log.
 FAULTS = {
-    "no greeting": silent,
-    "closed at once": closes,
-    "BYE": says(b"* BYE Too busy.\r\n"),
-    "PREAUTH": says(b"* PREAUTH Welcome root.\r\n"),
-    "NO greeting": says(b"* NO\r\n"),
-    "garbage": says(b"\xff\xfe\x00\x01garbage\r\n"),
-    "HTTP": says(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-    "SMTP": says(b"220 example.org ESMTP\r\n"),
-    "tagged greeting": says(b"a OK hello\r\n"),
-    "invitation as greeting": says(b"+ go on\r\n"),
-    "empty line": says(b"\r\n"),
-    "greeting without end": endless,
-    "greeting in halves": says(b"* OK rea"),
-    "NUL in greeting": says(b"* OK rea\0dy\r\n"),
-    "bare LF in greeting": says(b"* OK ready\n"),
-    "64 KiB of greeting": says(b"* OK " + b"x" * 65536 + b"\r\n"),
-    "wrong tag": at_login(b"zzz OK Logged in.\r\n"),
-    "wrong tag, NO": at_login(b"zzz NO Wrong.\r\n"),
-    "BAD": at_login(b"{tag} BAD What?\r\n"),
-    "BAD that repeats the password": at_login(b"{tag} BAD What is LOGIN anna " + MARKER.encode() + b"?\r\n"),
-    "BYE at login": at_login(b"* BYE Shutting down.\r\n"),
-    "no answer": at_login(b""),
-    "half an answer": at_login(b"{tag} O"),
-    "NUL in the answer": at_login(b"{tag} OK\0 Logged in.\r\n"),
-    "bare LF in the answer": at_login(b"{tag} OK Logged in.\n"),
-    "no status": at_login(b"{tag} MAYBE\r\n"),
-    "untagged without end": at_login(b"* OK " + b"y" * 70000),
-    "untagged for ever": at_login(b"* OK still at it\r\n" * 20000),
-    "invitation at login": at_login(b"+ more?\r\n"),
-    "closed in the middle": closes_at_login,
-    "reset in the middle": resets_at_login,
-    "NO [UNAVAILABLE]": at_login(b"{tag} NO [UNAVAILABLE] The user database is down.\r\n"),
+    "no greeting": (silent, "greeting-timeout"),
+    "closed at once": (closes, "connection-closed"),
+    "BYE": (says(b"* BYE Too busy.\r\n"), "bye"),
+    "PREAUTH": (says(b"* PREAUTH Welcome root.\r\n"), "preauth"),
+    "NO greeting": (says(b"* NO\r\n"), "no-greeting"),
+    "garbage": (says(b"\xff\xfe\x00\x01garbage\r\n"), "bad-byte"),
+    "HTTP": (says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "no-greeting"),
+    "SMTP": (says(b"220 example.org ESMTP\r\n"), "no-greeting"),
+    "tagged greeting": (says(b"a OK hello\r\n"), "no-greeting"),
+    "invitation as greeting": (says(b"+ go on\r\n"), "no-greeting"),
+    "empty line": (says(b"\r\n"), "no-greeting"),
+    "greeting without end": (endless, "line-too-long"),
+    "greeting in halves": (says(b"* OK rea"), "greeting-timeout"),
+    "NUL in greeting": (says(b"* OK rea\0dy\r\n"), "bad-byte"),
+    "bare LF in greeting": (says(b"* OK ready\n"), "bad-byte"),
+    "64 KiB of greeting": (says(b"* OK " + b"x" * 65536 + b"\r\n"), "line-too-long"),
+    "wrong tag": (at_login(b"zzz OK Logged in.\r\n"), "nonsense"),
+    "wrong tag, NO": (at_login(b"zzz NO Wrong.\r\n"), "nonsense"),
+    "BAD": (at_login(b"{tag} BAD What?\r\n"), "backend-bad"),
+    "BAD that repeats the password": (at_login(b"{tag} BAD What is LOGIN anna " + MARKER.encode() + b"?\r\n"), "backend-bad"),
+    "BYE at login": (at_login(b"* BYE Shutting down.\r\n"), "bye"),
+    "no answer": (at_login(b""), "login-timeout"),
+    "half an answer": (at_login(b"{tag} O"), "login-timeout"),
+    "NUL in the answer": (at_login(b"{tag} OK\0 Logged in.\r\n"), "bad-byte"),
+    "bare LF in the answer": (at_login(b"{tag} OK Logged in.\n"), "bad-byte"),
+    "no status": (at_login(b"{tag} MAYBE\r\n"), "nonsense"),
+    "untagged without end": (at_login(b"* OK " + b"y" * 70000), "line-too-long"),
+    "untagged for ever": (at_login(b"* OK still at it\r\n" * 20000), "too-many-lines"),
+    "invitation at login": (at_login(b"+ more?\r\n"), "unexpected-continuation"),
+    "closed in the middle": (closes_at_login, "connection-closed"),
+    "reset in the middle": (resets_at_login, "connection-closed"),
+    "NO [UNAVAILABLE]": (at_login(b"{tag} NO [UNAVAILABLE] The user database is down.\r\n"), "backend-refused"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_unavailable(guard, backend, fault):
-    failing = backend(FAULTS[fault], LegacyServer())
+    script, reason = FAULTS[fault]
+    failing = backend(script, LegacyServer())
     front = guard(failing.address, backend_settings=SHORT, limits=PENALTY)
     with front.secure() as wire:
         assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
@@ -83,7 +85,8 @@ def test_fault_is_unavailable(guard, backend, fault):
         assert wire.command(LOGIN).status.startswith(b"OK")
     wire.close()
     front.end_of(wire)
-    assert not front.events("login-failed", reason="authenticationfailed")
+    assert [event["reason"] for event in front.events("login-unavailable")] == [reason]
+    assert not front.events("login-failed")
 
 
 def test_faults_are_no_login_attempts(guard, backend):

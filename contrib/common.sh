@@ -82,6 +82,8 @@ unpack_packages() {
   say "unpacking $* in $folder"
   download=$(mktemp -d)
   chmod 755 "$download"
+  rm -rf "$folder.new"
+  mkdir -p "$folder.new"
   (cd "$download" && { apt-get -qq download "$@" || { as_root apt-get -qq update && apt-get -qq download "$@"; }; }) ||
     die "apt-get could not download $*"
   for package in "$download"/*.deb; do

@@ -74,6 +74,11 @@ build() {
   make --no-print-directory -s -C "$folder" -j "$(nproc)" CFLAGS="$flags $make_flags"
 }
 
+# download_packages PACKAGE...: into the current folder. Root's folders are nothing for apt's own account.
+download_packages() {
+  apt-get -qq -o APT::Sandbox::User=root download "$@"
+}
+
 # unpack_packages FOLDER PACKAGE...: their files, without installing them, where they are not there yet.
 unpack_packages() {
   local folder=$1 download package
@@ -84,7 +89,7 @@ unpack_packages() {
   chmod 755 "$download"
   rm -rf "$folder.new"
   mkdir -p "$folder.new"
-  (cd "$download" && { apt-get -qq download "$@" || { as_root apt-get -qq update && apt-get -qq download "$@"; }; }) ||
+  (cd "$download" && { download_packages "$@" || { as_root apt-get -qq update && download_packages "$@"; }; }) ||
     die "apt-get could not download $*"
   for package in "$download"/*.deb; do
     dpkg -x "$package" "$folder.new" || die "dpkg could not unpack $package"

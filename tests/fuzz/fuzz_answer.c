@@ -26,6 +26,22 @@ static void check_passed(struct span list)
     buffer_clear(&out);
 }
 
+/* What clients would be told before their login. */
+static void check_offered(struct span list)
+{
+    struct buffer out = {0};
+    if (capability_offer(&list, 1, UINT32_MAX, &out, UINT32_MAX) != 0) {
+        abort();
+    }
+    struct span told = {buffer_data(&out), out.len};
+    if (capability_has(told, span_of("STARTTLS")) || capability_has(told, span_of("LOGINDISABLED")) ||
+        !capability_has(told, span_of("AUTH=PLAIN"))) {
+        abort();
+    }
+    check_passed(told);
+    buffer_clear(&out);
+}
+
 static void look(struct span line)
 {
     struct answer a = answer_parse(line, "tag");
@@ -37,6 +53,7 @@ static void look(struct span line)
     if (a.kind == ANSWER_CAPABILITY) {
         capability_parse(a.text, &able);
         check_passed(a.text);
+        check_offered(a.text);
     }
     if (answer_code_capability(&a, &list)) {
         capability_parse(list, &able);

@@ -1,5 +1,6 @@
 """Trouble with the backend never looks like a wrong password, and the session may try again."""
 
+import socket
 import time
 
 import pytest
@@ -109,17 +110,28 @@ def test_refused_connection(guard, backend, place, kind):
     front = guard(absent.address, backend_settings=SHORT, limits=PENALTY)
     with front.secure() as wire:
         assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert front.event("login-unavailable")["reason"] == ("no-such-socket" if absent.path else "connection-refused")
         absent.start()
         assert wire.command(LOGIN).status.startswith(b"OK")
 
 
-def test_connect_timeout(guard):
-    """An address that nobody answers from (RFC 5737)."""
-    front = guard("192.0.2.1:143", backend_settings=SHORT, limits=PENALTY)
-    with front.secure() as wire:
-        begin = time.monotonic()
-        assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
-        assert time.monotonic() - begin < 5
+def test_filtered_connection(guard, backend):
+    """No answer at all, as from behind a firewall: a full queue drops what comes. The next login after it works."""
+    absent = backend()
+    absent.stop()
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        deaf.bind(("127.0.0.1", absent.port))
+        deaf.listen(0)
+        with socket.create_connection(("127.0.0.1", absent.port)):
+            front = guard(absent.address, backend_settings=SHORT, limits=PENALTY)
+            wire = front.secure()
+            begin = time.monotonic()
+            assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+            assert time.monotonic() - begin < 5
+            assert front.event("login-unavailable")["reason"] == "connect-timeout"
+    absent.start()
+    assert wire.command(LOGIN).status.startswith(b"OK")
 
 
 def test_trickling_backend(guard, backend):

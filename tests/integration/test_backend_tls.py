@@ -124,6 +124,7 @@ def test_bad_certificate_sends_no_credential(guard, backend, wrong, tls, fault, 
     assert wire.command(LOGIN).status.startswith(b"OK")
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_alert_in_the_handshake(guard, backend, certificate, rsa_certificate, tls):
     fake = backend(LegacyServer(**{tls: alert(server_context(rsa_certificate))}),
@@ -213,6 +214,7 @@ def test_a_client_certificate_is_shown(guard, backend, certificate, rsa_certific
     assert front.secure().command(LOGIN).status.startswith(b"NO [UNAVAILABLE]")
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_tls_1_0_only_where_it_is_allowed(guard, backend, rsa_certificate, legacy):
     context = server_context(rsa_certificate)

@@ -34,6 +34,9 @@ void network_address_to(const struct network_address *a, union address *out);
 /* The network of an address: `ipv4_prefix` (0..32) bits of an IPv4 address, `ipv6_prefix` (0..128) of others. */
 struct network network_around(const struct network_address *a, unsigned ipv4_prefix, unsigned ipv6_prefix);
 
+/* Whether the address is one that no router of the Internet knows (RFC 1918, RFC 4193, RFC 6598); not loopback. */
+bool network_is_private(const struct network_address *a);
+
 /*
  * Reads "A.B.C.D/LEN", "V6/LEN", or an address alone, which is a network of one; bits behind the prefix are
  * dropped. Not terminated: `len` octets. 0 or -1.

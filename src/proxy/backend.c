@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/published.h"
 #include "net/proxy_header.h"
 
@@ -82,6 +83,29 @@ static void host_of(const char *address, char host[HOST_SIZE])
     }
 }
 
+/* Whether what is said to any of its addresses may pass through other people's networks. */
+static bool is_far(const struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->count; i++) {
+        const struct endpoint_address *at = &endpoint->addresses[i];
+        union address address = {0};
+        if (at->sa.sa_family == AF_INET) {
+            address.in = at->in;
+        } else if (at->sa.sa_family == AF_INET6) {
+            address.in6 = at->in6;
+        } else {
+            continue;
+        }
+        struct network_address octets = network_address_of(&address);
+        bool loopback = at->sa.sa_family == AF_INET ? ntohl(at->in.sin_addr.s_addr) >> 24 == 127
+                                                    : IN6_IS_ADDR_LOOPBACK(&at->in6.sin6_addr);
+        if (!loopback && !network_is_private(&octets)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void load(struct backend *backend, const struct backend_options *options, struct option_report *report)
 {
     char path[PATH_SIZE], at[PATH_SIZE + 16], host[HOST_SIZE];
@@ -102,6 +126,10 @@ static void load(struct backend *backend, const struct backend_options *options,
     host_of(options->address, host);
     if (options->tls != BACKEND_TLS_NONE) {
         backend->tls = tls_client_new(&options->tls_client, host, path, report);
+    }
+    if (options->tls == BACKEND_TLS_NONE && is_far(&endpoint)) {
+        snprintf(at, sizeof at, "%s.tls", path);
+        option_warning(report, at, "passwords go to %s in the clear, over a network that is not private", options->address);
     }
     if (options->proxy_protocol != PROXY_HEADER_NONE && host[0] == '\0') {
         snprintf(at, sizeof at, "%s.proxy_protocol", path);

@@ -1,12 +1,6 @@
 """A throw-away Courier IMAP server: plaintext with STARTTLS on one port, TLS on another."""
 
-import imaplib
-
-import process
-from debian import Package
-from waiting import free_port, listening, wait_for
-
-ACCOUNT = ("courier", 47002)
+from debian import DebianServer
 
 # What an administrator sets in Debian's files; the rest of them stays.
 IMAPD = """
@@ -23,6 +17,7 @@ TLS_CACHEFILE=
 """
 
 RUN = """
+cat {place}/key.pem {place}/chain.pem > {place}/tls.pem
 mkdir -p /run/courier/authdaemon
 chown -R courier /run/courier
 {{
@@ -56,39 +51,9 @@ wait
 """
 
 
-class Courier:
-    """Users are those of `passwords`: a dictionary of names."""
+class Courier(DebianServer):
+    package = "courier"
+    account = ("courier", 47002)
+    files = {"imapd": IMAPD, "imapd-ssl": IMAPD_SSL}
+    script = RUN
     mechanisms = ("PLAIN", "LOGIN", "CRAM-MD5")
-
-    def __init__(self, place, certificate, passwords):
-        self.place = place
-        self.certificate = certificate
-        self.passwords = passwords
-        self.port, self.tls_port = free_port(), free_port()
-        self.log = place / "courier.log"
-        self.package = Package("courier", place)
-        self.process = None
-
-    def start(self):
-        values = {"place": self.place, "port": self.port, "tls_port": self.tls_port,
-                  "passwords": "\n".join(f"{user} {word}" for user, word in self.passwords.items())}
-        self.package.prepare([ACCOUNT])
-        (self.place / "tls.pem").write_bytes(self.certificate.key.read_bytes() + self.certificate.chain.read_bytes())
-        (self.place / "imapd").write_text(IMAPD)
-        (self.place / "imapd-ssl").write_text(IMAPD_SSL.format(**values))
-        self.process = process.Process(self.package.command(RUN.format(**values)), self.log)
-        wait_for(self._ready, "Courier's start", 60)
-        return self
-
-    def _ready(self):
-        assert self.process.running(), "Courier ended at its start:\n" + self.process.text()
-        return listening(self.port) and listening(self.tls_port)
-
-    def stop(self):
-        self.process.kill()
-
-    def straight(self, user):
-        """A client that goes to Courier directly."""
-        client = imaplib.IMAP4("127.0.0.1", self.port)
-        client.login(user, self.passwords[user])
-        return client

@@ -112,6 +112,16 @@ def test_error_is_reported(check, error, option):
     assert re.search(words, found[line_of(GOOD, before), key]), output
 
 
+@pytest.mark.parametrize("address, tls, warned", [
+    ("192.0.2.1:143", "none", True), ("[2001:db8::1]:143", "none", True), ("192.0.2.1:993", "implicit", False),
+    ("10.0.0.5:143", "none", False), ("127.0.0.1:143", "none", False), ("[::1]:143", "none", False),
+    ("unix:/run/imap", "none", False)])
+def test_passwords_in_the_clear_over_foreign_networks_are_warned_about(check, address, tls, warned):
+    code, output, _ = check(GOOD.replace('"127.0.0.1:1";', f'"{address}"; tls = "{tls}";', 1))
+    assert code == 0
+    assert ("in the clear" in output) == warned, output
+
+
 def test_all_errors_are_reported_at_once(check):
     """Not only the first, and each where it stands."""
     chosen = ["unknown key", "wrong word", "unknown key in a group", "wrong level",

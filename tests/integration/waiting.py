@@ -21,15 +21,21 @@ def wait_for(predicate, what, seconds=PATIENCE):
         time.sleep(0.01)
 
 
+_given = set()
+
+
 def free_port():
-    """A port that nobody has bound, below those that the kernel gives to outgoing connections."""
+    """A port that nobody has bound or was given before, below those of outgoing connections."""
     while True:
         port = random.randrange(10000, 32000)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
 
 

@@ -80,16 +80,17 @@ int id_pair_append(struct span key, struct span value, struct buffer *out, size_
                : -1;
 }
 
-int id_forward(const struct lexer *l, struct buffer *out, size_t limit)
+void id_forward(const struct lexer *l, struct buffer *out, size_t limit)
 {
     enum lexer_token_type type;
-    size_t count = lexer_token_count(l);
-    for (size_t i = 1; i + 2 < count; i += 2) {
+    size_t count = lexer_token_count(l), end = 1 + 2 * ID_FORWARD_PAIRS_MAX;
+    for (size_t i = 1; i + 2 < count && i < end; i += 2) {
         struct span key = lexer_token(l, i, &type), value = lexer_token(l, i + 1, &type);
-        if (type == TOKEN_STRING && !is_claim(key) && quote_fits(key) && quote_fits(value) &&
-            id_pair_append(key, value, out, limit) != 0) {
-            return -1;
+        enum { PUNCTUATION = 6 };
+        /* Each octet might have to be escaped. */
+        bool fits = out->len + 2 * (key.len + value.len) + PUNCTUATION <= limit;
+        if (type == TOKEN_STRING && !is_claim(key) && fits) {
+            (void)id_pair_append(key, value, out, limit); /* or no quoted string carries it */
         }
     }
-    return 0;
 }

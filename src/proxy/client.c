@@ -17,7 +17,7 @@ enum {
     REPLIES_MAX = 128 * 1024, /* octets queued; never reached, since nothing is read while replies wait */
     REPLIES_FULL = 4 * 1024,  /* from here on, send before taking the next command */
     CLIENT_NAME_MAX = 64,
-    CLIENT_ID_MAX = 64 * 1024,
+    CLIENT_ID_MAX = 1024,     /* octets of it for a backend */
 };
 
 static enum command_phase phase(const struct session *s)
@@ -138,9 +138,8 @@ static struct step do_id(struct session *s)
         s->client_name = strndup((const char *)name.bytes, len);
     }
     buffer_clear(&s->client_id);
-    if (phase(s) == PHASE_SECURE && s->proxy->backends->forward_id &&
-        id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX) != 0) {
-        return step_end(REASON_MEMORY);
+    if (phase(s) == PHASE_SECURE && s->proxy->backends->forward_id) {
+        id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX);
     }
     return answer_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
 }
@@ -314,6 +313,14 @@ struct step client_challenged(struct session *s)
 {
     lexer_expect_response(&s->lexer);
     return step_more();
+}
+
+/* What the client says now answers nobody any more. */
+struct step client_challenge_expired(struct session *s)
+{
+    lexer_next(&s->lexer);
+    sasl_clear(&s->sasl);
+    return upstream_login_expired(s);
 }
 
 /*

@@ -24,6 +24,8 @@ struct step client_starttls(struct session *s);
 
 /* CHALLENGE: the next line of the client answers the backend. */
 struct step client_challenged(struct session *s);
+/* CHALLENGE: took too long. */
+struct step client_challenge_expired(struct session *s);
 
 /* HANDSHAKE: the next flight of the client. */
 struct step client_handshake(struct session *s);

@@ -50,21 +50,28 @@ static bool flushed(const struct stream *to)
     return to->out.len == 0;
 }
 
-/* Whether the session is one of many that the backend has ended in the same second. */
+/*
+ * Whether the session is one of many that the backend has ended in the same second. One that was just told something
+ * has said goodbye.
+ */
 static bool is_orphan(struct session *s)
 {
+    bool idle = session_now(s) - s->active > 1.;
     struct backend_ends *ends = &s->proxy->ends[s->server->index];
     if (session_now(s) - ends->since > 1.) {
         *ends = (struct backend_ends){.since = session_now(s)};
     }
-    return ++ends->count > ENDS_MAX && s->client.end == STREAM_READY;
+    return ++ends->count > ENDS_MAX && idle && s->client.end == STREAM_READY;
 }
 
 static struct step backend_ended(struct session *s)
 {
     s->reason = s->backend.end == STREAM_RESET ? REASON_BACKEND_RESET : REASON_BACKEND_CLOSED;
+    if (!is_orphan(s)) {
+        return step_end(s->reason);
+    }
     s->active = session_now(s);
-    return is_orphan(s) ? step_go(STATE_ORPHAN) : step_end(s->reason);
+    return step_go(STATE_ORPHAN);
 }
 
 struct step relay_drain(struct session *s)

@@ -62,7 +62,7 @@ static const struct state_row {
         upstream_login, client_wait, upstream_answer, NULL, upstream_deadline, upstream_login_expired,
         TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true,
-        client_challenged, client_talk, NULL, NULL, upstream_deadline, upstream_login_expired,
+        client_challenged, client_talk, NULL, NULL, upstream_deadline, client_challenge_expired,
         TO(BACKEND_LOGIN) | TO(PENALTY) | TO(SECURE) | ENDS},
     [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
         NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,

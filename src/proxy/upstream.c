@@ -418,7 +418,9 @@ static uint32_t penalty_ms(const struct limits *limits, unsigned failed_logins)
 static struct step punish(struct session *s)
 {
     struct attempt *a = s->attempt;
-    admission_login_failed(s);
+    if (a->credentials.user != NULL) {
+        admission_login_failed(s);
+    }
     a->penalty_ms = penalty_ms(s->proxy->limits, ++s->failed_logins);
     credentials_clear(&a->credentials); /* neither they nor the connection are needed while the client waits */
     upstream_leave(s);

@@ -23,7 +23,7 @@ struct step upstream_connect_expired(struct session *s);
 struct step upstream_login(struct session *s);
 /* BACKEND_LOGIN: the backend has said something. */
 struct step upstream_answer(struct session *s);
-/* BACKEND_LOGIN and CHALLENGE: took too long. */
+/* BACKEND_LOGIN, and in the end CHALLENGE: took too long. */
 struct step upstream_login_expired(struct session *s);
 
 /* CHALLENGE: the client's response, which may pass, goes to the backend as it is. */

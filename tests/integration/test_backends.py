@@ -355,6 +355,17 @@ def test_the_backend_learns_the_clients_address(guard, tls_dovecot, certificate,
     assert client_address_in(tls_dovecot.log, user) == ("127.0.0.1" if way == "none" else "127.0.1.77")
 
 
+def test_no_client_can_have_its_id_refused(guard, tls_dovecot):
+    """However much it says: the backend still learns where it is, and is not found to be down."""
+    front = guard(tls_dovecot.address, backend_settings={"forward_id": True})
+    tls_dovecot.add_user("chatty", MARKER)
+    wire = front.secure(source="127.0.1.78")
+    pairs = " ".join(f'"k{number}" "{"x" * 1000}"' for number in range(30))
+    assert wire.command(f"ID ({pairs})".encode()).status.startswith(b"OK")
+    assert wire.command(f"LOGIN chatty {MARKER}".encode()).status.startswith(b"OK")
+    assert client_address_in(tls_dovecot.log, "chatty") == "127.0.1.78"
+
+
 def test_id_passes_without_what_only_a_proxy_may_say(guard, backend):
     fake = backend(LegacyServer(capability=b"IMAP4rev1 ID AUTH=PLAIN", greeting=b"* OK ready\r\n"))
     front = guard(fake.address, backend_settings={"forward_id": True})

@@ -82,6 +82,36 @@ Test(exchange, passes_line_by_line)
     }
 }
 
+/* The response that comes too late is no command, and answers nothing. */
+Test(exchange, a_client_that_does_not_answer_in_time_may_try_again)
+{
+    struct rig r;
+    rig_init(&r, LISTENER_IMPLICIT, WHOLE);
+    r.backend_options.login_timeout_ms = 150;
+    rig_set_backends(&r);
+    backends_publish_offer(r.proxy.backends, OFFER);
+    rig_connect(&r);
+    rig_play(&r, "too late", GREETING CHALLENGED "< a " UNAVAILABLE "bend\nlog reason=login-timeout\n> " CRAM
+        "\n< * BAD Unknown command, or not allowed before login.\n" ALIVE);
+    rig_over(&r);
+}
+
+/* CRAM-MD5 is offered where routes ask for server names only, and finds no route for another name. */
+Test(exchange, a_client_for_whom_there_is_no_route_is_refused_before_it_says_who_it_is)
+{
+    struct rig r;
+    char *name = (char *)"other.example.org", *backend = (char *)"legacy";
+    struct route_options route = {.server_names = {&name, 1}, .backends = {&backend, 1}};
+    rig_init(&r, LISTENER_IMPLICIT, WHOLE);
+    r.routes = (struct option_list){&route, 1};
+    rig_set_backends(&r);
+    backends_publish_offer(r.proxy.backends, OFFER);
+    rig_connect(&r);
+    rig_play(&r, "no route", GREETING "> a AUTHENTICATE CRAM-MD5\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nb0\n"
+        "log reason=no-route\n> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nb0\n" ALIVE);
+    rig_over(&r);
+}
+
 Test(exchange, no_rule_on_users_can_be_walked_around)
 {
     static const struct {

@@ -194,6 +194,13 @@ def tls_dovecot_server(certificate):
     yield from _serve(lambda folder: TLSDovecot(folder, certificate, LEGACY_USERS), "tls-dovecot")
 
 
+@pytest.fixture(scope="module")
+def strict_dovecot(certificate):
+    """Takes no password without TLS: not even from this host, since it is reached at another address than one's own."""
+    yield from _serve(lambda folder: TLSDovecot(folder, certificate, LEGACY_USERS, trusted="", host="127.0.0.2", extra=(
+        "ssl = required\ndisable_plaintext_auth = yes\n")), "strict-dovecot")
+
+
 @pytest.fixture
 def tls_dovecot(tls_dovecot_server, logs):
     logs.append(tls_dovecot_server.log)

@@ -31,12 +31,13 @@ def _accounts():
 
 
 class Dovecot:
-    def __init__(self, place, extra=""):
+    def __init__(self, place, extra="", host="127.0.0.1"):
         """`extra` is configuration that follows the template's, with the same words between @ signs."""
         self.place = place
         self.extra = extra
         self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.host = host
+        self.address = f"{host}:{self.port}"
         self.log = place / "dovecot.log"
         self.users = place / "users"
         self.config = place / "dovecot.conf"
@@ -49,7 +50,7 @@ class Dovecot:
         self.mail.mkdir()
         shutil.chown(self.mail, accounts["MAIL_USER"])
         text = TEMPLATE.read_text() + self.extra
-        for name, value in {"PLACE": self.place, "PORT": self.port, **accounts}.items():
+        for name, value in {"PLACE": self.place, "PORT": self.port, "HOST": self.host, **accounts}.items():
             text = text.replace(f"@{name}@", str(value))
         self.config.write_text(text)
         return self.run()
@@ -64,7 +65,7 @@ class Dovecot:
 
     def _ready(self):
         assert self.process.running(), "Dovecot ended at its start:\n" + self.process.text()
-        return listening(self.port)
+        return listening(self.port, self.host)
 
     def stop(self):
         self.process.stop()
@@ -75,7 +76,7 @@ class Dovecot:
 
     def straight(self, user, password):
         """A client that goes to Dovecot directly, to see what is really there."""
-        client = imaplib.IMAP4("127.0.0.1", self.port)
+        client = imaplib.IMAP4(self.host, self.port)
         client.login(user, password)
         return client
 
@@ -133,7 +134,7 @@ class TLSDovecot(Dovecot):
     """With TLS in both ways, all mechanisms that pass, a port for the PROXY header, and trust in our ID."""
     mechanisms = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER")
 
-    def __init__(self, place, certificate, passwords, trusted="127.0.0.0/8", extra=""):
+    def __init__(self, place, certificate, passwords, trusted="127.0.0.0/8", extra="", host="127.0.0.1"):
         self.tls_port, self.proxied_port = free_port(), free_port()
         self.passwords = passwords
         words = {"CHAIN": certificate.chain, "KEY": certificate.key, "TLS_PORT": self.tls_port,
@@ -141,7 +142,7 @@ class TLSDovecot(Dovecot):
         text = TLS_EXTRA + extra
         for name, value in words.items():
             text = text.replace(f"@{name}@", str(value))
-        super().__init__(place, text)
+        super().__init__(place, text, host)
 
     def start(self):
         key = self.place / "keys" / "default" / "HS256" / "default"

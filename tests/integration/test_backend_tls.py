@@ -1,5 +1,6 @@
 """TLS to the backend: verified, nothing believed from before it, and never a credential where something is wrong."""
 
+import base64
 import ssl
 
 import pytest
@@ -225,6 +226,21 @@ def test_tls_1_0_only_where_it_is_allowed(guard, backend, rsa_certificate, legac
         "tls": "implicit", "ca_file": str(rsa_certificate.chain), "legacy_tls": legacy, **SHORT})
     assert front.secure().command(LOGIN).status.startswith(b"OK" if legacy else b"NO [UNAVAILABLE]")
     assert bool(front.events("legacy-backend")) == legacy
+
+
+@pytest.mark.parametrize("method", [LOGIN, b"AUTHENTICATE PLAIN " + base64.b64encode(b"\0anna\0" + MARKER.encode())])
+def test_a_server_that_demands_tls_gets_it(guard, strict_dovecot, certificate, method, logs):
+    """Dovecot with ssl = required: without TLS nothing is tried."""
+    logs.append(strict_dovecot.log)
+    before = len(strict_dovecot.log.read_text())
+    front = guard(strict_dovecot.address)
+    wire = front.secure()
+    assert wire.command(method).status.startswith(b"NO [UNAVAILABLE] ")
+    assert front.event("login-unavailable")["reason"] == "login-disabled"
+    assert "anna" not in strict_dovecot.log.read_text()[before:]
+    front = guard(strict_dovecot.address, backend_settings={
+        "tls": "starttls", "ca_file": str(certificate.chain), "server_name": "localhost"})
+    assert front.secure().command(method).status.startswith(b"OK ")
 
 
 def test_large_mail_passes_through_both_layers_of_tls(guard, backend, certificate):

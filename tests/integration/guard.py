@@ -59,6 +59,7 @@ class Guard:
                  backend_settings=None, log=None, descriptors=None, listen="127.0.0.1", access=None, geoip=None,
                  listeners=None, backends=None, routes=None, capabilities=None, program=None):
         self.binary = program or binary
+        self.certificates = certificates
         self.place = place
         self.descriptors = descriptors
         self.starttls_port, self.implicit_port = free_port(), free_port()

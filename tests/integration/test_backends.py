@@ -93,6 +93,8 @@ def test_a_backend_that_is_killed_with_its_sessions(guard, two_dovecots):
         sessions[name].append(sessions[user])
     assert len(sessions["a"]) > SESSIONS // 3 and len(sessions["b"]) > SESSIONS // 3
 
+    last = time.monotonic()
+    wait_for(lambda: time.monotonic() - last > 1.5, "sessions that nobody has just said anything to")
     two_dovecots["a"].kill()
     ends = ends_of(sessions["a"], 15)
     assert max(ends) < 8 and max(ends) - min(ends) > 2, "they end one after the other, and soon"

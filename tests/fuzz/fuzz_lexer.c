@@ -43,10 +43,9 @@ static void after(struct lexer *l, enum lexer_result result)
 {
     bool response = false;
     if (result == LEXER_COMMAND && lexer_command(l)->id == COMMAND_AUTHENTICATE) {
-        struct sasl sasl = {0};
         enum lexer_token_type type;
         response = l->phase == PHASE_SECURE && lexer_token_count(l) == 1 &&
-                   sasl_start(&sasl, lexer_token(l, 0, &type)) == 0;
+                   sasl_find(lexer_token(l, 0, &type)) != NULL;
     }
     lexer_next(l);
     if (response) {

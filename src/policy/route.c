@@ -231,7 +231,7 @@ static uint64_t weight(const char *backend, const char *user, size_t user_len)
     return value;
 }
 
-size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX], size_t *regular)
+size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX])
 {
     uint64_t weights[ROUTE_BACKENDS_MAX];
     size_t len = user != NULL ? route_user_len(route, user) : 0;
@@ -245,6 +245,5 @@ size_t route_order(const struct route *route, const char *user, uint8_t order[RO
         weights[at] = own;
         order[at] = route->indexes[i];
     }
-    *regular = route->regular;
     return route->count;
 }

@@ -52,8 +52,8 @@ size_t route_user_len(const struct route *route, const char *user);
  * Writes the indexes of the route's backends to `order`, in the order in which they are to be tried for that user (NULL:
  * not known), and returns how many. Among `backends` that is rendezvous hashing (Thaler and Ravishankar, 1998): the same
  * in every process and after every restart, and a backend that fails moves only its own users, to all others alike.
- * `backup` follows, ordered likewise; `regular` is how many come before it.
+ * `backup` follows, ordered likewise.
  */
-size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX], size_t *regular);
+size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX]);
 
 #endif

@@ -94,13 +94,12 @@ static const char *owner_of(const struct credentials *c)
 static bool find_route(struct session *s)
 {
     struct attempt *a = s->attempt;
-    size_t regular;
     const char *server_name = SSL_get_servername(s->client.tls, TLSEXT_NAMETYPE_host_name);
     a->route = routes_find(s->proxy->backends->routes, owner_of(&a->credentials), server_name);
     if (a->route == NULL) {
         return false;
     }
-    a->count = route_order(a->route, owner_of(&a->credentials), a->order, &regular);
+    a->count = route_order(a->route, owner_of(&a->credentials), a->order);
     a->client = (struct dial_client){
         .peer = s->visitor.peer, .local = s->visitor.local,
         .id = {buffer_data(&s->client_id), s->client_id.len}};
@@ -156,7 +155,9 @@ struct step upstream_connect(struct session *s)
     for (struct backend *next; (next = choose(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
         if (!backend_enter(s->proxy->backends, next, s->proxy->worker)) {
-            blame(a, "max-sessions", (struct span){0});
+            if (a->cause == NULL) {
+                blame(a, "max-sessions", (struct span){0}); /* of one that failed there is more to say */
+            }
             continue;
         }
         upstream_leave(s);

@@ -51,15 +51,15 @@ static void clear(struct routes *routes)
     option_count = 0;
 }
 
-/* The names of a route's backends in their order, backups behind "|"; "-" for no route. */
+/* The names of a route's backends in their order; "-" for no route. */
 static const char *order_text(const struct route *route, const char *user)
 {
     static char text[64];
     uint8_t order[ROUTE_BACKENDS_MAX];
-    size_t regular, count = route != NULL ? route_order(route, user, order, &regular) : 0;
+    size_t count = route != NULL ? route_order(route, user, order) : 0;
     strcpy(text, route != NULL ? "" : "-");
     for (size_t i = 0; i < count; i++) {
-        strcat(strcat(text, i == regular ? "|" : ""), names[order[i]]);
+        strcat(text, names[order[i]]);
     }
     return text;
 }
@@ -76,7 +76,7 @@ Test(route, the_first_that_is_for_user_and_server_name_wins)
     } rows[] = {
         {"joe@example.org", NULL, "a"},       {"JOE@EXAMPLE.ORG", NULL, "a"},  {"eve@example.net", NULL, "-"},
         {"joe", "imap.example.com", "b"},     {"joe", "IMAP.EXAMPLE.COM", "b"}, {"joe", "x.example.com", "-"},
-        {"ann", "old.example.com", "c|d"},    {"joe", "old.example.com", "-"}, {"ann", NULL, "-"},
+        {"ann", "old.example.com", "cd"},    {"joe", "old.example.com", "-"}, {"ann", NULL, "-"},
         {NULL, "imap.example.com", "b"},      {NULL, NULL, "-"},               {"joe@example.org", "imap.example.com", "a"},
     };
     struct test_report report;
@@ -113,9 +113,8 @@ Test(route, a_backend_that_fails_moves_only_its_own_users_and_to_all_others)
     for (int i = 0; i < USERS; i++) {
         char user[32];
         uint8_t order[ROUTE_BACKENDS_MAX];
-        size_t regular;
         snprintf(user, sizeof user, "user%d@example.org", i);
-        cr_assert(route_order(route, user, order, &regular) == NAMES && regular == NAMES);
+        cr_assert_eq(route_order(route, user, order), NAMES);
         at[order[0]]++;
         if (order[0] == 0) {
             moved_to[order[1]]++; /* the others' first choice is what it was */
@@ -143,6 +142,21 @@ Test(route, a_user_is_the_same_in_any_case_and_with_a_domain_that_is_stripped)
     cr_expect_eq(route_user_len(route, "anna"), 4);
     cr_expect_eq(route_user_len(route, "@example.org"), 12, "nothing would be left");
     cr_expect(routes_strip_domain(routes));
+    clear(routes);
+}
+
+Test(route, backups_come_after_all_others)
+{
+    struct test_report report;
+    add_route("", "", "b d", "a c", false);
+    struct routes *routes = make(&report);
+    const struct route *route = routes_find(routes, "x", NULL);
+    for (int i = 0; i < 100; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "user%d", i);
+        const char *order = order_text(route, user);
+        cr_expect(strspn(order, "bd") == 2 && strspn(order + 2, "ac") == 2, "%s: %s", user, order);
+    }
     clear(routes);
 }
 

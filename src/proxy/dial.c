@@ -157,6 +157,12 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     return well ? DIAL_MORE : fail(d, "out-of-memory");
 }
 
+/* For no client: a check. */
+static bool is_own(const struct dial *d)
+{
+    return d->client->peer.sa.sa_family == AF_UNSPEC;
+}
+
 /* What remains to be done, from what has been. */
 static enum dial_result next_phase(struct dial *d, struct stream *stream)
 {
@@ -177,7 +183,8 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
     case DIAL_STARTTLS:
         return begin_tls(d, stream);
     case DIAL_GREETING:
-        if (!d->able.known) {
+        /* Some servers list in their greeting only what a login needs: who wants to learn asks for the rest. */
+        if (!d->able.known || is_own(d)) {
             return ask_capability(d, stream);
         }
         /* fall through */
@@ -189,7 +196,7 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
         if (!d->able.imap) {
             return fail(d, "no-imap");
         }
-        if (o->forward_id && d->able.id && d->client->peer.sa.sa_family != AF_UNSPEC) {
+        if (o->forward_id && d->able.id && !is_own(d)) {
             return introduce(d, stream);
         }
         /* fall through */

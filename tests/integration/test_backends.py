@@ -279,6 +279,14 @@ def test_clients_are_told_the_least_until_something_was_learned(guard, backend):
     assert told(front) == MINIMUM | {"IDLE", "MOVE", "AUTH=XOAUTH2"}
 
 
+def test_what_a_server_can_do_is_asked_and_not_taken_from_its_greeting(guard, backend):
+    """Cyrus greets with a short list."""
+    fake = backend(LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1 ID] short\r\n", capability=b"IMAP4rev1 ID IDLE MOVE"))
+    front = guard(fake.address, backend_settings=CHECKED)
+    front.event("capabilities")
+    assert told(front) == MINIMUM | {"IDLE", "MOVE"}
+
+
 def test_clients_are_told_what_all_backends_have(guard, backend):
     lists = {"a": b"IMAP4rev1 IDLE MOVE AUTH=LOGIN AUTH=XOAUTH2", "b": b"IMAP4rev1 MOVE UIDPLUS AUTH=LOGIN AUTH=CRAM-MD5"}
     fakes = {name: backend(LegacyServer(capability=text)) for name, text in lists.items()}

@@ -81,19 +81,17 @@ download_packages() {
 
 # unpack_packages FOLDER PACKAGE...: their files, without installing them, where they are not there yet.
 unpack_packages() {
-  local folder=$1 download package
+  local folder=$1 new=$1.new package
   shift
   [ ! -d "$folder" ] || return 0
   say "unpacking $* in $folder"
-  download=$(mktemp -d)
-  chmod 755 "$download"
-  rm -rf "$folder.new"
-  mkdir -p "$folder.new"
-  (cd "$download" && { download_packages "$@" || { as_root apt-get -qq update && download_packages "$@"; }; }) ||
+  rm -rf "$new"
+  mkdir -p "$new/packages" "$new/files"
+  (cd "$new/packages" && { download_packages "$@" || { as_root apt-get -qq update && download_packages "$@"; }; }) ||
     die "apt-get could not download $*"
-  for package in "$download"/*.deb; do
-    dpkg -x "$package" "$folder.new" || die "dpkg could not unpack $package"
+  for package in "$new/packages"/*.deb; do
+    dpkg -x "$package" "$new/files" || die "dpkg could not unpack $package"
   done
-  mv "$folder.new" "$folder"
-  rm -r "$download"
+  mv "$new/files" "$folder"
+  rm -r "$new"
 }

@@ -46,6 +46,13 @@ enum answer_result answer_feed(struct answer_reader *r, const void *bytes, size_
     return complete(line);
 }
 
+const char *answer_fault(enum answer_result result)
+{
+    return result == ANSWER_TOO_LONG   ? "line-too-long"
+           : result == ANSWER_BAD_BYTE ? "bad-byte"
+                                       : "out-of-memory";
+}
+
 void answer_reader_fini(struct answer_reader *r)
 {
     buffer_clear(&r->partial);

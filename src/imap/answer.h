@@ -32,6 +32,9 @@ struct answer_reader {
 enum answer_result answer_feed(struct answer_reader *r, const void *bytes, size_t len, size_t *taken,
                                struct span *line);
 
+/* What was wrong with a line, as a word for the log; only of the last three results. */
+const char *answer_fault(enum answer_result result);
+
 /* Gives back what the reader holds. */
 void answer_reader_fini(struct answer_reader *r);
 

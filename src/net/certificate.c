@@ -18,13 +18,6 @@ static const struct option_row rows[] = {
 };
 const struct option_table certificate_option_table = {sizeof(struct certificate_options), rows};
 
-enum { PATH_SIZE = 128 };
-
-static void sub_path(char out[PATH_SIZE], const char *path, const char *key)
-{
-    snprintf(out, PATH_SIZE, "%s.%s", path, key);
-}
-
 /* A key with a passphrase would make a server wait at a prompt that nobody sees. */
 static int no_passphrase(char *buf, int size, int writing, void *data)
 {
@@ -135,21 +128,18 @@ static void check_dates(struct certificate *c, const char *file, const char *pat
         c->not_after = timegm(&end);
     }
     if (c->not_after < now) {
-        option_warning(report, path, "the certificate in %s has expired: clients will refuse it", file);
+        option_warning(report, path, "the certificate in %s has expired: it will be refused", file);
     } else if (c->not_after < now + (time_t)(warn_ms / 1000)) {
         option_warning(report, path, "the certificate in %s expires soon", file);
     }
     if (X509_cmp_current_time(X509_get0_notBefore(c->leaf)) > 0) {
-        option_warning(report, path, "the certificate in %s is not valid yet: clients will refuse it", file);
+        option_warning(report, path, "the certificate in %s is not valid yet: it will be refused", file);
     }
 }
 
-int certificate_load(struct certificate *c, const struct certificate_options *options, const char *path,
-                     uint32_t warn_ms, struct option_report *report)
+int certificate_load(struct certificate *c, const struct certificate_options *options,
+                     const struct certificate_paths *paths, uint32_t warn_ms, struct option_report *report)
 {
-    char chain_path[PATH_SIZE], key_path[PATH_SIZE];
-    sub_path(chain_path, path, "chain");
-    sub_path(key_path, path, "key");
     *c = (struct certificate){0};
     if (options->chain == NULL || options->key == NULL) {
         return -1; /* reported already, as missing or malformed */
@@ -157,21 +147,21 @@ int certificate_load(struct certificate *c, const struct certificate_options *op
     ERR_clear_error();
 
     /* Both are tried, so that both are reported. */
-    int chain = load_chain(c, options->chain, chain_path, report);
-    int key = load_key(c, options->key, key_path, report);
+    int chain = load_chain(c, options->chain, paths->chain, report);
+    int key = load_key(c, options->key, paths->key, report);
     if (chain != 0 || key != 0) {
         goto fail;
     }
     if (X509_check_private_key(c->leaf, c->key) != 1) {
-        option_error(report, key_path, "the key in %s does not match the certificate in %s", options->key,
+        option_error(report, paths->key, "the key in %s does not match the certificate in %s", options->key,
                      options->chain);
         goto fail;
     }
     if (load_names(c) != 0) {
-        option_error(report, chain_path, "no memory for the names in %s", options->chain);
+        option_error(report, paths->chain, "no memory for the names in %s", options->chain);
         goto fail;
     }
-    check_dates(c, options->chain, chain_path, warn_ms, report);
+    check_dates(c, options->chain, paths->chain, warn_ms, report);
     ERR_clear_error();
     return 0;
 fail:

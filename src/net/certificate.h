@@ -17,6 +17,12 @@ struct certificate_options {
 
 extern const struct option_table certificate_option_table;
 
+/* The option of each file, for what there is to say of it: "tls.certificates.[0].chain". */
+struct certificate_paths {
+    const char *chain;
+    const char *key;
+};
+
 struct certificate {
     X509 *leaf;
     STACK_OF(X509) *chain;
@@ -27,11 +33,11 @@ struct certificate {
 };
 
 /*
- * Reads and checks the files of the option group at `path`. 0, or -1 with what is wrong reported and nothing
+ * Reads and checks the files. 0, or -1 with what is wrong reported and nothing
  * to free. A certificate that is out of date, or ends within `warn_ms`, is taken and warned about.
  */
-int certificate_load(struct certificate *c, const struct certificate_options *options, const char *path,
-                     uint32_t warn_ms, struct option_report *report);
+int certificate_load(struct certificate *c, const struct certificate_options *options,
+                     const struct certificate_paths *paths, uint32_t warn_ms, struct option_report *report);
 
 /* Frees what a load has filled. */
 void certificate_free(struct certificate *c);

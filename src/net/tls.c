@@ -235,10 +235,11 @@ static int load_certificates(struct tls *tls, const struct tls_options *o, struc
         return -1;
     }
     for (size_t i = 0; i < o->certificates.count; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "tls.certificates.[%zu]", i);
-        if (certificate_load(&tls->certificates[tls->certificate_count], &list[i], path, o->expiry_warning_ms,
-                             report) != 0) {
+        char chain[64], key[64];
+        snprintf(chain, sizeof chain, "tls.certificates.[%zu].chain", i);
+        snprintf(key, sizeof key, "tls.certificates.[%zu].key", i);
+        if (certificate_load(&tls->certificates[tls->certificate_count], &list[i],
+                             &(struct certificate_paths){chain, key}, o->expiry_warning_ms, report) != 0) {
             result = -1;
         } else {
             tls->certificate_count++;

@@ -60,21 +60,23 @@ static void load_authorities(struct tls_client *c, const struct tls_client_optio
 static void load_certificate(struct tls_client *c, const struct tls_client_options *o, const char *path,
                              struct option_report *report)
 {
-    char at[PATH_SIZE];
-    if ((o->certificate[0] == '\0') != (o->key[0] == '\0')) {
-        option_error(report, sub_path(at, path, o->key[0] == '\0' ? "certificate" : "key"),
+    char chain[PATH_SIZE], key[PATH_SIZE];
+    struct certificate own;
+    sub_path(chain, path, "certificate");
+    sub_path(key, path, "key");
+    if ((o->certificate.chain[0] == '\0') != (o->certificate.key[0] == '\0')) {
+        option_error(report, o->certificate.key[0] == '\0' ? chain : key,
                      "expected both certificate and key, or neither");
         return;
     }
-    if (o->certificate[0] == '\0') {
+    if (o->certificate.chain[0] == '\0' ||
+        certificate_load(&own, &o->certificate, &(struct certificate_paths){chain, key}, 0, report) != 0) {
         return;
     }
-    if (SSL_CTX_use_certificate_chain_file(c->ctx, o->certificate) != 1) {
-        option_error(report, sub_path(at, path, "certificate"), "cannot use %s: %s", o->certificate, tls_failure());
-    } else if (SSL_CTX_use_PrivateKey_file(c->ctx, o->key, SSL_FILETYPE_PEM) != 1 ||
-               SSL_CTX_check_private_key(c->ctx) != 1) {
-        option_error(report, sub_path(at, path, "key"), "cannot use %s: %s", o->key, tls_failure());
+    if (SSL_CTX_use_cert_and_key(c->ctx, own.leaf, own.key, own.chain, 1) != 1) {
+        option_error(report, chain, "OpenSSL does not take this certificate: %s", tls_failure());
     }
+    certificate_free(&own);
 }
 
 static void set_verification(struct tls_client *c, const struct tls_client_options *o, const char *name,

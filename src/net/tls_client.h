@@ -6,14 +6,14 @@
 #include <stdbool.h>
 
 #include "base/option.h"
+#include "net/certificate.h"
 #include "net/stream.h"
 
 struct tls_client_options {
     bool verify;       /* chain and name; otherwise anybody is believed */
     char *ca_file;     /* PEM; "": the system's */
     char *server_name; /* to verify and to send as SNI; "": the host that one connects to */
-    char *certificate; /* PEM, with its chain, for servers that ask for one; "": none */
-    char *key;
+    struct certificate_options certificate; /* for servers that ask for one; "" and "": none */
     bool legacy;       /* speak TLS 1.0 and SHA-1 with servers that know no better */
 };
 

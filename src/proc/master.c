@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "policy/state.h"
+#include "proc/child.h"
 #include "proc/monitor.h"
 #include "proc/worker.h"
 
@@ -151,7 +152,7 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
     }
     m->seated--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
-    bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_STOPPED;
+    bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
     if (!stopped) {
         log_death(seat, child->rstatus);
     }
@@ -162,7 +163,7 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
         }
         return;
     }
-    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == WORKER_UNABLE) {
+    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE) {
         stop(m, 1);
         return;
     }

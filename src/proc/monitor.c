@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,7 +10,7 @@
 
 #include "base/log.h"
 #include "net/loop.h"
-#include "proc/worker.h"
+#include "proc/child.h"
 #include "proxy/check.h"
 
 struct monitor {
@@ -113,7 +112,7 @@ static int prepare(struct monitor *m)
     struct service *service = m->service;
     service_keep_entrances(service, service->workers);
     (void)prctl(PR_SET_NAME, "imapguard-mon");
-    if (account_become(&service->account) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+    if (child_begin(&service->account) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"cannot drop privileges: %s\"", strerror(errno));
         return -1;
     }
@@ -142,12 +141,7 @@ static int watch(struct monitor *m)
     ev_signal_init(&m->usr1, reopen_log, SIGUSR1);
     ev_signal_start(m->loop.ev, &m->term);
     ev_signal_start(m->loop.ev, &m->usr1);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    child_take_signals();
     return 0;
 }
 
@@ -157,11 +151,12 @@ int monitor_run(struct service *service, unsigned index)
     pid_t master = getppid();
     (void)index;
     if (prepare(&m) != 0 || watch(&m) != 0) {
-        return WORKER_UNABLE;
+        return CHILD_UNABLE;
     }
     if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
         ev_run(m.loop.ev, 0);
     }
+    child_leave();
     for (size_t i = 0; i < service->backends->count; i++) {
         check_stop(&m.checks[i]);
     }
@@ -169,5 +164,5 @@ int monitor_run(struct service *service, unsigned index)
     ev_signal_stop(m.loop.ev, &m.usr1);
     loop_fini(&m.loop);
     free(m.checks);
-    return WORKER_STOPPED;
+    return CHILD_STOPPED;
 }

@@ -5,13 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "net/loop.h"
+#include "proc/child.h"
 #include "proxy/proxy.h"
 
 enum {
@@ -235,7 +235,7 @@ static bool has_databases(const struct geoip_options *options)
 static int prepare(struct worker *w)
 {
     struct service *service = w->service;
-    if (account_become(&service->account) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+    if (child_begin(&service->account) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"cannot drop privileges: %s\"", w->index,
                   strerror(errno));
         return -1;
@@ -284,38 +284,25 @@ static void watch(struct worker *w)
     open_doors(w);
 }
 
-/* The master handles what the terminal sends; a worker that stopped by itself would be started again. */
-static void take_signals(void)
-{
-    sigset_t none;
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 int worker_run(struct service *service, unsigned index)
 {
     struct worker w = {.service = service, .index = index};
     pid_t master = getppid();
     service_keep_entrances(service, index);
     if (prepare(&w) != 0) {
-        return WORKER_UNABLE;
+        return CHILD_UNABLE;
     }
     watch(&w);
-    take_signals();
+    child_take_signals();
     if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
         ev_run(w.loop.ev, 0);
     }
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL); /* told to stop twice, it still ends as it was told the first time */
+    child_leave();
     session_drop_all(&w.proxy);
     ev_timer_stop(w.loop.ev, &w.look);
     ev_signal_stop(w.loop.ev, &w.term);
     ev_signal_stop(w.loop.ev, &w.usr1);
     loop_fini(&w.loop);
     free(w.doors);
-    return WORKER_STOPPED;
+    return CHILD_STOPPED;
 }

@@ -5,15 +5,9 @@
 
 #include "proc/service.h"
 
-/* Exit statuses of a worker, and of the monitor. */
-enum {
-    WORKER_STOPPED = 0, /* it was told to stop */
-    WORKER_UNABLE = 70, /* it cannot do its work, and neither could a successor */
-};
-
 /*
  * Serves as worker number `index` until SIGTERM, in a process just forked, with all signals blocked and no
- * event loop. Returns the exit status.
+ * event loop. Returns the exit status, see child.h.
  */
 int worker_run(struct service *service, unsigned index);
 

@@ -3,10 +3,7 @@
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
-#include <ev.h>
-
 #include "imap/answer.h"
-#include "imap/capability.h"
 #include "imap/credentials.h"
 #include "imap/login.h"
 #include "proxy/dial.h"

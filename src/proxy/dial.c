@@ -289,13 +289,6 @@ static enum dial_result take_line(struct dial *d, struct stream *stream, struct 
     }
 }
 
-static const char *reading_cause(enum answer_result result)
-{
-    return result == ANSWER_TOO_LONG   ? "line-too-long"
-           : result == ANSWER_BAD_BYTE ? "bad-byte"
-                                       : "out-of-memory";
-}
-
 /* After the OK to STARTTLS. */
 static enum dial_result look_behind(struct dial *d, struct stream *stream)
 {
@@ -320,7 +313,7 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
     enum answer_result read = answer_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
     enum dial_result result = read == ANSWER_LINE   ? take_line(d, stream, line)
                               : read == ANSWER_MORE ? DIAL_MORE
-                                                    : fail(d, reading_cause(read));
+                                                    : fail(d, answer_fault(read));
     *more = taken < bytes.len;
     if (result != DIAL_FAILED && stream_take(stream, taken) != 0) {
         return fail(d, "out-of-memory");

@@ -190,13 +190,6 @@ struct step upstream_login_expired(struct session *s)
     return login_broken(s, "login-timeout", (struct span){0});
 }
 
-static const char *reading_cause(enum answer_result result)
-{
-    return result == ANSWER_TOO_LONG   ? "line-too-long"
-           : result == ANSWER_BAD_BYTE ? "bad-byte"
-                                       : "out-of-memory";
-}
-
 static struct step take_answer(struct session *s, struct span line);
 
 /* Reads lines for as long as they do not decide. What follows is not touched: it is the relay's. */
@@ -220,7 +213,7 @@ struct step upstream_answer(struct session *s)
             all = taken == bytes.len;
             step = ++a->lines > LINES_MAX ? login_broken(s, "too-many-lines", (struct span){0}) : take_answer(s, line);
         } else if (result != ANSWER_MORE) {
-            return login_broken(s, reading_cause(result), (struct span){0});
+            return login_broken(s, answer_fault(result), (struct span){0});
         }
         if (stream_is_open(&s->backend) && stream_take(&s->backend, taken) != 0) {
             return step_end(REASON_MEMORY);

@@ -60,3 +60,10 @@ def make_expired(folder):
              "-in", request, "-out", made.chain,
              "-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
     return made
+
+
+def lock(folder, certificate):
+    """The key of a certificate with a passphrase on it."""
+    locked = folder / f"{certificate.key.name}.locked"
+    _openssl("pkey", "-in", certificate.key, "-aes256", "-passout", "pass:locked", "-out", locked)
+    return locked

@@ -55,7 +55,9 @@ ERRORS = {
     "client certificate without a key": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}";',
                                          "certificate", "both"),
     "client key of another certificate": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}"; '
-                                          'key = "{other}";', "key", "cannot use"),
+                                          'key = "{other}";', "key", "does not match"),
+    "client key with a passphrase": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}"; '
+                                     'key = "{locked}";', "key", "passphrase"),
     "TLS over a socket without a name": ('"127.0.0.1:1";', '"unix:/nowhere"; tls = "implicit";', "server_name", "name"),
     "wrong backend TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "ssl";', "tls", "starttls"),
     "backend that is not there": ('workers = 1;', 'workers = 1; routes = ( {{ backends = [ "lecagy" ]; }} );', "", "lecagy"),
@@ -70,12 +72,14 @@ ERRORS = {
 
 
 @pytest.fixture
-def check(binary, place, certificate, rsa_certificate):
+def check(binary, place, certificate, rsa_certificate, vault):
     """Runs -t on a text; returns its exit status, its output, and the file's name."""
+    locked = certs.lock(vault, certificate)
+
     def run_check(text, option="-t"):
         path = place / "imapguard.conf"
         path.write_text(text.format(port=1143, chain=certificate.chain, key=certificate.key,
-                                    other=rsa_certificate.key))
+                                    other=rsa_certificate.key, locked=locked))
         done = run(binary, option, "-c", path)
         return done.returncode, done.stdout.decode(), str(path)
     return run_check

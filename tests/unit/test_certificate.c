@@ -18,7 +18,8 @@ static struct test_report report;
 static int load(struct certificate *c, const struct certificate_options *pair)
 {
     test_report_init(&report);
-    return certificate_load(c, pair, "tls.certificates.[0]", 14u * DAY_MS, &report.report);
+    static const struct certificate_paths paths = {"tls.certificates.[0].chain", "tls.certificates.[0].key"};
+    return certificate_load(c, pair, &paths, 14u * DAY_MS, &report.report);
 }
 
 Test(certificate, names_are_those_of_the_certificate_in_lower_case)

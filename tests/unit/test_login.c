@@ -20,6 +20,16 @@ static struct capabilities able(unsigned flags)
                                  .sasl_ir = (flags & SASL_IR) != 0, .login_disabled = (flags & DISABLED) != 0};
 }
 
+/* All parts, each ended by "|". */
+static void cut_parts(struct login_message *m, char got[512])
+{
+    struct span part;
+    got[0] = '\0';
+    while (login_next(m, &part)) {
+        strcat(strcat(got, show(part)), "|");
+    }
+}
+
 Test(login, is_sent_in_the_form_that_the_backend_knows)
 {
     static const struct {
@@ -55,12 +65,10 @@ Test(login, is_sent_in_the_form_that_the_backend_knows)
         struct login_message m = {0};
         struct capabilities can = able(rows[i].able);
         struct span part;
-        char got[512] = "";
+        char got[512];
         cr_assert_eq(credentials_set(&c, "LOGIN", span_of(rows[i].user), span_of(rows[i].authorize), span_of(rows[i].password)), 0);
         cr_expect_eq(login_build(&m, "t", &c, &can), rows[i].result, "%s", rows[i].name);
-        while (login_next(&m, &part)) {
-            strcat(strcat(got, show(part)), "|");
-        }
+        cut_parts(&m, got);
         cr_expect_str_eq(got, rows[i].parts, "%s: %s", rows[i].name, got);
         cr_expect(!login_next(&m, &part));
         login_clear(&m);
@@ -104,14 +112,11 @@ Test(login, by_a_mechanism_that_passes_stays_what_it_is)
         struct credentials c = {0};
         struct login_message m = {0};
         struct capabilities can = able(rows[i].able);
-        struct span part;
-        char got[512] = "";
+        char got[512];
         cr_assert_eq(credentials_set(&c, "x", SPAN("joe"), (struct span){0}, SPAN("message")), 0);
         c.passes = sasl_find(span_of(rows[i].mechanism));
         cr_expect_eq(login_build(&m, "t", &c, &can), rows[i].result, "%s", rows[i].name);
-        while (login_next(&m, &part)) {
-            strcat(strcat(got, show(part)), "|");
-        }
+        cut_parts(&m, got);
         cr_expect_str_eq(got, rows[i].parts, "%s: %s", rows[i].name, got);
         login_clear(&m);
         credentials_clear(&c);

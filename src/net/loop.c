@@ -26,10 +26,11 @@ static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 int loop_init(struct loop *loop)
 {
     *loop = (struct loop){0};
-    loop->scratch = malloc(LOOP_SCRATCH_SIZE);
+    loop->scratch = malloc(LOOP_SCRATCH_SIZE + LOOP_WIRE_SIZE);
     if (loop->scratch == NULL) {
         return -1;
     }
+    loop->wire = loop->scratch + LOOP_SCRATCH_SIZE;
     loop->ev = ev_loop_new(EVFLAG_AUTO);
     if (loop->ev == NULL) {
         free(loop->scratch);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event loop of a worker and what all its streams share: one scratch buffer, through which every byte
- * passes, and the list of those who have something left to do that the kernel will not tell about.
+ * The event loop of a worker and what all its streams share: the clock, one scratch buffer, through which every byte
+ * passes, one buffer for TLS records on their way out, and the list of those who have something left to do that the
+ * kernel will not tell about.
  */
 #ifndef IMAPGUARD_NET_LOOP_H
 #define IMAPGUARD_NET_LOOP_H
@@ -17,6 +18,9 @@
  */
 enum { LOOP_SCRATCH_SIZE = 48 * 1024 };
 
+/* The records of a full scratch buffer, and a few small ones. */
+enum { LOOP_WIRE_SIZE = 52 * 1024 };
+
 /* Something to do in the next round of the loop; embedded in whoever has to do it. All zero is "not listed". */
 struct loop_task {
     struct loop_task *next;
@@ -29,6 +33,8 @@ struct loop {
     struct ev_idle idle;     /* runs while tasks are listed */
     struct loop_task *tasks;
     uint8_t *scratch;        /* LOOP_SCRATCH_SIZE octets, free to use between two calls into the loop */
+    uint8_t *wire;           /* LOOP_WIRE_SIZE octets: the records of the stream that is writing ... */
+    size_t wire_len;         /* ... which hands them to the kernel before its function returns: 0 between two calls */
 };
 
 /* Makes the loop and its buffer. 0, or -1 when the system has no memory or descriptor for it. */

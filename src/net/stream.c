@@ -9,11 +9,15 @@
 
 #include "base/secret.h"
 
-enum { PEEK_MAX = 16 * 1024 }; /* a TLS record */
+enum {
+    PEEK_MAX = 16 * 1024,  /* a TLS record */
+    SHARE = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop */
+    OUT_MAX = 256 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
+};
 
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data)
 {
-    *s = (struct stream){.loop = loop};
+    *s = (struct stream){.loop = loop, .turn = ev_iteration(loop->ev), .share = SHARE};
     ev_io_init(&s->io, callback, fd, 0);
     s->io.data = data;
 }
@@ -31,6 +35,7 @@ void stream_close(struct stream *s)
     ev_io_stop(s->loop->ev, &s->io);
     SSL_free(s->tls);
     buffer_clear(&s->in);
+    buffer_clear(&s->queued);
     buffer_clear(&s->out);
     close(s->io.fd);
     *s = (struct stream){0};
@@ -42,10 +47,7 @@ void stream_watch(struct stream *s, int events)
     if (s->end != STREAM_READY) {
         events &= ~EV_READ; /* the kernel would go on telling about an end that is known */
     }
-    if (s->wants_write) {
-        events = EV_WRITE;
-    }
-    if (s->connecting || s->out.len > 0) {
+    if (s->connecting || stream_unsent(s) > 0) {
         events |= EV_WRITE;
     }
     if (events == active) {
@@ -73,21 +75,178 @@ enum stream_status stream_connected(struct stream *s)
     return STREAM_READY;
 }
 
-void stream_set_tls(struct stream *s, SSL *tls)
+/* --- writing to the kernel --------------------------------------------------------------------------------- */
+
+/*
+ * A write has failed: what is unsent is lost, and the peer is told that nothing comes. Nothing new is expected from it
+ * either; what has arrived can still be read, and then the end.
+ */
+static void write_failed(struct stream *s, int error)
 {
+    s->write_error = error;
+    s->loop->wire_len = 0;
+    buffer_clear(&s->queued);
+    buffer_clear(&s->out);
+    (void)shutdown(s->io.fd, SHUT_RDWR);
+}
+
+/* Hands octets to the kernel; returns how many it took. */
+static size_t put(struct stream *s, const uint8_t *bytes, size_t len)
+{
+    ssize_t n = send(s->io.fd, bytes, len, MSG_NOSIGNAL);
+    if (n >= 0) {
+        return (size_t)n;
+    }
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        write_failed(s, errno);
+    }
+    return 0;
+}
+
+/* Sends octets behind what waits, and keeps what the kernel does not take. */
+static void put_or_keep(struct stream *s, const uint8_t *bytes, size_t len)
+{
+    size_t done = s->out.len == 0 && len > 0 ? put(s, bytes, len) : 0;
+    if (s->write_error == 0 && buffer_append(&s->out, bytes + done, len - done, OUT_MAX) != 0) {
+        write_failed(s, ENOBUFS);
+    }
+}
+
+/* Sends what waits in `out`. */
+static void put_out(struct stream *s)
+{
+    if (s->out.len > 0) {
+        buffer_consume(&s->out, put(s, buffer_data(&s->out), s->out.len));
+    }
+}
+
+/* Sends the records that OpenSSL has made since. */
+static void put_wire(struct stream *s)
+{
+    size_t len = s->loop->wire_len;
+    s->loop->wire_len = 0;
+    put_or_keep(s, s->loop->wire, len);
+}
+
+/* --- how OpenSSL reads and writes -------------------------------------------------------------------------- */
+
+/*
+ * A write never fails and is never partial: records are gathered in the loop's `wire`, and what the kernel does not
+ * take of them is kept in `out`. So OpenSSL never has a write to retry, neither of ours nor of its own answers to a
+ * peer's messages, and reading never waits for writing.
+ */
+static int bio_write(BIO *bio, const char *bytes, int len)
+{
+    struct stream *s = BIO_get_data(bio);
+    struct loop *loop = s->loop;
+    size_t size = (size_t)len;
+    if (s->write_error != 0) {
+        return len;
+    }
+    if (loop->wire_len + size > LOOP_WIRE_SIZE) {
+        put_wire(s);
+    }
+    if (size > LOOP_WIRE_SIZE) {
+        put_or_keep(s, (const uint8_t *)bytes, size);
+    } else {
+        memcpy(loop->wire + loop->wire_len, bytes, size);
+        loop->wire_len += size;
+    }
+    return len;
+}
+
+/* Octets that the stream may read now. Whoever sends without end has its turn again after all others. */
+static size_t share_of(struct stream *s)
+{
+    unsigned turn = ev_iteration(s->loop->ev);
+    if (s->turn != turn) {
+        s->turn = turn;
+        s->share = SHARE;
+    }
+    return s->share;
+}
+
+static int bio_read(BIO *bio, char *into, int size)
+{
+    struct stream *s = BIO_get_data(bio);
+    size_t share = share_of(s);
+    BIO_clear_retry_flags(bio);
+    if (share == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    ssize_t n = recv(s->io.fd, into, (size_t)size < share ? (size_t)size : share, 0);
+    if (n > 0) {
+        s->share -= (uint32_t)n;
+    } else if (n == 0) {
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        BIO_set_retry_read(bio);
+    }
+    return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH ? 1 : command == BIO_CTRL_EOF ? BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 : 0;
+}
+
+/* Made once for a process and all its children. */
+static const BIO_METHOD *bio_method(void)
+{
+    static BIO_METHOD *method;
+    if (method == NULL && (method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream")) != NULL) {
+        BIO_meth_set_write(method, bio_write);
+        BIO_meth_set_read(method, bio_read);
+        BIO_meth_set_ctrl(method, bio_ctrl);
+    }
+    return method;
+}
+
+/*
+ * OpenSSL calls this for each message that it has read. Its own loop would go on reading for as long as such messages
+ * come: saying that the peer has shut down is what ends it in the middle.
+ */
+static void count_control(int written, int version, int type, const void *bytes, size_t len, SSL *ssl, void *data)
+{
+    struct stream *s = data;
+    bool message = type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT || type == SSL3_RT_CHANGE_CIPHER_SPEC;
+    (void)version, (void)bytes, (void)len;
+    if (written || !s->established || !message) {
+        return;
+    }
+    if (s->control++ == STREAM_CONTROL_MAX) {
+        SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+    }
+}
+
+int stream_set_tls(struct stream *s, SSL *tls)
+{
+    const BIO_METHOD *method = bio_method();
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
+    if (bio == NULL) {
+        return -1;
+    }
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(tls, bio, bio);
+    SSL_set_msg_callback(tls, count_control);
+    SSL_set_msg_callback_arg(tls, s);
     s->tls = tls;
+    return 0;
 }
 
 /* What OpenSSL says of a call that did not succeed. */
 static enum stream_status tls_status(struct stream *s, int result)
 {
     int error = errno;
+    if (s->control > STREAM_CONTROL_MAX) {
+        return STREAM_FLOODED;
+    }
     switch (SSL_get_error(s->tls, result)) {
     case SSL_ERROR_WANT_READ:
         s->drained = true;
-        return STREAM_AGAIN;
-    case SSL_ERROR_WANT_WRITE:
-        s->wants_write = true;
         return STREAM_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return STREAM_END;
@@ -101,13 +260,17 @@ static enum stream_status tls_status(struct stream *s, int result)
 
 enum stream_status stream_handshake(struct stream *s)
 {
-    s->wants_write = false;
     s->drained = false;
     ERR_clear_error();
     errno = 0;
     int result = SSL_do_handshake(s->tls);
-    return result == 1 ? STREAM_READY : tls_status(s, result);
+    enum stream_status status = result == 1 ? STREAM_READY : tls_status(s, result);
+    put_wire(s);
+    s->established = status == STREAM_READY;
+    return s->write_error != 0 ? STREAM_RESET : status;
 }
+
+/* --- reading ------------------------------------------------------------------------------------------------ */
 
 static enum stream_status raw_status(ssize_t n)
 {
@@ -128,12 +291,11 @@ static enum stream_status raw_read(struct stream *s, uint8_t *into, size_t size,
     return status;
 }
 
-/* Fills `into` with as many records as are there already. */
+/* Fills `into` with as many records as are there already, and are within the stream's share. */
 static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size, size_t *len)
 {
     enum stream_status status = STREAM_READY;
     *len = 0;
-    s->wants_write = false;
     do {
         size_t n = 0;
         ERR_clear_error();
@@ -144,8 +306,10 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
             break;
         }
         s->drained = false;
+        s->control = s->control > 0 ? (uint8_t)(s->control - 1) : 0;
         *len += n;
     } while (*len < size && SSL_has_pending(s->tls));
+    put_wire(s);
     return status;
 }
 
@@ -156,6 +320,9 @@ static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size
     *len = 0;
     if (status == STREAM_READY) {
         status = s->tls != NULL ? tls_read(s, into, size, len) : raw_read(s, into, size, flags, len);
+        if (status == STREAM_END && s->write_error != 0) {
+            status = STREAM_RESET; /* the end is of our own making */
+        }
         if (status != STREAM_READY && status != STREAM_AGAIN) {
             s->end = status;
         }
@@ -241,58 +408,78 @@ bool stream_pending(const struct stream *s)
            (s->tls != NULL && !s->drained && SSL_has_pending(s->tls));
 }
 
-/* Writes as much as is taken; returns how much. */
-static size_t write_some(struct stream *s, const uint8_t *bytes, size_t len)
+/* --- sending ------------------------------------------------------------------------------------------------ */
+
+/* Encrypts octets into the loop's `wire`. */
+static void encrypt(struct stream *s, const uint8_t *bytes, size_t len)
 {
-    size_t done = 0;
-    while (done < len && !s->broken) {
-        enum stream_status status;
-        size_t n = 0;
-        if (s->tls != NULL) {
-            ERR_clear_error();
-            errno = 0;
-            int result = SSL_write_ex(s->tls, bytes + done, len - done, &n);
-            status = result == 1 ? STREAM_READY : tls_status(s, result);
-            s->wants_write = false; /* `out` waits for that already */
-        } else {
-            ssize_t result = send(s->io.fd, bytes + done, len - done, MSG_NOSIGNAL);
-            status = raw_status(result);
-            n = status == STREAM_READY ? (size_t)result : 0;
-        }
-        done += n;
-        if (status == STREAM_AGAIN) {
-            break;
-        }
-        s->broken = status != STREAM_READY;
+    size_t n;
+    ERR_clear_error();
+    if (SSL_write_ex(s->tls, bytes, len, &n) != 1) {
+        write_failed(s, ENOMEM); /* nothing else is left: see bio_write() */
     }
-    return s->broken ? len : done;
+}
+
+static bool is_over(const struct stream *s, size_t len, size_t limit)
+{
+    return len > limit || stream_unsent(s) > limit - len;
 }
 
 int stream_send(struct stream *s, const void *bytes, size_t len, size_t limit)
 {
-    size_t done = s->out.len == 0 ? write_some(s, bytes, len) : 0;
-    s->sent += done;
-    return stream_queue(s, (const uint8_t *)bytes + done, len - done, limit);
+    stream_flush(s);
+    if (s->write_error != 0 || len == 0) {
+        s->sent += len;
+        return 0;
+    }
+    if (s->tls != NULL) {
+        if (is_over(s, len, limit)) {
+            return -1;
+        }
+        s->sent += len;
+        encrypt(s, bytes, len);
+        put_wire(s);
+        return s->write_error == ENOMEM ? -1 : 0;
+    }
+    size_t done = s->out.len == 0 ? put(s, bytes, len) : 0;
+    s->sent += len;
+    return s->write_error != 0 ? 0 : buffer_append(&s->out, (const uint8_t *)bytes + done, len - done, limit);
 }
 
 int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit)
 {
+    if (s->write_error == 0 && (is_over(s, len, limit) || buffer_append(&s->queued, bytes, len, limit) != 0)) {
+        return -1;
+    }
     s->sent += len;
-    return s->broken ? 0 : buffer_append(&s->out, bytes, len, limit);
+    return 0;
 }
 
 void stream_flush(struct stream *s)
 {
-    if (s->out.len > 0) {
-        buffer_consume(&s->out, write_some(s, buffer_data(&s->out), s->out.len));
+    put_out(s);
+    if (s->queued.len > 0) {
+        if (s->tls != NULL) {
+            encrypt(s, buffer_data(&s->queued), s->queued.len);
+            put_wire(s);
+        } else {
+            put_or_keep(s, buffer_data(&s->queued), s->queued.len);
+        }
+        buffer_clear(&s->queued);
     }
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+    return (size_t)s->queued.len + s->out.len;
 }
 
 void stream_shutdown(struct stream *s)
 {
-    if (s->tls != NULL && !s->broken && SSL_is_init_finished(s->tls)) {
+    if (s->tls != NULL && s->write_error == 0 && s->established) {
         ERR_clear_error();
         (void)SSL_shutdown(s->tls);
+        put_wire(s);
     }
     (void)shutdown(s->io.fd, SHUT_WR);
 }

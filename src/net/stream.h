@@ -21,26 +21,37 @@
 
 enum stream_status {
     STREAM_READY,
-    STREAM_AGAIN,  /* nothing now: wait for an event */
-    STREAM_END,    /* the peer has closed its side, in order or not, and there is nothing left to read */
-    STREAM_RESET,  /* the connection is broken */
-    STREAM_FAILED, /* TLS failed, or memory is short */
+    STREAM_AGAIN,   /* nothing now: wait for an event */
+    STREAM_END,     /* the peer has closed its side, in order or not, and there is nothing left to read */
+    STREAM_RESET,   /* the connection is broken */
+    STREAM_FAILED,  /* TLS failed, or memory is short */
+    STREAM_FLOODED, /* the peer sends TLS records without application data, more than STREAM_CONTROL_MAX */
 };
+
+/*
+ * Post-handshake messages and alerts (KeyUpdate, NewSessionTicket, a refused ClientHello) that a peer may send in
+ * excess of its records with application data. No real peer sends more than a handful of them in a row.
+ */
+enum { STREAM_CONTROL_MAX = 32 };
 
 struct stream {
     struct ev_io io;
     struct loop *loop;
     SSL *tls;               /* NULL: raw */
     struct buffer in;       /* decrypted and not taken */
-    struct buffer out;      /* accepted from the caller and not by the kernel */
+    struct buffer queued;   /* accepted by stream_queue(), for the next flush */
+    struct buffer out;      /* ready for the kernel (encrypted, under TLS), which did not take it yet */
     struct span peeked;     /* what stream_peek() gave out */
     uint64_t received;      /* octets taken by the caller */
     uint64_t sent;          /* octets accepted from the caller */
+    unsigned turn;          /* the loop's iteration in which `share` was counted */
+    uint32_t share;         /* octets of TLS that may still be read in it */
     enum stream_status end; /* how reading ended; STREAM_READY while it has not */
+    int write_error;        /* errno of the write that failed: everything sent since is thrown away; 0: none failed */
+    uint8_t control;        /* TLS records without application data, less those with it */
     bool end_told;          /* the caller knows */
-    bool broken;            /* writing failed: what is sent is thrown away */
     bool drained;           /* TLS wants more from the kernel before it gives anything */
-    bool wants_write;       /* TLS has to write before it can go on reading or shaking hands */
+    bool established;       /* the handshake is done */
     bool connecting;
     bool alpn_strict;       /* see tls.h */
     bool alpn_foreign;
@@ -58,14 +69,17 @@ bool stream_is_open(const struct stream *s);
 /* Closes at once and frees all. What the kernel has accepted is still sent. */
 void stream_close(struct stream *s);
 
-/* Waits for these events (EV_READ, EV_WRITE or 0) and for what TLS needs besides. Cheap when nothing changes. */
+/* Waits for these events (EV_READ, EV_WRITE or 0), and for EV_WRITE while octets are unsent. Cheap when nothing changes. */
 void stream_watch(struct stream *s, int events);
 
 /* Ends the wait for a non-blocking connect(): STREAM_READY, STREAM_AGAIN, or STREAM_RESET with errno set. */
 enum stream_status stream_connected(struct stream *s);
 
-/* Puts a TLS state on the stream, which owns it from then on. `in` and `out` must be empty. */
-void stream_set_tls(struct stream *s, SSL *tls);
+/*
+ * Puts a TLS state on the stream, which owns it from then on. Nothing may be read ahead or unsent, and the stream stays
+ * where it is, since OpenSSL points to it. 0, or -1 when memory is short: then `tls` stays the caller's.
+ */
+int stream_set_tls(struct stream *s, SSL *tls);
 
 /* Goes on with the handshake: STREAM_READY when it is done; STREAM_FAILED leaves the cause in OpenSSL's queue. */
 enum stream_status stream_handshake(struct stream *s);
@@ -88,25 +102,34 @@ int stream_take(struct stream *s, size_t len);
  */
 size_t stream_waiting(struct stream *s, uint8_t *into, size_t size);
 
-/* Reads up to `size` octets. STREAM_READY with `len` > 0, or why there is nothing. */
+/*
+ * Reads up to `size` octets. STREAM_READY with `len` > 0, or why there is nothing. TLS gives no more in one iteration
+ * of the loop than a fixed share of octets on the wire, whatever records they make.
+ */
 enum stream_status stream_read(struct stream *s, uint8_t *into, size_t size, size_t *len);
 
 /* Whether a read would give something though the kernel has nothing: to be asked before waiting for EV_READ. */
 bool stream_pending(const struct stream *s);
 
 /*
- * Sends, and keeps what the peer does not take now. 0, or -1 when more than `limit` octets would have to be
- * kept or memory is short. A broken stream takes everything and sends nothing.
+ * Sends, and keeps what the peer does not take now. 0, or -1 when more than `limit` octets (and TLS's overhead) would
+ * have to be kept, or memory is short.
+ *
+ * After a write that failed, `write_error` is set, and the stream takes everything and sends nothing. Reading gives
+ * what had already arrived, and ends then with STREAM_RESET.
  */
 int stream_send(struct stream *s, const void *bytes, size_t len, size_t limit);
 
-/* As stream_send(), but only keeps: for several small pieces that are to go out in one packet. */
+/* As stream_send(), but only keeps: for several small pieces that are to go out in one record and packet. */
 int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 
 /* Tries to send what was kept. */
 void stream_flush(struct stream *s);
 
-/* Tells the peer that nothing more comes: close_notify, and the end of the TCP stream. `out` should be empty. */
+/* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */
+size_t stream_unsent(const struct stream *s);
+
+/* Tells the peer that nothing more comes: close_notify, and the end of the TCP stream. Nothing should be unsent. */
 void stream_shutdown(struct stream *s);
 
 #endif

@@ -158,8 +158,8 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* Without RELEASE_BUFFERS an idle session would keep 34 KiB of empty record buffers. */
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(ctx, 1); /* header and body of a record by one system call */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_callback, NULL);
@@ -363,14 +363,12 @@ int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)
 {
     ERR_clear_error();
     SSL *ssl = SSL_new(tls->offers[0].ctx);
-    if (ssl == NULL || SSL_set_fd(ssl, stream->io.fd) != 1) {
+    if (ssl == NULL || SSL_set_app_data(ssl, stream) != 1 || stream_set_tls(stream, ssl) != 0) {
         SSL_free(ssl);
         return -1;
     }
     SSL_set_accept_state(ssl);
-    SSL_set_app_data(ssl, stream);
     stream->alpn_strict = alpn_strict;
-    stream_set_tls(stream, ssl);
     return 0;
 }
 

@@ -134,8 +134,8 @@ struct tls_client *tls_client_new(const struct tls_client_options *o, const char
     }
     SSL_CTX_set_app_data(c->ctx, c);
     SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(c->ctx, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(c->ctx, 1);
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(c->ctx, keep_session);
@@ -164,8 +164,8 @@ int tls_client_connect(struct tls_client *c, struct stream *stream)
 {
     ERR_clear_error();
     SSL *ssl = SSL_new(c->ctx);
-    if (ssl == NULL || SSL_set_fd(ssl, stream->io.fd) != 1 ||
-        (c->server_name != NULL && SSL_set_tlsext_host_name(ssl, c->server_name) != 1)) {
+    if (ssl == NULL || (c->server_name != NULL && SSL_set_tlsext_host_name(ssl, c->server_name) != 1) ||
+        stream_set_tls(stream, ssl) != 0) {
         SSL_free(ssl);
         return -1;
     }
@@ -173,7 +173,6 @@ int tls_client_connect(struct tls_client *c, struct stream *stream)
     (void)SSL_set_session(ssl, copy);                                           /* without one the handshake is whole */
     SSL_SESSION_free(copy);
     SSL_set_connect_state(ssl);
-    stream_set_tls(stream, ssl);
     return 0;
 }
 

@@ -430,8 +430,6 @@ enum table_failure table_fail(struct table *t, struct table_ref ref, const struc
                               const char *user, const struct secret *password, uint64_t now_us, struct table_ban *ban)
 {
     struct network network = network_of(t, address);
-    size_t slot = ref.slot - 1;
-    uint64_t begun;
     if (ref.slot == 0) {
         return TABLE_FAILURE_COUNTED;
     }
@@ -443,6 +441,18 @@ enum table_failure table_fail(struct table *t, struct table_ref ref, const struc
     uint64_t wrong = hash(t, pieces, sizeof pieces / sizeof pieces[0]);
     if (atomic_exchange(&t->wrong[place_of(wrong, t->slots)], wrong) == wrong) {
         return TABLE_FAILURE_KNOWN;
+    }
+    return table_charge(t, ref, address, now_us, ban);
+}
+
+enum table_failure table_charge(struct table *t, struct table_ref ref, const struct network_address *address,
+                                uint64_t now_us, struct table_ban *ban)
+{
+    struct network network = network_of(t, address);
+    size_t slot = ref.slot - 1;
+    uint64_t begun;
+    if (ref.slot == 0) {
+        return TABLE_FAILURE_COUNTED;
     }
     if (rate_allows(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
         return TABLE_FAILURE_COUNTED;

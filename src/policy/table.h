@@ -89,6 +89,10 @@ bool table_is_banned(const struct table *t, struct table_ref ref, uint64_t now_u
 enum table_failure table_fail(struct table *t, struct table_ref ref, const struct network_address *address,
                               const char *user, const struct secret *password, uint64_t now_us, struct table_ban *ban);
 
+/* As table_fail(), for an offence that has no password: each counts. */
+enum table_failure table_charge(struct table *t, struct table_ref ref, const struct network_address *address,
+                                uint64_t now_us, struct table_ban *ban);
+
 /* A number that changes whenever a ban begins: whoever sees it change asks table_is_banned() for what it has. */
 uint32_t table_ban_epoch(const struct table *t);
 

@@ -109,3 +109,13 @@ void admission_login_failed(struct session *s)
         record_banned(v, &ban, now);
     }
 }
+
+void admission_flooded(struct session *s)
+{
+    struct table_ban ban;
+    struct visitor *v = &s->visitor;
+    uint64_t now = now_us(s->proxy);
+    if (!v->unlimited && table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == TABLE_FAILURE_BANNED) {
+        record_banned(v, &ban, now);
+    }
+}

@@ -24,6 +24,9 @@ enum reason admission_login(struct session *s);
 /* The backend has refused the attempt: counts it, and logs the ban when one begins. */
 void admission_login_failed(struct session *s);
 
+/* The client has flooded TLS: counts as a login that failed, and logs the ban when one begins. */
+void admission_flooded(struct session *s);
+
 /* Whether the client's network was banned after it came in. */
 bool admission_is_banned(const struct session *s);
 

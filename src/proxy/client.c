@@ -472,9 +472,10 @@ static struct step run(struct session *s, enum lexer_result result)
 
 static struct step ended(enum stream_status status)
 {
-    return step_end(status == STREAM_END     ? REASON_CLIENT_CLOSED
-                    : status == STREAM_RESET ? REASON_CLIENT_RESET
-                                             : REASON_TLS_BROKEN);
+    return step_end(status == STREAM_END       ? REASON_CLIENT_CLOSED
+                    : status == STREAM_RESET   ? REASON_CLIENT_RESET
+                    : status == STREAM_FLOODED ? REASON_TLS_FLOOD
+                                               : REASON_TLS_BROKEN);
 }
 
 struct step client_wait(struct session *s)
@@ -493,7 +494,7 @@ struct step client_wait(struct session *s)
 struct step client_talk(struct session *s)
 {
     struct step step = step_more();
-    while (step.kind == STEP_MORE && s->client.out.len < REPLIES_FULL) {
+    while (step.kind == STEP_MORE && stream_unsent(&s->client) < REPLIES_FULL) {
         struct span bytes;
         size_t taken;
         enum stream_status status = stream_peek(&s->client, &bytes);
@@ -515,7 +516,7 @@ struct step client_talk(struct session *s)
 struct step client_starttls(struct session *s)
 {
     stream_flush(&s->client);
-    return s->client.out.len == 0 ? step_go(STATE_HANDSHAKE) : step_more();
+    return stream_unsent(&s->client) == 0 ? step_go(STATE_HANDSHAKE) : step_more();
 }
 
 ev_tstamp client_handshake_deadline(const struct session *s)

@@ -296,6 +296,11 @@ static enum dial_result look_behind(struct dial *d, struct stream *stream)
     return stream_waiting(stream, &octet, sizeof octet) > 0 ? fail(d, "starttls-injection") : next_phase(d, stream);
 }
 
+const char *dial_end(enum stream_status status)
+{
+    return status == STREAM_FLOODED ? "tls-flood" : status == STREAM_FAILED ? "tls-broken" : "connection-closed";
+}
+
 /* Reads a line at most; `more` says whether another may be there already. */
 static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
 {
@@ -308,7 +313,7 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
         return DIAL_MORE;
     }
     if (status != STREAM_READY) {
-        return fail(d, "connection-closed");
+        return fail(d, dial_end(status));
     }
     enum answer_result read = answer_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
     enum dial_result result = read == ANSWER_LINE   ? take_line(d, stream, line)

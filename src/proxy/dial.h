@@ -62,6 +62,9 @@ enum dial_result dial_begin(struct dial *d, const struct backend *backend, const
 /* The stream is connected, has failed to, or has something to read. */
 enum dial_result dial_event(struct dial *d, struct stream *stream);
 
+/* Why a backend's stream, which gave this in place of a line, has nothing more to say: a word for the log. */
+const char *dial_end(enum stream_status status);
+
 /* The time is over: another address is tried, or it has failed. */
 enum dial_result dial_expired(struct dial *d, struct stream *stream);
 

@@ -207,6 +207,9 @@ void record_disconnect(struct session *s)
     if (s->reason == REASON_FOREIGN_PROTOCOL) {
         log_word(&line, "protocol", s->lexer.protocol);
     }
+    if (s->error != 0) {
+        log_quoted(&line, "error", strerror(s->error), strlen(strerror(s->error)));
+    }
     log_number(&line, "in", s->client.received);
     log_number(&line, "out", s->client.sent);
     snprintf(duration, sizeof duration, "%.3f", session_now(s) - s->started);

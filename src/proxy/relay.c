@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/relay.h"
 
+#include <errno.h>
+
 enum {
     DRAIN_MS = 10000,   /* without progress, after one side has ended */
     ENDS_MAX = 16,      /* sessions that a backend may end in a second: more of them are a death */
@@ -10,12 +12,19 @@ enum {
 struct step relay_begin(struct session *s)
 {
     stream_flush(&s->client);
-    return step_more();
+    return relay_flushed(s);
+}
+
+/* A side that cannot be written to has no use for what the other says. */
+struct step relay_flushed(struct session *s)
+{
+    return s->client.write_error != 0 || s->backend.write_error != 0 ? step_go(STATE_DRAIN) : step_more();
 }
 
 /*
  * What `to` does not take is kept there, and nothing more is read from `from` until it is gone: that is all
- * the back-pressure there is. A broken `to` takes everything, so that what its peer said before is still read.
+ * the back-pressure there is. A `to` whose writes fail takes everything, so that what its peer said before is still
+ * read.
  */
 static struct step copy(struct session *s, struct stream *from, struct stream *to)
 {
@@ -27,7 +36,7 @@ static struct step copy(struct session *s, struct stream *from, struct stream *t
         if (stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) != 0) {
             return step_end(REASON_MEMORY);
         }
-        return s->state == STATE_DRAIN ? relay_drain(s) : step_more(); /* `to` may have broken now */
+        return s->state == STATE_DRAIN ? relay_drain(s) : relay_flushed(s);
     }
     if (status == STREAM_AGAIN) {
         return step_more();
@@ -47,7 +56,7 @@ struct step relay_backend(struct session *s)
 
 static bool flushed(const struct stream *to)
 {
-    return to->out.len == 0;
+    return stream_unsent(to) == 0;
 }
 
 /*
@@ -64,9 +73,51 @@ static bool is_orphan(struct session *s)
     return ++ends->count > ENDS_MAX && idle && s->client.end == STREAM_READY;
 }
 
+/* Whether writing failed because of our own system, and not because the peer has gone. */
+static bool is_our_fault(const struct stream *side)
+{
+    switch (side->write_error) {
+    case 0:
+    case EPIPE:
+    case ECONNRESET:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static enum reason client_reason(const struct stream *client)
+{
+    switch (client->end) {
+    case STREAM_FLOODED:
+        return REASON_TLS_FLOOD;
+    case STREAM_FAILED:
+        return REASON_TLS_BROKEN;
+    default:
+        return is_our_fault(client) ? REASON_CLIENT_WRITE : REASON_CLIENT_RESET;
+    }
+}
+
+static enum reason backend_reason(const struct stream *backend)
+{
+    switch (backend->end) {
+    case STREAM_FLOODED:
+        return REASON_BACKEND_TLS_FLOOD;
+    case STREAM_FAILED:
+        return REASON_BACKEND_TLS_BROKEN;
+    case STREAM_RESET:
+        return is_our_fault(backend) ? REASON_BACKEND_WRITE : REASON_BACKEND_RESET;
+    default:
+        return REASON_BACKEND_CLOSED;
+    }
+}
+
 static struct step backend_ended(struct session *s)
 {
-    s->reason = s->backend.end == STREAM_RESET ? REASON_BACKEND_RESET : REASON_BACKEND_CLOSED;
+    s->reason = backend_reason(&s->backend);
     if (!is_orphan(s)) {
         return step_end(s->reason);
     }
@@ -85,8 +136,8 @@ struct step relay_drain(struct session *s)
     if (s->client.end == STREAM_READY || !flushed(&s->backend)) {
         return step_more();
     }
-    if (s->client.end != STREAM_END || s->client.broken) {
-        return step_end(REASON_CLIENT_RESET);
+    if (s->client.end != STREAM_END || s->client.write_error != 0) {
+        return step_end(client_reason(&s->client));
     }
     /* The client may have closed its side only, and still read what it asked for. */
     if (!s->backend_told) {

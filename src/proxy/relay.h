@@ -11,6 +11,9 @@
 /* RELAY: sends the answer to the login on its way. */
 struct step relay_begin(struct session *s);
 
+/* RELAY: a side has taken all that waited for it, or will never take it: then to DRAIN. */
+struct step relay_flushed(struct session *s);
+
 /* RELAY and DRAIN: copies what one side has said to the other, until one of them blocks or ends. */
 struct step relay_client(struct session *s);
 struct step relay_backend(struct session *s);

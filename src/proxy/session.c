@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -68,7 +69,7 @@ static const struct state_row {
         NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
         TO(SECURE) | ENDS},
     [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
-        relay_begin, relay_client, relay_backend, NULL, relay_deadline, relay_expired,
+        relay_begin, relay_client, relay_backend, relay_flushed, relay_deadline, relay_expired,
         TO(DRAIN) | ENDS},
     [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false,
         relay_drain, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
@@ -111,8 +112,8 @@ ev_tstamp session_now(const struct session *s)
 
 static struct step linger_flushed(struct session *s)
 {
-    bool gone = s->client.broken || (s->client.end != STREAM_READY && s->client.end != STREAM_END);
-    if (!gone && s->client.out.len > 0) {
+    bool gone = s->client.write_error != 0 || (s->client.end != STREAM_READY && s->client.end != STREAM_END);
+    if (!gone && stream_unsent(&s->client) > 0) {
         return step_more();
     }
     if (!gone) {
@@ -192,6 +193,10 @@ static struct step end(struct session *s, enum reason reason)
     }
     bool lingers = (rows[s->state].next & TO(LINGER)) != 0;
     s->reason = reason;
+    s->error = s->client.write_error != 0 ? s->client.write_error : s->backend.write_error;
+    if (reason == REASON_TLS_FLOOD) {
+        admission_flooded(s);
+    }
     if (rows[s->state].before_login) {
         client_bye(s, reason);
     }
@@ -241,7 +246,7 @@ static bool is_readable(struct session *s, enum side side)
         return false; /* one record is enough to keep */
     }
     return (row->reads & side) != 0 && stream_is_open(stream_of(s, side)) &&
-           !(waits_for_sink && sink->out.len > 0);
+           !(waits_for_sink && stream_unsent(sink) > 0);
 }
 
 /* What to wait for follows from the state and from what the streams hold: nothing else decides it. */
@@ -283,12 +288,12 @@ static struct step read_side(struct session *s, enum side side)
 
 static struct step flush_side(struct session *s, struct stream *stream)
 {
-    size_t before = stream->out.len;
+    size_t before = stream_unsent(stream);
     stream_flush(stream);
-    if (stream->out.len < before) {
+    if (stream_unsent(stream) < before) {
         s->active = session_now(s);
     }
-    return stream->out.len == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
+    return stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
 }
 
 void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
@@ -299,8 +304,12 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     struct step step = step_more();
     (void)ev;
 
-    bool talks = (revents & EV_READ) != 0 || stream->wants_write || stream->connecting;
-    if ((revents & EV_WRITE) != 0 && stream->out.len > 0) {
+    if ((revents & EV_ERROR) != 0) {
+        carry_out(s, step_end(REASON_MEMORY)); /* libev could not watch the socket, and has stopped to try */
+        return;
+    }
+    bool talks = (revents & EV_READ) != 0 || stream->connecting;
+    if ((revents & EV_WRITE) != 0 && stream_unsent(stream) > 0) {
         step = flush_side(s, stream);
     }
     if (step.kind == STEP_MORE && talks) {
@@ -309,17 +318,28 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     carry_out(s, step);
 }
 
+/* Changes with everything that a session can do with its streams. */
+static uint64_t work_of(const struct session *s)
+{
+    const struct stream *c = &s->client, *b = &s->backend;
+    return 5 * c->received + c->sent + c->in.len + c->end_told + c->drained + 5 * b->received + b->sent + b->in.len +
+           b->end_told + b->drained;
+}
+
 /* What TLS has decrypted or buffered already is no event for the kernel. */
 static void run_again(struct loop_task *task)
 {
     struct session *s = (struct session *)((char *)task - offsetof(struct session, again));
     struct step step = step_more();
+    uint64_t before = work_of(s);
+    (void)before;
     if (stream_pending(&s->client)) {
         step = read_side(s, SIDE_CLIENT);
     }
     if (step.kind == STEP_MORE && stream_is_open(&s->backend) && stream_pending(&s->backend)) {
         step = read_side(s, SIDE_BACKEND);
     }
+    assert(step.kind != STEP_MORE || work_of(s) != before); /* or it would run again, and spin */
     carry_out(s, step);
 }
 

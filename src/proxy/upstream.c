@@ -205,7 +205,7 @@ struct step upstream_answer(struct session *s)
             return step;
         }
         if (status != STREAM_READY) {
-            return login_broken(s, "connection-closed", (struct span){0});
+            return login_broken(s, dial_end(status), (struct span){0});
         }
         bool all = true;
         enum answer_result result = answer_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);

@@ -399,8 +399,8 @@ static void expect_idle(struct rig *r, const char *name)
     rig_settle(r);
     const struct session *s = rig_session(r);
     cr_assert_not_null(s, "%s: %s", name, rig_log());
-    cr_expect(s->client.in.bytes == NULL && s->client.out.bytes == NULL, "%s: the client's stream owns a buffer", name);
-    cr_expect(s->backend.in.bytes == NULL && s->backend.out.bytes == NULL, "%s: the backend's stream owns one", name);
+    cr_expect(s->client.in.bytes == NULL && s->client.out.bytes == NULL && s->client.queued.bytes == NULL, "%s: the client's stream owns a buffer", name);
+    cr_expect(s->backend.in.bytes == NULL && s->backend.out.bytes == NULL && s->backend.queued.bytes == NULL, "%s: the backend's stream owns one", name);
     cr_expect(s->lexer.line == NULL && s->attempt == NULL && s->sasl.user.bytes == NULL, "%s: the talk owns one", name);
     cr_expect(r->loop.tasks == NULL, "%s: it does not sleep", name);
 }

@@ -3,6 +3,15 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+static void read_clock(struct ev_loop *ev, struct ev_check *check, int revents)
+{
+    struct loop *loop = check->data;
+    (void)ev, (void)revents;
+    loop->now = clock_monotonic();
+}
+
 /* Runs those that are listed now; who lists itself again is served in the next round, after the kernel's events. */
 static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 {
@@ -36,6 +45,12 @@ int loop_init(struct loop *loop)
         free(loop->scratch);
         return -1;
     }
+    loop->now = clock_monotonic();
+    ev_check_init(&loop->check, read_clock);
+    ev_set_priority(&loop->check, EV_MAXPRI);
+    loop->check.data = loop;
+    ev_check_start(loop->ev, &loop->check);
+    ev_unref(loop->ev); /* it keeps no loop running */
     ev_idle_init(&loop->idle, run_tasks);
     ev_set_priority(&loop->idle, EV_MAXPRI); /* a lower one would starve while others have events */
     loop->idle.data = loop;
@@ -45,9 +60,16 @@ int loop_init(struct loop *loop)
 void loop_fini(struct loop *loop)
 {
     ev_idle_stop(loop->ev, &loop->idle);
+    ev_ref(loop->ev);
+    ev_check_stop(loop->ev, &loop->check);
     ev_loop_destroy(loop->ev);
     free(loop->scratch);
     *loop = (struct loop){0};
+}
+
+ev_tstamp loop_now(const struct loop *loop)
+{
+    return loop->now;
 }
 
 void loop_again(struct loop *loop, struct loop_task *task)

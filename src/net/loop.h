@@ -30,6 +30,8 @@ struct loop_task {
 
 struct loop {
     struct ev_loop *ev;
+    struct ev_check check;   /* reads the clock */
+    ev_tstamp now;           /* see loop_now() */
     struct ev_idle idle;     /* runs while tasks are listed */
     struct loop_task *tasks;
     uint8_t *scratch;        /* LOOP_SCRATCH_SIZE octets, free to use between two calls into the loop */
@@ -42,6 +44,12 @@ int loop_init(struct loop *loop);
 
 /* Frees both; no watcher may be active. */
 void loop_fini(struct loop *loop);
+
+/*
+ * The time at the beginning of this iteration, in seconds that only ever go forward. Deadlines are moments of it; it
+ * says nothing of the time of day (libev's own ev_now() does, and jumps when that is set).
+ */
+ev_tstamp loop_now(const struct loop *loop);
 
 /* Runs the task once, after the other sessions had their turn. Listing it twice is listing it once. */
 void loop_again(struct loop *loop, struct loop_task *task);

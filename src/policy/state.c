@@ -88,13 +88,18 @@ static const char *walk(struct span text, void (*take)(struct table *t, const st
 
 struct loading {
     uint64_t now_us;
+    uint64_t wall_us;
     size_t count;
 };
 
 static void take_ban(struct table *t, const struct table_ban *ban, void *data)
 {
     struct loading *loading = data;
-    loading->count += table_restore_ban(t, ban, loading->now_us) == 0;
+    struct table_ban moved = *ban;
+    if (ban->until_us > loading->wall_us) {
+        moved.until_us = loading->now_us + (ban->until_us - loading->wall_us);
+        loading->count += table_restore_ban(t, &moved, loading->now_us) == 0;
+    }
 }
 
 /* The content, to be freed; NULL with errno set. */
@@ -124,9 +129,9 @@ static uint8_t *read_file(const char *path, size_t *len)
     return text;
 }
 
-size_t state_load(struct table *t, const char *path, uint64_t now_us)
+size_t state_load(struct table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
-    struct loading loading = {.now_us = now_us};
+    struct loading loading = {.now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
     uint8_t *text = read_file(path, &len);
     const char *cause = NULL;
@@ -147,6 +152,8 @@ size_t state_load(struct table *t, const char *path, uint64_t now_us)
 
 struct saving {
     FILE *file;
+    uint64_t now_us;
+    uint64_t wall_us;
     size_t count;
 };
 
@@ -154,14 +161,15 @@ static void write_ban(void *data, const struct table_ban *ban)
 {
     char text[NETWORK_TEXT_SIZE];
     struct saving *saving = data;
-    fprintf(saving->file, "%s %" PRIu64 " %u\n", network_text(&ban->network, text), ban->until_us, ban->level);
+    fprintf(saving->file, "%s %" PRIu64 " %u\n", network_text(&ban->network, text),
+            saving->wall_us + (ban->until_us - saving->now_us), ban->level);
     saving->count++;
 }
 
 /* Writes and closes. 0, or -1 with errno set. */
-static int write_bans(const struct table *t, int fd, uint64_t now_us)
+static int write_bans(const struct table *t, int fd, uint64_t now_us, uint64_t wall_us)
 {
-    struct saving saving = {.file = fdopen(fd, "w")};
+    struct saving saving = {.file = fdopen(fd, "w"), .now_us = now_us, .wall_us = wall_us};
     if (saving.file == NULL) {
         close(fd);
         return -1;
@@ -186,7 +194,7 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-int state_save(const struct table *t, const char *path, uint64_t now_us)
+int state_save(const struct table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     char beside[NAME_MAX_LEN];
     if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {
@@ -197,7 +205,7 @@ int state_save(const struct table *t, const char *path, uint64_t now_us)
     if (fd == -1) {
         return -1;
     }
-    if (write_bans(t, fd, now_us) != 0 || rename(beside, path) != 0) {
+    if (write_bans(t, fd, now_us, wall_us) != 0 || rename(beside, path) != 0) {
         int error = errno;
         unlink(beside);
         errno = error;

@@ -6,8 +6,8 @@
  * column for each worker, which the master clears when that worker dies. The place of a network follows from
  * SipHash of its address under a random key, so that nobody outside can aim for one.
  *
- * Times are microseconds of the system's clock (bans outlive a restart); a clock that was set back lifts what then
- * lies too far in the future.
+ * Times are microseconds since boot (base/clock.h), which are the same in all processes and which nobody can set. What
+ * lies further in the future than anything may is not believed.
  */
 #ifndef IMAPGUARD_POLICY_TABLE_H
 #define IMAPGUARD_POLICY_TABLE_H

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "policy/state.h"
 #include "proc/child.h"
@@ -117,7 +118,7 @@ static void start_child(struct seat *seat)
         return;
     }
     seat->pid = pid;
-    seat->started = ev_now(m->ev);
+    seat->started = clock_monotonic();
     m->seated++;
     ev_child_set(&seat->child, pid, 0);
     ev_child_start(m->ev, &seat->child);
@@ -167,7 +168,7 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
         stop(m, 1);
         return;
     }
-    ev_tstamp lived = ev_now(ev) - seat->started;
+    ev_tstamp lived = clock_monotonic() - seat->started;
     ev_timer_set(&seat->respawn, stopped || lived < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0., 0.);
     ev_timer_start(ev, &seat->respawn);
 }
@@ -238,11 +239,6 @@ static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int
     backends_warn(m->service->backends);
 }
 
-static uint64_t now_us(const struct master *m)
-{
-    return (uint64_t)(ev_now(m->ev) * 1e6);
-}
-
 static void log_unbanned(void *data, const struct table_ban *ban)
 {
     char text[NETWORK_TEXT_SIZE];
@@ -260,13 +256,13 @@ static bool has_state_file(const struct master *m)
 static void save_bans(struct master *m)
 {
     const char *path = m->service->config.limits.state_file;
-    bool saved = state_save(m->service->table, path, now_us(m)) == 0;
+    bool saved = state_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
         log_event(LOG_LEVEL_ERROR, "state-failed", "path=%s cause=\"%s\"", path, strerror(errno));
     }
     m->save_failed = !saved;
     m->unsaved = !saved;
-    m->saved = ev_now(m->ev);
+    m->saved = clock_monotonic();
 }
 
 static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -274,11 +270,11 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
     struct master *m = timer->data;
     (void)ev, (void)revents;
     geoip_refresh(m->service->geoip);
-    (void)table_sweep(m->service->table, now_us(m), log_unbanned, m);
+    (void)table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
     uint32_t epoch = table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
     m->ban_epoch = epoch;
-    if (m->unsaved && has_state_file(m) && ev_now(m->ev) - m->saved >= SAVE_SECONDS) {
+    if (m->unsaved && has_state_file(m) && clock_monotonic() - m->saved >= SAVE_SECONDS) {
         save_bans(m);
     }
 }
@@ -287,7 +283,7 @@ static void load_bans(struct master *m)
 {
     const char *path = m->service->config.limits.state_file;
     if (has_state_file(m)) {
-        size_t count = state_load(m->service->table, path, now_us(m));
+        size_t count = state_load(m->service->table, path, clock_boot_us(), clock_wall_us());
         log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
     }
     m->ban_epoch = table_ban_epoch(m->service->table);

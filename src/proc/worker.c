@@ -59,7 +59,7 @@ static bool is_full(const struct worker *w)
  */
 static void pause_doors(struct worker *w, const char *cause)
 {
-    ev_tstamp now = ev_now(w->loop.ev);
+    ev_tstamp now = loop_now(&w->loop);
     if (now - w->complained > COMPLAINT_SECONDS) {
         w->complained = now;
         log_event(LOG_LEVEL_WARNING, "accept-paused", "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count,
@@ -246,7 +246,7 @@ static int prepare(struct worker *w)
         return -1;
     }
     w->capacity = descriptor_capacity();
-    w->complained = -COMPLAINT_SECONDS;
+    w->complained = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
     w->proxy = (struct proxy){
         .loop = &w->loop,
         .tls = service->tls,

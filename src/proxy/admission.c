@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/admission.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "proxy/attempt.h"
 #include "proxy/record.h"
-
-static uint64_t now_us(const struct proxy *proxy)
-{
-    return (uint64_t)(ev_now(proxy->loop->ev) * 1e6);
-}
 
 static void observed(void *data, const char *rule, enum access_action action)
 {
@@ -32,7 +28,7 @@ static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
 /* A flood of refusals is told once a minute for each network. */
 static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason reason)
 {
-    if (table_tell(proxy->table, &v->facts.address, now_us(proxy))) {
+    if (table_tell(proxy->table, &v->facts.address, clock_boot_us())) {
         record_limited(v, reason);
     }
 }
@@ -53,7 +49,7 @@ enum reason admission_connect(struct proxy *proxy, struct visitor *v)
     }
     v->unlimited = !verdict.limits;
     enum table_entry entry =
-        v->unlimited ? TABLE_ENTERED : table_enter(proxy->table, &address, now_us(proxy), &v->ref);
+        v->unlimited ? TABLE_ENTERED : table_enter(proxy->table, &address, clock_boot_us(), &v->ref);
     if (entry != TABLE_ENTERED) {
         tell_limited(proxy, v, refusals[entry]);
         return refusals[entry];
@@ -69,7 +65,7 @@ void admission_over(struct proxy *proxy, struct visitor *v)
 
 bool admission_is_banned(const struct session *s)
 {
-    return !s->visitor.unlimited && table_is_banned(s->proxy->table, s->visitor.ref, now_us(s->proxy));
+    return !s->visitor.unlimited && table_is_banned(s->proxy->table, s->visitor.ref, clock_boot_us());
 }
 
 enum reason admission_login(struct session *s)
@@ -104,7 +100,7 @@ void admission_login_failed(struct session *s)
     struct table_ban ban;
     struct visitor *v = &s->visitor;
     const struct credentials *c = &s->attempt->credentials;
-    uint64_t now = now_us(s->proxy);
+    uint64_t now = clock_boot_us();
     if (!v->unlimited && table_fail(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == TABLE_FAILURE_BANNED) {
         record_banned(v, &ban, now);
     }
@@ -114,7 +110,7 @@ void admission_flooded(struct session *s)
 {
     struct table_ban ban;
     struct visitor *v = &s->visitor;
-    uint64_t now = now_us(s->proxy);
+    uint64_t now = clock_boot_us();
     if (!v->unlimited && table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == TABLE_FAILURE_BANNED) {
         record_banned(v, &ban, now);
     }

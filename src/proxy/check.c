@@ -12,7 +12,7 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents);
 
 static void wait_until(struct check *c, ev_tstamp at)
 {
-    ev_tstamp wait = at - ev_now(c->loop->ev);
+    ev_tstamp wait = at - loop_now(c->loop);
     ev_timer_stop(c->loop->ev, &c->timer);
     ev_timer_set(&c->timer, wait > 0. ? wait : 0., 0.);
     ev_timer_start(c->loop->ev, &c->timer);
@@ -24,13 +24,13 @@ static void rest(struct check *c)
     stream_close(&c->stream);
     dial_clear(&c->dial);
     c->leaving = false;
-    wait_until(c, ev_now(c->loop->ev) + c->backend->options->check_interval_ms / 1000.);
+    wait_until(c, loop_now(c->loop) + c->backend->options->check_interval_ms / 1000.);
 }
 
 static void succeeded(struct check *c)
 {
     c->failures = 0;
-    if (backend_is_up(c->backend, ev_now(c->loop->ev)) || ++c->successes >= c->backend->options->check_rise) {
+    if (backend_is_up(c->backend, loop_now(c->loop)) || ++c->successes >= c->backend->options->check_rise) {
         c->successes = 0;
         backend_set_up(c->backend);
     }
@@ -43,7 +43,7 @@ static void failed(struct check *c)
     c->failures++;
     log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s", o->name, c->dial.cause);
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
-        backend_set_down(c->backend, c->dial.cause, ev_now(c->loop->ev));
+        backend_set_down(c->backend, c->dial.cause, loop_now(c->loop));
     }
 }
 
@@ -54,7 +54,7 @@ static void leave(struct check *c)
     (void)buffer_append(&c->list, buffer_data(list), list->len, ANSWER_LINE_MAX); /* the next check tries again */
     c->leaving = true;
     (void)stream_send(&c->stream, LOGOUT, sizeof LOGOUT - 1, MESSAGE_MAX);
-    wait_until(c, ev_now(c->loop->ev) + LEAVE_SECONDS);
+    wait_until(c, loop_now(c->loop) + LEAVE_SECONDS);
 }
 
 static void carry_on(struct check *c, enum dial_result result)

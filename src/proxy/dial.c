@@ -53,7 +53,7 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
     uint8_t header[PROXY_HEADER_V1_MAX];
     size_t len = proxy_header_write((enum proxy_header_version)d->backend->options->proxy_protocol, &d->client->peer,
                                     &d->client->local, header);
-    d->connected = ev_now(d->loop->ev);
+    d->connected = loop_now(d->loop);
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
         return fail(d, "out-of-memory");
     }
@@ -73,7 +73,7 @@ static enum dial_result connect_next(struct dial *d, struct stream *stream, cons
         }
         stream_init(stream, d->loop, fd, d->callback, d->data);
         stream->connecting = pending;
-        d->began = ev_now(d->loop->ev);
+        d->began = loop_now(d->loop);
         return pending ? DIAL_MORE : reached(d, stream);
     }
     return fail(d, cause);

@@ -105,7 +105,7 @@ ev_tstamp session_after(ev_tstamp from, uint32_t ms)
 
 ev_tstamp session_now(const struct session *s)
 {
-    return ev_now(s->proxy->loop->ev);
+    return loop_now(s->proxy->loop);
 }
 
 /* --- LINGER: the goodbye reaches a client only if the socket is not closed on bytes that nobody read ------ */

@@ -12,7 +12,8 @@
 
 TestSuite(state, .fini = test_over);
 
-#define START (UINT64_C(1700000000) * 1000000)
+#define START (UINT64_C(86400) * 1000000)    /* the time since boot ... */
+#define WALL (UINT64_C(1700000000) * 1000000) /* ... and on the wall, at one moment */
 
 static const struct table_limits limits = {.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 9,
     .connection_rate = {1000, 1000}, .login_failures = {1, 1000}, .ban_time_ms = 60000, .ban_time_max_ms = 3600000,
@@ -52,7 +53,7 @@ static const char *loaded(const char *path, const char **log)
 {
     struct table *t = table_with(NULL, 0);
     capture_begin();
-    (void)state_load(t, path, START);
+    (void)state_load(t, path, START, WALL);
     *log = capture_end();
     const char *text = bans_of(t);
     table_free(t);
@@ -65,8 +66,8 @@ Test(state, bans_come_back_as_they_were)
 {
     struct table *t = table_with(three, COUNT(three)), *again = table_with(NULL, 0);
     const char *path = temp_path("bans"), *log;
-    cr_assert_eq(state_save(t, path, START), 0);
-    cr_expect_eq(state_load(again, path, START), 3);
+    cr_assert_eq(state_save(t, path, START, WALL), 0);
+    cr_expect_eq(state_load(again, path, START, WALL), 3);
     const char *text = loaded(path, &log);
     for (size_t i = 0; i < COUNT(three); i++) {
         char wanted[128];
@@ -77,7 +78,7 @@ Test(state, bans_come_back_as_they_were)
     struct stat info;
     cr_expect(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
     struct table *later = table_with(NULL, 0);
-    cr_expect_eq(state_load(later, path, START + 2000000), 1, "those that are over stay away");
+    cr_expect_eq(state_load(later, path, START + 2000000, WALL + 2000000), 1, "those that are over stay away");
     table_free(t);
     table_free(again);
     table_free(later);
@@ -95,7 +96,7 @@ Test(state, a_damaged_file_is_told_and_ignored_whole)
     struct table *t = table_with(three, COUNT(three));
     const char *path = temp_path("bans"), *log;
     char whole[2048];
-    cr_assert_eq(state_save(t, path, START), 0);
+    cr_assert_eq(state_save(t, path, START, WALL), 0);
     snprintf(whole, sizeof whole, "%s", file_text(path));
     for (size_t len = 0; len < strlen(whole); len++) {
         const char *text = loaded(temp_file("cut", whole, len), &log);
@@ -124,12 +125,12 @@ Test(state, a_file_that_cannot_be_written_leaves_the_old_one)
     snprintf(path, sizeof path, "%s", temp_file("bans", "old", 3));
     snprintf(beside, sizeof beside, "%s.new", path);
     cr_assert_eq(mkdir(beside, 0700), 0);
-    cr_expect_eq(state_save(t, path, START), -1);
+    cr_expect_eq(state_save(t, path, START, WALL), -1);
     cr_expect_str_eq(file_text(path), "old");
     cr_assert_eq(rmdir(beside), 0);
     cr_assert_eq(symlink("/dev/full", beside), 0);
-    cr_expect_eq(state_save(t, path, START), -1, "a link there is not followed");
+    cr_expect_eq(state_save(t, path, START, WALL), -1, "a link there is not followed");
     unlink(beside);
-    cr_expect_eq(state_save(t, "/nonexistent/bans", START), -1);
+    cr_expect_eq(state_save(t, "/nonexistent/bans", START, WALL), -1);
     table_free(t);
 }

@@ -469,6 +469,21 @@ void stream_flush(struct stream *s)
     }
 }
 
+bool stream_failed_here(const struct stream *s)
+{
+    switch (s->write_error) {
+    case 0:
+    case EPIPE:
+    case ECONNRESET:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return false;
+    default:
+        return true;
+    }
+}
+
 size_t stream_unsent(const struct stream *s)
 {
     return (size_t)s->queued.len + s->out.len;

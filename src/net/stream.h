@@ -126,6 +126,9 @@ int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 /* Tries to send what was kept. */
 void stream_flush(struct stream *s);
 
+/* Whether a write failed for want of something of our own system's, and not because the peer has gone. */
+bool stream_failed_here(const struct stream *s);
+
 /* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */
 size_t stream_unsent(const struct stream *s);
 

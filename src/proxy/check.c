@@ -21,6 +21,7 @@ static void wait_until(struct check *c, ev_tstamp at)
 /* The connection is over. */
 static void rest(struct check *c)
 {
+    loop_forget(&c->again);
     stream_close(&c->stream);
     dial_clear(&c->dial);
     c->leaving = false;
@@ -39,9 +40,12 @@ static void succeeded(struct check *c)
 static void failed(struct check *c)
 {
     const struct backend_options *o = c->backend->options;
+    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s", o->name, c->dial.cause);
+    if (c->dial.local) {
+        return; /* it says nothing of the backend */
+    }
     c->successes = 0;
     c->failures++;
-    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s", o->name, c->dial.cause);
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
         backend_set_down(c->backend, c->dial.cause, loop_now(c->loop));
     }
@@ -53,6 +57,7 @@ static void leave(struct check *c)
     buffer_clear(&c->list);
     (void)buffer_append(&c->list, buffer_data(list), list->len, ANSWER_LINE_MAX); /* the next check tries again */
     c->leaving = true;
+    loop_forget(&c->again);
     (void)stream_send(&c->stream, LOGOUT, sizeof LOGOUT - 1, MESSAGE_MAX);
     wait_until(c, loop_now(c->loop) + LEAVE_SECONDS);
 }
@@ -62,6 +67,9 @@ static void carry_on(struct check *c, enum dial_result result)
     if (result == DIAL_MORE) {
         stream_watch(&c->stream, c->stream.connecting ? 0 : EV_READ);
         wait_until(c, dial_deadline(&c->dial));
+        if (stream_pending(&c->stream)) {
+            loop_again(c->loop, &c->again);
+        }
         return;
     }
     if (result == DIAL_READY) {
@@ -88,19 +96,24 @@ static void read_goodbye(struct check *c)
 static void take_event(struct ev_loop *ev, struct ev_io *io, int revents)
 {
     struct check *c = io->data;
-    enum dial_result result = DIAL_MORE;
     (void)ev;
     if ((revents & EV_WRITE) != 0) {
         stream_flush(&c->stream);
     }
     if (c->leaving) {
         read_goodbye(c);
-        return;
+    } else if ((revents & EV_ERROR) != 0) {
+        carry_on(c, dial_unwatched(&c->dial));
+    } else {
+        carry_on(c, dial_event(&c->dial, &c->stream));
     }
-    do {
-        result = dial_event(&c->dial, &c->stream);
-    } while (result == DIAL_MORE && stream_pending(&c->stream));
-    carry_on(c, result);
+}
+
+/* What TLS has decrypted or buffered already is no event for the kernel. */
+static void run_again(struct loop_task *task)
+{
+    struct check *c = (struct check *)((char *)task - offsetof(struct check, again));
+    carry_on(c, dial_event(&c->dial, &c->stream));
 }
 
 static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -121,6 +134,7 @@ void check_start(struct check *c, struct backend *backend, struct loop *loop, vo
     *c = (struct check){.backend = backend, .loop = loop, .done = done, .data = data};
     ev_timer_init(&c->timer, run_timer, 0., 0.);
     c->timer.data = c;
+    c->again.run = run_again;
     if (backend->options->check_interval_ms == 0) {
         c->ended = true;
         done(data);
@@ -132,6 +146,7 @@ void check_start(struct check *c, struct backend *backend, struct loop *loop, vo
 void check_stop(struct check *c)
 {
     ev_timer_stop(c->loop->ev, &c->timer);
+    loop_forget(&c->again);
     stream_close(&c->stream);
     dial_clear(&c->dial);
     buffer_clear(&c->list);

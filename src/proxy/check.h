@@ -19,6 +19,7 @@ struct check {
     unsigned successes;        /* in a row, while it is down */
     unsigned failures;         /* in a row */
     struct buffer list;        /* of its capabilities, as it gave them last; empty: it never did */
+    struct loop_task again;    /* while there is more to read that the kernel will not tell about */
     struct ev_timer timer;     /* to the next check, or to the end of this one */
     void (*done)(void *data);  /* called when a check has ended */
     void *data;

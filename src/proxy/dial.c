@@ -35,17 +35,50 @@ static enum dial_result fail(struct dial *d, const char *cause)
     return fail_with(d, cause, (struct span){0});
 }
 
+static enum dial_result fail_for_memory(struct dial *d)
+{
+    d->local = true;
+    return fail(d, "out-of-memory");
+}
+
+enum dial_result dial_unwatched(struct dial *d)
+{
+    return fail_for_memory(d);
+}
+
 static enum dial_result say(struct dial *d, struct stream *stream, enum dial_phase phase, const char *command)
 {
     d->phase = phase;
-    return stream_send(stream, command, strlen(command), MESSAGE_MAX) == 0 ? DIAL_MORE : fail(d, "out-of-memory");
+    return stream_send(stream, command, strlen(command), MESSAGE_MAX) == 0 ? DIAL_MORE : fail_for_memory(d);
 }
 
 /* --- CONNECT: addresses one after the other --------------------------------------------------------------- */
 
-static const char *connect_cause(int error)
+/* What connect() and socket() say. */
+static const struct connect_fault {
+    int error;
+    const char *cause;
+    bool local;
+} connect_faults[] = {
+    {ECONNREFUSED, "connection-refused", false},
+    {ENOENT, "no-such-socket", false},
+    {EMFILE, "no-descriptors", true},
+    {ENFILE, "no-descriptors", true},
+    {EADDRNOTAVAIL, "no-local-port", true},
+    {ENETUNREACH, "network-unreachable", true},
+    {ENOBUFS, "out-of-memory", true},
+    {ENOMEM, "out-of-memory", true},
+    {0, "connection-failed", false},
+};
+
+static void note_fault(struct dial *d, int error)
 {
-    return error == ECONNREFUSED ? "connection-refused" : error == ENOENT ? "no-such-socket" : "connection-failed";
+    const struct connect_fault *fault = connect_faults;
+    while (fault->error != 0 && fault->error != error) {
+        fault++;
+    }
+    d->cause = fault->cause;
+    d->local = fault->local;
 }
 
 static enum dial_result reached(struct dial *d, struct stream *stream)
@@ -55,36 +88,38 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
                                     &d->client->local, header);
     d->connected = loop_now(d->loop);
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
-        return fail(d, "out-of-memory");
+        return fail_for_memory(d);
     }
     return next_phase(d, stream);
 }
 
-/* `cause` is why the one before could not be had. */
-static enum dial_result connect_next(struct dial *d, struct stream *stream, const char *cause)
+/* Why the address before could not be had is in `d` already. */
+static enum dial_result connect_next(struct dial *d, struct stream *stream)
 {
     stream_close(stream);
     while (d->address < d->endpoint.count) {
         bool pending;
         int fd = socket_connect(&d->endpoint.addresses[d->address++], &pending);
         if (fd == -1) {
-            cause = connect_cause(errno);
+            note_fault(d, errno);
             continue;
         }
         stream_init(stream, d->loop, fd, d->callback, d->data);
         stream->connecting = pending;
         d->began = loop_now(d->loop);
+        d->local = false;
         return pending ? DIAL_MORE : reached(d, stream);
     }
-    return fail(d, cause);
+    return fail(d, d->cause);
 }
 
 enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
                             struct stream *stream, struct loop *loop, stream_callback *callback, void *data)
 {
-    *d = (struct dial){.backend = backend, .client = client, .loop = loop, .callback = callback, .data = data};
+    *d = (struct dial){.backend = backend, .client = client, .loop = loop, .callback = callback, .data = data,
+                       .cause = "no-address"};
     backend_endpoint(backend, &d->endpoint);
-    return connect_next(d, stream, "no-address");
+    return connect_next(d, stream);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------------------- */
@@ -110,7 +145,7 @@ static enum dial_result begin_tls(struct dial *d, struct stream *stream)
     d->phase = DIAL_TLS;
     d->able = (struct capabilities){0};
     buffer_clear(&d->list);
-    return tls_client_connect(d->backend->tls, stream) == 0 ? shake_hands(d, stream) : fail(d, "out-of-memory");
+    return tls_client_connect(d->backend->tls, stream) == 0 ? shake_hands(d, stream) : fail_for_memory(d);
 }
 
 /* --- what the backend says -------------------------------------------------------------------------------- */
@@ -124,7 +159,7 @@ static enum dial_result keep_list(struct dial *d, struct span list)
 {
     capability_parse(list, &d->able);
     buffer_clear(&d->list);
-    return buffer_append(&d->list, list.bytes, list.len, ANSWER_LINE_MAX) == 0 ? DIAL_MORE : fail(d, "out-of-memory");
+    return buffer_append(&d->list, list.bytes, list.len, ANSWER_LINE_MAX) == 0 ? DIAL_MORE : fail_for_memory(d);
 }
 
 static enum dial_result introduce(struct dial *d, struct stream *stream)
@@ -154,7 +189,7 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     buffer_clear(&list);
     buffer_clear(&out);
     d->phase = DIAL_ID;
-    return well ? DIAL_MORE : fail(d, "out-of-memory");
+    return well ? DIAL_MORE : fail_for_memory(d);
 }
 
 /* For no client: a check. */
@@ -296,9 +331,12 @@ static enum dial_result look_behind(struct dial *d, struct stream *stream)
     return stream_waiting(stream, &octet, sizeof octet) > 0 ? fail(d, "starttls-injection") : next_phase(d, stream);
 }
 
-const char *dial_end(enum stream_status status)
+const char *dial_end(const struct stream *stream, enum stream_status status)
 {
-    return status == STREAM_FLOODED ? "tls-flood" : status == STREAM_FAILED ? "tls-broken" : "connection-closed";
+    return stream_failed_here(stream)  ? "write-failed"
+           : status == STREAM_FLOODED ? "tls-flood"
+           : status == STREAM_FAILED  ? "tls-broken"
+                                      : "connection-closed";
 }
 
 /* Reads a line at most; `more` says whether another may be there already. */
@@ -313,7 +351,8 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
         return DIAL_MORE;
     }
     if (status != STREAM_READY) {
-        return fail(d, dial_end(status));
+        d->local = stream_failed_here(stream);
+        return fail(d, dial_end(stream, status));
     }
     enum answer_result read = answer_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
     enum dial_result result = read == ANSWER_LINE   ? take_line(d, stream, line)
@@ -321,7 +360,7 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
                                                     : fail(d, answer_fault(read));
     *more = taken < bytes.len;
     if (result != DIAL_FAILED && stream_take(stream, taken) != 0) {
-        return fail(d, "out-of-memory");
+        return fail_for_memory(d);
     }
     return result == DIAL_MORE && read == ANSWER_LINE && phase == DIAL_STARTTLS ? look_behind(d, stream) : result;
 }
@@ -332,7 +371,8 @@ enum dial_result dial_event(struct dial *d, struct stream *stream)
     bool more = true;
     if (d->phase == DIAL_CONNECT) {
         if (stream_connected(stream) != STREAM_READY) {
-            return connect_next(d, stream, connect_cause(errno));
+            note_fault(d, errno);
+            return connect_next(d, stream);
         }
         result = reached(d, stream);
     }
@@ -354,7 +394,8 @@ enum dial_result dial_expired(struct dial *d, struct stream *stream)
         [DIAL_STARTTLS] = "starttls-timeout", [DIAL_CAPABILITY] = "capability-timeout", [DIAL_ID] = "id-timeout",
         [DIAL_DONE] = "login-timeout",
     };
-    return d->phase == DIAL_CONNECT ? connect_next(d, stream, causes[d->phase]) : fail(d, causes[d->phase]);
+    d->cause = causes[d->phase];
+    return d->phase == DIAL_CONNECT ? connect_next(d, stream) : fail(d, d->cause);
 }
 
 ev_tstamp dial_deadline(const struct dial *d)

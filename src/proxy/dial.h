@@ -50,6 +50,7 @@ struct dial {
     struct buffer list;       /* of its capabilities, after TLS where there is TLS */
 
     const char *cause; /* after DIAL_FAILED: a word for the log */
+    bool local;        /* ... and whether our own system is short of something: that says nothing of the backend */
     char said[160];    /* ... and the backend's words or OpenSSL's, where they explain it; "" otherwise */
 };
 
@@ -62,8 +63,11 @@ enum dial_result dial_begin(struct dial *d, const struct backend *backend, const
 /* The stream is connected, has failed to, or has something to read. */
 enum dial_result dial_event(struct dial *d, struct stream *stream);
 
-/* Why a backend's stream, which gave this in place of a line, has nothing more to say: a word for the log. */
-const char *dial_end(enum stream_status status);
+/* Why a backend's stream, which gave `status` in place of a line, has nothing more to say: a word for the log. */
+const char *dial_end(const struct stream *stream, enum stream_status status);
+
+/* The connection cannot be watched, for want of memory in the kernel: DIAL_FAILED. */
+enum dial_result dial_unwatched(struct dial *d);
 
 /* The time is over: another address is tried, or it has failed. */
 enum dial_result dial_expired(struct dial *d, struct stream *stream);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/relay.h"
 
-#include <errno.h>
-
 enum {
     DRAIN_MS = 10000,   /* without progress, after one side has ended */
     ENDS_MAX = 16,      /* sessions that a backend may end in a second: more of them are a death */
@@ -73,22 +71,6 @@ static bool is_orphan(struct session *s)
     return ++ends->count > ENDS_MAX && idle && s->client.end == STREAM_READY;
 }
 
-/* Whether writing failed because of our own system, and not because the peer has gone. */
-static bool is_our_fault(const struct stream *side)
-{
-    switch (side->write_error) {
-    case 0:
-    case EPIPE:
-    case ECONNRESET:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static enum reason client_reason(const struct stream *client)
 {
     switch (client->end) {
@@ -97,7 +79,7 @@ static enum reason client_reason(const struct stream *client)
     case STREAM_FAILED:
         return REASON_TLS_BROKEN;
     default:
-        return is_our_fault(client) ? REASON_CLIENT_WRITE : REASON_CLIENT_RESET;
+        return stream_failed_here(client) ? REASON_CLIENT_WRITE : REASON_CLIENT_RESET;
     }
 }
 
@@ -109,7 +91,7 @@ static enum reason backend_reason(const struct stream *backend)
     case STREAM_FAILED:
         return REASON_BACKEND_TLS_BROKEN;
     case STREAM_RESET:
-        return is_our_fault(backend) ? REASON_BACKEND_WRITE : REASON_BACKEND_RESET;
+        return stream_failed_here(backend) ? REASON_BACKEND_WRITE : REASON_BACKEND_RESET;
     default:
         return REASON_BACKEND_CLOSED;
     }

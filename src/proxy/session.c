@@ -305,7 +305,8 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     (void)ev;
 
     if ((revents & EV_ERROR) != 0) {
-        carry_out(s, step_end(REASON_MEMORY)); /* libev could not watch the socket, and has stopped to try */
+        /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
+        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? upstream_unwatched(s) : step_end(REASON_MEMORY));
         return;
     }
     bool talks = (revents & EV_READ) != 0 || stream->connecting;

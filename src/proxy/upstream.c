@@ -15,7 +15,8 @@
 
 enum {
     LINES_MAX = 64,             /* that a backend may say before it has answered the login */
-    ANSWER_MAX = 128 * 1024,    /* octets of what is passed on to the client */
+    ANSWER_MAX = 128 * 1024,    /* octets of what is passed on to the client ... */
+    UNTAGGED_MAX = 96 * 1024,   /* ... of which so many stand before the tagged line */
     MESSAGE_MAX = 64 * 1024,
     CHALLENGE_MAX = 8 * 1024,   /* octets of a challenge for the client */
 };
@@ -141,7 +142,9 @@ static struct step dialled(struct session *s, enum dial_result result)
     case DIAL_FAILED:
         break;
     }
-    backend_set_down(s->server, a->dial.cause, session_now(s));
+    if (!a->dial.local) {
+        backend_set_down(s->server, a->dial.cause, session_now(s));
+    }
     blame(a, a->dial.cause, span_of(a->dial.said));
     return go_elsewhere(s);
 }
@@ -170,6 +173,11 @@ struct step upstream_connect(struct session *s)
 struct step upstream_dial(struct session *s)
 {
     return dialled(s, dial_event(&s->attempt->dial, &s->backend));
+}
+
+struct step upstream_unwatched(struct session *s)
+{
+    return dialled(s, dial_unwatched(&s->attempt->dial));
 }
 
 ev_tstamp upstream_deadline(const struct session *s)
@@ -205,7 +213,7 @@ struct step upstream_answer(struct session *s)
             return step;
         }
         if (status != STREAM_READY) {
-            return login_broken(s, dial_end(status), (struct span){0});
+            return login_broken(s, dial_end(&s->backend, status), (struct span){0});
         }
         bool all = true;
         enum answer_result result = answer_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
@@ -456,6 +464,9 @@ static struct step take_answer(struct session *s, struct span line)
     struct attempt *a = s->attempt;
     struct answer said = answer_parse(line, TAG_LOGIN);
 
+    if (!said.tagged && a->untagged.len + line.len > UNTAGGED_MAX) {
+        return login_broken(s, "answer-too-long", (struct span){0});
+    }
     if (said.kind == ANSWER_CONTINUE) {
         return send_part(s)                       ? step_more()
                : a->credentials.passes != NULL ? challenge(s, line)

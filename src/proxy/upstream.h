@@ -16,6 +16,8 @@
 struct step upstream_connect(struct session *s);
 /* CONNECT: the connection is there, has failed, or the backend has said something. */
 struct step upstream_dial(struct session *s);
+/* CONNECT: the kernel cannot watch the connection. */
+struct step upstream_unwatched(struct session *s);
 /* CONNECT: took too long. */
 struct step upstream_connect_expired(struct session *s);
 

@@ -5,6 +5,7 @@
 #include <libconfig.h>
 #include <maxminddb.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,7 @@ static int run(const char *path, bool foreground, bool test)
     struct config_source source;
     int status = 1;
 
+    signal(SIGPIPE, SIG_IGN); /* a reader of standard error that goes away ends nothing here */
     raise_descriptor_limit();
     if (service_load(&service, &source, path) != 0) {
         config_source_fini(&source);

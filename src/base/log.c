@@ -4,13 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,13 +48,414 @@ static const struct option_row rows[] = {
 };
 const struct option_table log_option_table = {sizeof(struct log_options), rows};
 
+enum {
+    QUEUE_SIZE = 256 * 1024, /* octets; pages that are never used cost nothing */
+    RECORD_MAX = sizeof(((struct log_line *)0)->text) + 128,
+    SYSLOG_RETRY_MS = 1000,
+};
+/* What a pipe takes whole or not at all: lines of several processes do not mix. */
+_Static_assert(RECORD_MAX <= PIPE_BUF, "a line is written in one piece");
+
+/* A descriptor that lines are written to, and how that is done without blocking. */
+struct channel {
+    enum {
+        CHANNEL_POLLED,      /* an inherited description: asked before each write */
+        CHANNEL_NONBLOCKING, /* a pipe, a FIFO or a terminal, with a description of our own */
+        CHANNEL_SOCKET,      /* a connected stream socket */
+        CHANNEL_DATAGRAM,    /* a connected datagram socket */
+        CHANNEL_FILE,        /* never makes anybody wait, but may be full */
+    } kind;
+    int fd;
+    unsigned torn; /* which of the shared flags belongs to a CHANNEL_FILE */
+    dev_t dev;     /* of standard error: which file it was when the channel was made */
+    ino_t ino;
+};
+
+/*
+ * Whether the last line in a file has no end, since the disk became full: the next line, of whatever process, ends it
+ * first. In shared memory as soon as there is a target.
+ */
+enum { TORN_STDERR, TORN_FILE, TORN_FLAGS };
+static atomic_bool private_torn[TORN_FLAGS];
+static atomic_bool *torn_flags = private_torn;
+
+static const struct channel inherited_stderr = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR};
+
 /* One log for a process: the one thing here that is not handed from caller to callee. */
 static struct {
     enum { TARGET_STDERR, TARGET_SYSLOG, TARGET_FILE } target;
     enum log_level level;
-    int fd;
+    int facility;
+    struct channel standard_error;
+    struct channel channel; /* of syslog (fd -1: not connected) or of the file */
     char path[PATH_MAX];
-} sink = {TARGET_STDERR, LOG_LEVEL_INFO, STDERR_FILENO, ""};
+    uint64_t syslog_retry_ms; /* no attempt to connect before */
+    int stuck_fd;             /* what would have blocked, when the queue was tried last; -1: nothing */
+    uint64_t lost;            /* lines, since the queue became full */
+} sink = {.target = TARGET_STDERR, .level = LOG_LEVEL_INFO, .channel = {.fd = -1}, .stuck_fd = -1,
+          .standard_error = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR}};
+
+/* A ring of records: two octets of length, and a whole line as it is written. */
+static struct {
+    size_t start, used;
+    size_t written; /* octets of the first line that a stream has already */
+    char octets[QUEUE_SIZE];
+} queue;
+
+/* Guards all of the above. Held for work that does not block. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
+}
+
+/* --- the queue ------------------------------------------------------------------------------------------ */
+
+static void queue_put(const void *octets, size_t len)
+{
+    size_t at = (queue.start + queue.used) % QUEUE_SIZE;
+    size_t first = len < QUEUE_SIZE - at ? len : QUEUE_SIZE - at;
+    memcpy(queue.octets + at, octets, first);
+    memcpy(queue.octets, (const char *)octets + first, len - first);
+    queue.used += len;
+}
+
+static void queue_get(size_t offset, void *octets, size_t len)
+{
+    size_t at = (queue.start + offset) % QUEUE_SIZE;
+    size_t first = len < QUEUE_SIZE - at ? len : QUEUE_SIZE - at;
+    memcpy(octets, queue.octets + at, first);
+    memcpy((char *)octets + first, queue.octets, len - first);
+}
+
+static void queue_add(const char *record, size_t len)
+{
+    uint16_t size = (uint16_t)len;
+    if (sink.lost > 0 || sizeof size + len > QUEUE_SIZE - queue.used) {
+        sink.lost++;
+        return;
+    }
+    queue_put(&size, sizeof size);
+    queue_put(record, len);
+}
+
+/* The first line of the queue, which is not empty. `record` has RECORD_MAX octets. */
+static size_t queue_first(char *record)
+{
+    uint16_t size;
+    queue_get(0, &size, sizeof size);
+    queue_get(sizeof size, record, size);
+    return size;
+}
+
+static void queue_remove(size_t len)
+{
+    queue.start = (queue.start + sizeof(uint16_t) + len) % QUEUE_SIZE;
+    queue.used -= sizeof(uint16_t) + len;
+    queue.written = 0;
+}
+
+/* Returns how many lines there were. */
+static uint64_t queue_clear(void)
+{
+    char record[RECORD_MAX];
+    uint64_t count = 0;
+    for (; queue.used > 0; count++) {
+        queue_remove(queue_first(record));
+    }
+    return count;
+}
+
+/* --- channels ------------------------------------------------------------------------------------------- */
+
+/*
+ * Another process may write the next line, so what is left of a line is not added later: the line counts as not
+ * written, and the flag says that it has begun.
+ */
+static ssize_t write_file(const struct channel *c, const char *octets, size_t len)
+{
+    bool torn = atomic_exchange(&torn_flags[c->torn], false);
+    struct iovec parts[] = {{"\n", 1}, {(char *)octets, len}};
+    ssize_t n = torn ? writev(c->fd, parts, 2) : write(c->fd, octets, len);
+    if (n == (ssize_t)(len + torn)) {
+        return (ssize_t)len;
+    }
+    if (n > (ssize_t)torn || (torn && n <= 0)) {
+        atomic_store(&torn_flags[c->torn], true);
+    }
+    if (n >= 0) {
+        errno = ENOSPC;
+    }
+    return -1;
+}
+
+/* How many octets were taken, or -1 with errno set. Does not block. */
+static ssize_t channel_write(const struct channel *c, const char *octets, size_t len)
+{
+    struct pollfd ready = {.fd = c->fd, .events = POLLOUT};
+    switch (c->kind) {
+    case CHANNEL_FILE:
+        return write_file(c, octets, len);
+    case CHANNEL_SOCKET:
+    case CHANNEL_DATAGRAM:
+        return send(c->fd, octets, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case CHANNEL_POLLED:
+        if (poll(&ready, 1, 0) != 1) {
+            errno = EAGAIN;
+            return -1;
+        }
+        break;
+    case CHANNEL_NONBLOCKING:
+        break;
+    }
+    return write(c->fd, octets, len);
+}
+
+/*
+ * Others have the description of standard error too, the shell that started us for one: it must not become
+ * non-blocking. Where it can be opened again, that gives one of our own.
+ */
+static void open_stderr(void)
+{
+    struct channel *c = &sink.standard_error;
+    struct stat st;
+    if (c->fd != STDERR_FILENO) {
+        close(c->fd);
+    }
+    *c = inherited_stderr;
+    if (fstat(STDERR_FILENO, &st) != 0) {
+        return;
+    }
+    c->dev = st.st_dev;
+    c->ino = st.st_ino;
+    if (S_ISREG(st.st_mode)) {
+        c->kind = CHANNEL_FILE;
+    } else if (S_ISSOCK(st.st_mode)) {
+        c->kind = CHANNEL_SOCKET;
+    } else {
+        int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (fd != -1) {
+            c->kind = CHANNEL_NONBLOCKING;
+            c->fd = fd;
+        }
+    }
+}
+
+static void close_stderr(void)
+{
+    if (sink.standard_error.fd != STDERR_FILENO) {
+        close(sink.standard_error.fd);
+    }
+    sink.standard_error = inherited_stderr;
+}
+
+/*
+ * Whether lines that the file does not take can be shown on standard error. It is opened when it is needed, since
+ * daemon() gives the process another one after log_open(): nobody who waits for the end of the old one shall be held.
+ */
+static bool stderr_is_useful(void)
+{
+    struct stat st;
+    if (fstat(STDERR_FILENO, &st) != 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))) {
+        return false;
+    }
+    if (st.st_dev != sink.standard_error.dev || st.st_ino != sink.standard_error.ino) {
+        open_stderr();
+    }
+    return true;
+}
+
+/* --- syslog: RFC 3164 to /dev/log. syslog(3) would wait for syslogd ----------------------------------------- */
+
+static int connect_to_syslogd(int type)
+{
+    static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd != -1 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static bool connect_syslog(void)
+{
+    uint64_t now = now_ms();
+    if (sink.channel.fd != -1) {
+        return true;
+    }
+    if (now < sink.syslog_retry_ms) {
+        return false;
+    }
+    sink.syslog_retry_ms = now + SYSLOG_RETRY_MS;
+    sink.channel = (struct channel){.kind = CHANNEL_DATAGRAM, .fd = connect_to_syslogd(SOCK_DGRAM)};
+    if (sink.channel.fd == -1 && errno == EPROTOTYPE) {
+        sink.channel = (struct channel){.kind = CHANNEL_SOCKET, .fd = connect_to_syslogd(SOCK_STREAM)};
+    }
+    return sink.channel.fd != -1;
+}
+
+static void disconnect_syslog(void)
+{
+    if (sink.channel.fd != -1) {
+        close(sink.channel.fd);
+        sink.channel.fd = -1;
+    }
+}
+
+/* --- delivery --------------------------------------------------------------------------------------------- */
+
+/* Writes what is left of a line from *written on, and moves that. True once all of the line has been taken. */
+static bool write_rest(const struct channel *c, const char *record, size_t len, size_t *written)
+{
+    ssize_t n = channel_write(c, record + *written, len - *written);
+    if (n >= 0) {
+        *written += (size_t)n;
+        errno = EAGAIN;
+    }
+    if (*written < len && would_block(errno)) {
+        sink.stuck_fd = c->fd;
+    }
+    return *written == len;
+}
+
+/* A syslogd that was started again has another socket: one attempt with what is connected, one with a new one. */
+static bool deliver_to_syslog(const char *record, size_t len, size_t *written)
+{
+    while (connect_syslog()) {
+        /* A NUL ends a message in a stream; the end of a datagram needs no mark. */
+        size_t size = sink.channel.kind == CHANNEL_DATAGRAM ? len - 1 : len;
+        if (write_rest(&sink.channel, record, size, written)) {
+            return true;
+        }
+        if (would_block(errno)) {
+            return false;
+        }
+        if (errno == EMSGSIZE) {
+            sink.lost++;
+            return true;
+        }
+        disconnect_syslog();
+        *written = 0;
+    }
+    return false;
+}
+
+static bool deliver_to_file(const char *record, size_t len, size_t *written)
+{
+    if (write_rest(&sink.channel, record, len, written)) {
+        return true;
+    }
+    if (would_block(errno)) { /* a FIFO: it has a reader, so standard error is not asked */
+        return false;
+    }
+    *written = 0;
+    if (!stderr_is_useful()) {
+        return false;
+    }
+    size_t instead = 0;
+    return write_rest(&sink.standard_error, record, len, &instead) || instead > 0;
+}
+
+static bool deliver(const char *record, size_t len, size_t *written)
+{
+    sink.stuck_fd = -1;
+    switch (sink.target) {
+    case TARGET_SYSLOG:
+        return deliver_to_syslog(record, len, written);
+    case TARGET_FILE:
+        return deliver_to_file(record, len, written);
+    case TARGET_STDERR:
+        break;
+    }
+    return write_rest(&sink.standard_error, record, len, written);
+}
+
+/* The line as it is written. `record` has RECORD_MAX octets. */
+static size_t make_record(char *record, const struct log_line *line)
+{
+    struct timespec now;
+    struct tm tm;
+    size_t len;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (sink.target == TARGET_SYSLOG) {
+        localtime_r(&now.tv_sec, &tm);
+        len = (size_t)sprintf(record, "<%d>", sink.facility | level_priorities[line->level]);
+        len += strftime(record + len, RECORD_MAX - len, "%b %e %H:%M:%S", &tm);
+    } else {
+        gmtime_r(&now.tv_sec, &tm);
+        len = strftime(record, RECORD_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+        len += (size_t)snprintf(record + len, RECORD_MAX - len, ".%03ldZ", now.tv_nsec / 1000000);
+    }
+    len += (size_t)snprintf(record + len, RECORD_MAX - len, " imapguard[%ld]: ", (long)getpid());
+    memcpy(record + len, line->text, line->len);
+    len += line->len;
+    record[len++] = sink.target == TARGET_SYSLOG ? '\0' : '\n';
+    return len;
+}
+
+static void flush_queue(void)
+{
+    char record[RECORD_MAX];
+    while (queue.used > 0) {
+        size_t len = queue_first(record);
+        if (!deliver(record, len, &queue.written)) {
+            return;
+        }
+        queue_remove(len);
+    }
+}
+
+/*
+ * The line about lost lines is always wanted, since they were. It waits until the queue is half empty: with a slow
+ * reader there is one gap in the log then, and not one behind every line.
+ */
+static void log_lost(void)
+{
+    struct log_line line;
+    char record[RECORD_MAX];
+    if (sink.lost == 0 || queue.used > QUEUE_SIZE / 2) {
+        return;
+    }
+    log_begin(&line, LOG_LEVEL_WARNING, "log-lost");
+    log_number(&line, "count", sink.lost);
+    sink.lost = 0;
+    queue_add(record, make_record(record, &line));
+    flush_queue();
+}
+
+static void flush(void)
+{
+    flush_queue();
+    log_lost();
+}
+
+/* Flushes until the queue is empty or cannot be written, for LOG_CLOSE_MS at most. */
+static void drain(void)
+{
+    uint64_t end = now_ms() + LOG_CLOSE_MS;
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        flush();
+        struct pollfd stuck = {.fd = queue.used > 0 ? sink.stuck_fd : -1, .events = POLLOUT};
+        pthread_mutex_unlock(&lock);
+        uint64_t now = now_ms();
+        if (stuck.fd == -1 || now >= end) {
+            return;
+        }
+        (void)poll(&stuck, 1, (int)(end - now));
+    }
+}
 
 int log_facility(uint32_t choice)
 {
@@ -57,7 +465,7 @@ int log_facility(uint32_t choice)
 /* The file belongs to the account of the workers, who open it again after a rotation. */
 static int open_file(const char *path, int64_t owner)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640);
     if (fd != -1 && owner != -1 && geteuid() == 0 && fchown(fd, (uid_t)owner, (gid_t)-1) != 0) {
         int error = errno;
         close(fd);
@@ -85,9 +493,27 @@ int log_check(const struct log_options *options)
     return access(folder[0] != '\0' ? folder : "/", W_OK | X_OK);
 }
 
+static struct channel file_channel(int fd)
+{
+    struct stat st;
+    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return (struct channel){.kind = regular ? CHANNEL_FILE : CHANNEL_NONBLOCKING, .fd = fd, .torn = TORN_FILE};
+}
+
+/* To be done before the first fork. Without the memory each process knows of its own lines only. */
+static void share_torn_flags(void)
+{
+    if (torn_flags == private_torn) {
+        void *shared = mmap(NULL, sizeof private_torn, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared != MAP_FAILED) {
+            torn_flags = shared;
+        }
+    }
+}
+
 int log_open(const struct log_options *options, int64_t owner)
 {
-    int fd = STDERR_FILENO;
+    int fd = -1;
     if (options->target[0] == '/') {
         if (strlen(options->target) >= sizeof sink.path) {
             errno = ENAMETOOLONG;
@@ -99,15 +525,23 @@ int log_open(const struct log_options *options, int64_t owner)
         }
     }
     log_close();
-    sink.fd = fd;
+    share_torn_flags();
+    pthread_mutex_lock(&lock);
     sink.level = options->level;
+    sink.facility = log_facility(options->facility);
     if (options->target[0] == '/') {
         sink.target = TARGET_FILE;
+        sink.channel = file_channel(fd);
         strcpy(sink.path, options->target);
     } else if (strcmp(options->target, "syslog") == 0) {
         sink.target = TARGET_SYSLOG;
-        openlog("imapguard", LOG_PID | LOG_NDELAY, log_facility(options->facility));
+        sink.syslog_retry_ms = 0;
+        tzset(); /* reads a file */
+        (void)connect_syslog();
+    } else {
+        open_stderr();
     }
+    pthread_mutex_unlock(&lock);
     return 0;
 }
 
@@ -121,19 +555,53 @@ void log_reopen(int64_t owner)
         log_event(LOG_LEVEL_ERROR, "log-reopen-failed", "path=\"%s\" cause=\"%s\"", sink.path, strerror(errno));
         return;
     }
-    close(sink.fd);
-    sink.fd = fd;
+    pthread_mutex_lock(&lock);
+    int old = sink.channel.fd;
+    sink.channel = file_channel(fd);
+    queue.written = 0;
+    atomic_store(&torn_flags[TORN_FILE], false);
+    pthread_mutex_unlock(&lock);
+    close(old);
+}
+
+void log_flush(void)
+{
+    pthread_mutex_lock(&lock);
+    flush();
+    pthread_mutex_unlock(&lock);
+}
+
+/*
+ * A stream that is shared with the parent would mix the pieces of lines, so syslog is connected to again. Standard
+ * error is opened while the child may still do that.
+ */
+void log_forked(void)
+{
+    pthread_mutex_lock(&lock);
+    queue.used = queue.written = 0;
+    sink.lost = 0;
+    if (sink.target == TARGET_SYSLOG) {
+        disconnect_syslog();
+        sink.syslog_retry_ms = 0;
+        (void)connect_syslog();
+    } else if (sink.target == TARGET_FILE) {
+        (void)stderr_is_useful();
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 void log_close(void)
 {
-    if (sink.target == TARGET_FILE) {
-        close(sink.fd);
-    } else if (sink.target == TARGET_SYSLOG) {
-        closelog();
+    drain();
+    pthread_mutex_lock(&lock);
+    sink.lost += queue_clear();
+    if (sink.channel.fd != -1) {
+        close(sink.channel.fd);
+        sink.channel.fd = -1;
     }
+    close_stderr();
     sink.target = TARGET_STDERR;
-    sink.fd = STDERR_FILENO;
+    pthread_mutex_unlock(&lock);
 }
 
 bool log_wants(enum log_level level)
@@ -210,34 +678,23 @@ void log_quoted(struct log_line *line, const char *key, const void *value, size_
     }
 }
 
-static void write_stamped(const struct log_line *line)
-{
-    struct timespec now;
-    struct tm tm;
-    char stamp[64];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    size_t len = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    len += (size_t)snprintf(stamp + len, sizeof stamp - len, ".%03ldZ imapguard[%ld]: ", now.tv_nsec / 1000000,
-                            (long)getpid());
-    /* One call, so that lines of several processes do not mix. */
-    struct iovec parts[] = {{stamp, len}, {(char *)line->text, line->len}, {"\n", 1}};
-    if (writev(sink.fd, parts, 3) < 0 && sink.fd != STDERR_FILENO && writev(STDERR_FILENO, parts, 3) < 0) {
-        return; /* there is nobody left to tell */
-    }
-}
-
 void log_end(struct log_line *line)
 {
+    char record[RECORD_MAX];
+    size_t written = 0;
     if (!log_wants(line->level)) {
         return;
     }
-    line->text[line->len] = '\0';
-    if (sink.target == TARGET_SYSLOG) {
-        syslog(level_priorities[line->level], "%s", line->text);
-    } else {
-        write_stamped(line);
+    pthread_mutex_lock(&lock);
+    flush();
+    size_t len = make_record(record, line);
+    if (queue.used > 0 || sink.lost > 0) {
+        queue_add(record, len);
+    } else if (!deliver(record, len, &written)) {
+        queue_add(record, len);
+        queue.written = written;
     }
+    pthread_mutex_unlock(&lock);
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)

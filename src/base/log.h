@@ -3,6 +3,13 @@
  * The log: one event a line, "event key=value ...". Values that come from outside are quoted and escaped,
  * and are written after the address, so that no client can write a line that a filter takes for another's.
  * There is no function here that takes a struct secret.
+ *
+ * No function here waits for a reader: a pipe, a terminal and syslog are written without blocking. Lines that are not
+ * taken at once wait, in their order, in a queue that each process has for itself. When the queue is full, new lines
+ * are lost until it is half empty; then the line "log-lost count=N" stands in their place. Only a file on a disk that
+ * hangs can hold a process up.
+ *
+ * log_end(), log_event() and log_flush() may be called by several threads at once.
  */
 #ifndef IMAPGUARD_BASE_LOG_H
 #define IMAPGUARD_BASE_LOG_H
@@ -15,6 +22,8 @@
 
 /* In the order of the choices of `log.level`. */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+enum { LOG_CLOSE_MS = 200 };
 
 struct log_options {
     char *target; /* "syslog", "stderr" or an absolute path */
@@ -35,15 +44,27 @@ struct log_line {
 int log_check(const struct log_options *options);
 
 /*
- * Opens the target; from then on lines go there (before, and when it cannot be written, to standard error).
- * A file is made if need be, for `owner` (-1: whoever runs this). 0, or -1 with errno set and the log as it was.
+ * Opens the target; from then on lines go there. Before, they go to standard error. So does each line that a file does
+ * not take (a full disk), unless standard error is /dev/null: then it waits for the file. A line that only begins in
+ * the file is written again in whole; no other line is joined to it. Lines for syslog wait for syslogd, which need not
+ * run; it is looked for once a second. A file is made if need be, for `owner` (-1: whoever runs this); a FIFO needs a
+ * reader. The caller ignores SIGPIPE. 0, or -1 with errno set and the log as it was.
  */
 int log_open(const struct log_options *options, int64_t owner);
+
+/* Writes what waits in the queue, as far as the target takes it now. To be called about once a second. */
+void log_flush(void);
+
+/* To be called in a child after fork(): what waits in the queue is forgotten here. The parent writes it. */
+void log_forked(void);
 
 /* Opens a file target again, after it was rotated away. On failure the old one stays and an error is logged. */
 void log_reopen(int64_t owner);
 
-/* Closes the target: lines go to standard error again. */
+/*
+ * Closes the target: lines go to standard error again. Waits LOG_CLOSE_MS at most until lines of the queue are taken;
+ * those that are not are lost.
+ */
 void log_close(void);
 
 /* Whether lines of that level are written: asked before a line is made on a busy path. */
@@ -64,7 +85,7 @@ void log_number(struct log_line *line, const char *key, uint64_t value);
 /* Adds `len` octets from outside, quoted and escaped: nothing in them can end the value or the line. */
 void log_quoted(struct log_line *line, const char *key, const void *value, size_t len);
 
-/* Writes the line, if its level is wanted. */
+/* Writes the line, or adds it to the queue, if its level is wanted. */
 void log_end(struct log_line *line);
 
 /*

@@ -106,8 +106,10 @@ static void start_child(struct seat *seat)
     sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the worker's own handlers */
     pid_t pid = fork();
     if (pid == 0) {
+        log_forked();
         leave_loop(m);
         int status = seat->role->run(m->service, seat->index);
+        log_close();
         exit(status);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
@@ -269,6 +271,7 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct master *m = timer->data;
     (void)ev, (void)revents;
+    log_flush();
     geoip_refresh(m->service->geoip);
     (void)table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
     uint32_t epoch = table_ban_epoch(m->service->table);

@@ -196,6 +196,7 @@ static void look(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct worker *w = timer->data;
     (void)ev, (void)revents;
+    log_flush();
     geoip_adopt(w->service->geoip);
     session_end_banned(&w->proxy);
 }

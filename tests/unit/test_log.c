@@ -2,9 +2,20 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <syslog.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -261,4 +272,473 @@ Test(log, targets_are_words_or_absolute_paths)
     for (size_t i = 0; i < COUNT(rows); i++) {
         cr_expect_eq(row->check(rows[i].text) == NULL, rows[i].good, "%s", rows[i].text);
     }
+}
+
+/* --- readers that do not read, and full disks -------------------------------------------------------------- */
+
+/* What the log wrote, as the reader has it. */
+static struct {
+    int fd;
+    size_t len;
+    char text[2 * 1024 * 1024];
+} reader;
+
+static int real_stderr = -1;
+
+/* Standard error becomes `fd`, until stderr_back(); the log is opened with it. `fd` is closed. */
+static void log_to(int fd)
+{
+    static const struct log_options options = {.target = (char *)"stderr", .level = LOG_LEVEL_INFO};
+    signal(SIGPIPE, SIG_IGN);
+    alarm(20); /* a test that blocks ends here */
+    real_stderr = dup(STDERR_FILENO);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+    cr_assert_eq(log_open(&options, -1), 0);
+}
+
+static void stderr_back(void)
+{
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+}
+
+/* A pipe that takes a page. */
+static void log_to_pipe(void)
+{
+    int fds[2];
+    cr_assert_eq(pipe(fds), 0);
+    cr_assert_neq(fcntl(fds[1], F_SETPIPE_SZ, 4096), -1);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    reader.fd = fds[0];
+    log_to(fds[1]);
+}
+
+/* Reads what there is. How much that was. */
+static size_t read_some(void)
+{
+    size_t before = reader.len;
+    ssize_t n;
+    while ((n = read(reader.fd, reader.text + reader.len, sizeof reader.text - 1 - reader.len)) > 0) {
+        reader.len += (size_t)n;
+    }
+    reader.text[reader.len] = '\0';
+    return reader.len - before;
+}
+
+static void read_all(void)
+{
+    do {
+        log_flush();
+    } while (read_some() > 0);
+}
+
+static void log_numbers(unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        log_event(LOG_LEVEL_INFO, "line", "number=%u", i);
+    }
+}
+
+/* The next line of `*at` is whole, and it is `want`. */
+static void expect_line(const char **at, const char *want)
+{
+    const char *end = strchr(*at, '\n'), *event = strstr(*at, "]: ");
+    cr_assert(end != NULL && event != NULL && event < end, "no line, but \"%.100s\"", *at);
+    cr_assert_eq(strncmp(*at, "20", 2), 0, "a line begins with \"%.40s\"", *at);
+    cr_assert((size_t)(end - event - 3) == strlen(want) && strncmp(event + 3, want, strlen(want)) == 0,
+              "wanted \"%s\", got \"%.*s\"", want, (int)(end - *at), *at);
+    *at = end + 1;
+}
+
+static void expect_numbers(const char **at, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        char want[40];
+        snprintf(want, sizeof want, "line number=%u", i);
+        expect_line(at, want);
+    }
+}
+
+static double seconds_since(const struct timespec *then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+Test(log, a_pipe_that_nobody_reads_delays_lines)
+{
+    const char *at = reader.text;
+    log_to_pipe();
+    log_numbers(0, 2000);
+    cr_expect_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0, "the inherited description belongs to others too");
+    read_all();
+    log_numbers(2000, 2010);
+    read_all();
+    stderr_back();
+    expect_numbers(&at, 0, 2010);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, standard_error_that_cannot_be_opened_again_is_written_without_blocking)
+{
+    const char *at = reader.text;
+    log_to_pipe();
+    log_close(); /* the inherited description is left, as before log_open() */
+    log_numbers(0, 2000);
+    read_all();
+    stderr_back();
+    expect_numbers(&at, 0, 2000);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, new_lines_wait_behind_old_ones)
+{
+    const char *at = reader.text;
+    log_to_pipe();
+    log_numbers(0, 500);
+    for (unsigned i = 500; i < 1000; i++) { /* each finds some room in the pipe, and a queue */
+        read_some();
+        log_numbers(i, i + 1);
+    }
+    read_all();
+    stderr_back();
+    expect_numbers(&at, 0, 1000);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, lines_that_found_no_room_are_counted_where_they_are_missing)
+{
+    enum { ALL = 20000 };
+    const char *at = reader.text;
+    char want[40];
+    log_to_pipe();
+    for (unsigned round = 0; round < 2; round++) { /* the second one wraps around in the queue */
+        log_numbers(0, ALL);
+        read_all();
+        unsigned kept = 0;
+        for (const char *line = at; (line = strstr(line, " line ")) != NULL; line++) {
+            kept++;
+        }
+        cr_expect_gt(kept, 3000, "256 KiB hold more than %u lines", kept);
+        cr_expect_lt(kept, ALL);
+        expect_numbers(&at, 0, kept);
+        snprintf(want, sizeof want, "log-lost count=%u", ALL - kept);
+        expect_line(&at, want);
+        cr_expect_eq(*at, '\0');
+    }
+    log_numbers(7, 8);
+    read_all();
+    stderr_back();
+    expect_numbers(&at, 7, 8);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, a_loss_is_told_at_every_level_and_before_what_follows)
+{
+    static const struct log_options options = {.target = (char *)"stderr", .level = LOG_LEVEL_ERROR};
+    log_to_pipe();
+    log_open(&options, -1);
+    for (unsigned i = 0; i < 20000; i++) {
+        log_event(LOG_LEVEL_ERROR, "line", "number=%u", i);
+    }
+    while (read_some() > 0) {
+        log_event(LOG_LEVEL_ERROR, "another", "%s", "");
+    }
+    read_all();
+    stderr_back();
+    const char *lost = strstr(reader.text, "]: log-lost count="), *another = strstr(reader.text, "]: another\n");
+    cr_assert(lost != NULL && another != NULL);
+    cr_expect_lt(lost, another);
+    cr_expect_null(strstr(lost + strlen("]: log-lost"), "log-lost"), "one gap");
+}
+
+Test(log, a_child_forgets_what_its_parent_has_queued)
+{
+    const char *at = reader.text;
+    int status;
+    log_to_pipe();
+    log_numbers(0, 500);
+    pid_t child = fork();
+    if (child == 0) {
+        log_forked();
+        read_some(); /* there is room in the pipe, which the child could use */
+        unsigned first = 0;
+        for (const char *line = reader.text; (line = strchr(line, '\n')) != NULL; line++) {
+            first++;
+        }
+        log_event(LOG_LEVEL_INFO, "child", "first=%u", first);
+        log_close();
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    read_some();
+    const char *first = strstr(reader.text, "child first=");
+    cr_assert_not_null(first);
+    cr_expect_null(strstr(reader.text, " line "), "the child wrote %s", reader.text);
+    unsigned next = (unsigned)atoi(first + strlen("child first="));
+    at += reader.len;
+    read_all();
+    stderr_back();
+    expect_numbers(&at, next, 500);
+    cr_expect_eq(*at, '\0');
+}
+
+/* A connected pair over loopback: its buffers end anywhere in a line. */
+static void tcp_pair(int fds[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int size = 4096, segment = 500, listener = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt(fds[1], IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    cr_assert_eq(connect(fds[1], (struct sockaddr *)&address, sizeof address), 0);
+    fds[0] = accept(listener, NULL, NULL);
+    cr_assert_neq(fds[0], -1);
+    close(listener);
+}
+
+/* Logs to the one, reads from the other. The log is written in pieces, and yet all lines are whole and in order. */
+static void expect_pieces_to_fit(int reading, int writing)
+{
+    enum { PAD = 900, LINES = 200 };
+    char pad[PAD + 1], want[PAD + 40];
+    const char *at = reader.text;
+    unsigned cut = 0, whole = 0;
+    memset(pad, 'x', PAD);
+    pad[PAD] = '\0';
+    reader.fd = reading;
+    fcntl(reading, F_SETFL, O_NONBLOCK);
+    log_to(writing);
+    for (unsigned i = 0; i < LINES; i++) {
+        log_event(LOG_LEVEL_INFO, "line", "number=%u pad=%s", i, pad);
+    }
+    while (whole < LINES) { /* what was taken may be delivered later: read until all are there, or alarm() */
+        if (read_some() > 0) {
+            cut += reader.text[reader.len - 1] != '\n';
+        }
+        log_flush();
+        whole = 0;
+        for (const char *end = reader.text; (end = strchr(end, '\n')) != NULL; end++) {
+            whole++;
+        }
+    }
+    stderr_back();
+    for (unsigned i = 0; i < LINES; i++) {
+        snprintf(want, sizeof want, "line number=%u pad=%s", i, pad);
+        expect_line(&at, want);
+    }
+    cr_expect_eq(*at, '\0');
+    cr_expect_gt(cut, 0, "no line was cut: nothing was tested");
+}
+
+Test(log, a_socket_that_takes_half_a_line_gets_the_other_half_next)
+{
+    int fds[2];
+    tcp_pair(fds);
+    expect_pieces_to_fit(fds[0], fds[1]);
+}
+
+Test(log, a_terminal_that_takes_half_a_line_gets_the_other_half_next)
+{
+    struct termios raw;
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master == -1 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        cr_skip_test("no pseudoterminals here");
+    }
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    cr_assert_neq(terminal, -1);
+    cr_assert_eq(tcgetattr(terminal, &raw), 0);
+    cfmakeraw(&raw);
+    cr_assert_eq(tcsetattr(terminal, TCSANOW, &raw), 0);
+    expect_pieces_to_fit(master, terminal);
+}
+
+Test(log, close_gives_up_on_a_pipe_that_nobody_reads)
+{
+    struct timespec before;
+    log_to_pipe();
+    log_numbers(0, 500);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    log_close();
+    double seconds = seconds_since(&before);
+    stderr_back();
+    cr_expect(seconds > LOG_CLOSE_MS / 1000. - 0.01 && seconds < 2, "%f s", seconds);
+}
+
+Test(log, close_does_not_wait_for_a_reader_that_has_gone)
+{
+    double seconds = LOG_CLOSE_MS;
+    for (unsigned i = 0; i < 3; i++) { /* a machine that is busy may be slow once */
+        struct timespec before;
+        log_to_pipe();
+        close(reader.fd);
+        log_numbers(0, 500);
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        log_close();
+        double now = seconds_since(&before);
+        seconds = now < seconds ? now : seconds;
+        stderr_back();
+    }
+    cr_expect_lt(seconds, LOG_CLOSE_MS / 1000.);
+}
+
+static void *read_to_the_end(void *data)
+{
+    ssize_t n;
+    (void)data;
+    while ((n = read(reader.fd, reader.text + reader.len, sizeof reader.text - 1 - reader.len)) > 0) {
+        reader.len += (size_t)n;
+    }
+    return NULL;
+}
+
+Test(log, close_waits_for_a_reader)
+{
+    const char *at = reader.text;
+    pthread_t thread;
+    log_to_pipe();
+    fcntl(reader.fd, F_SETFL, 0);
+    log_numbers(0, 200);
+    cr_assert_eq(pthread_create(&thread, NULL, read_to_the_end, NULL), 0);
+    log_close();
+    stderr_back(); /* the last descriptor of the pipe's end */
+    pthread_join(thread, NULL);
+    expect_numbers(&at, 0, 200);
+    cr_expect_eq(*at, '\0');
+}
+
+enum { THREADS = 4, EACH = 500 };
+
+static void *log_much(void *data)
+{
+    for (unsigned i = 0; i < EACH; i++) {
+        log_event(LOG_LEVEL_INFO, "line", "number=%u", *(unsigned *)data * EACH + i);
+    }
+    return NULL;
+}
+
+Test(log, threads_write_whole_lines_each_in_its_order)
+{
+    pthread_t threads[THREADS];
+    unsigned numbers[THREADS], next[THREADS] = {0}, count = 0;
+    log_to_pipe();
+    for (unsigned i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        cr_assert_eq(pthread_create(&threads[i], NULL, log_much, &numbers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    read_all();
+    stderr_back();
+    for (const char *at = reader.text; *at != '\0'; count++) {
+        const char *number = strstr(at, "number=");
+        cr_assert_not_null(number);
+        unsigned n = (unsigned)atoi(number + strlen("number="));
+        cr_assert_lt(n, THREADS * EACH);
+        cr_expect_eq(n % EACH, next[n / EACH]++, "%u is out of order", n);
+        expect_numbers(&at, n, n + 1);
+    }
+    cr_expect_eq(count, THREADS * EACH);
+}
+
+/* The file takes that many octets: what a full disk does, for one process and without root. */
+static void limit_file(rlim_t size)
+{
+    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(log, a_line_that_half_fits_is_shown_elsewhere_and_joined_to_no_other)
+{
+    const char *path = temp_path("log"), *at;
+    struct log_options options = {.target = (char *)path, .level = LOG_LEVEL_INFO};
+    struct stat st;
+    int fds[2];
+    cr_assert_eq(log_open(&options, -1), 0);
+    log_numbers(0, 1);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq(pipe(fds), 0);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    reader.fd = fds[0];
+    real_stderr = dup(STDERR_FILENO);
+    dup2(fds[1], STDERR_FILENO);
+    close(fds[1]);
+    limit_file((rlim_t)st.st_size + 10);
+    log_numbers(1, 4);
+    limit_file(RLIM_INFINITY);
+    pid_t child = fork(); /* it knows nothing of its own about the line */
+    if (child == 0) {
+        log_forked();
+        log_event(LOG_LEVEL_INFO, "child", "%s", "");
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    log_numbers(4, 5);
+    log_close();
+    read_some();
+    stderr_back();
+    at = reader.text;
+    expect_numbers(&at, 1, 4);
+    cr_expect_eq(*at, '\0');
+    at = file_text(path);
+    expect_numbers(&at, 0, 1);
+    cr_expect_eq(at[10], '\n', "the line that only began has an end");
+    at += 11;
+    expect_line(&at, "child");
+    expect_numbers(&at, 4, 5);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, where_standard_error_is_dev_null_lines_wait_for_the_file)
+{
+    const char *path = temp_path("log"), *at;
+    struct log_options options = {.target = (char *)path, .level = LOG_LEVEL_INFO};
+    struct stat st;
+    int null = open("/dev/null", O_WRONLY);
+    cr_assert_eq(log_open(&options, -1), 0);
+    log_numbers(0, 1);
+    cr_assert_eq(stat(path, &st), 0);
+    real_stderr = dup(STDERR_FILENO);
+    dup2(null, STDERR_FILENO); /* as daemon() does, after log_open() */
+    close(null);
+    limit_file((rlim_t)st.st_size + 10);
+    log_numbers(1, 20);
+    limit_file(RLIM_INFINITY);
+    log_flush();
+    log_numbers(20, 22);
+    log_close();
+    stderr_back();
+    at = file_text(path);
+    expect_numbers(&at, 0, 1);
+    cr_expect_eq(at[10], '\n');
+    at += 11;
+    expect_numbers(&at, 1, 22);
+    cr_expect_eq(*at, '\0');
+}
+
+Test(log, a_fifo_that_nobody_reads_delays_lines)
+{
+    const char *path = temp_path("log"), *at = reader.text;
+    struct log_options options = {.target = (char *)path, .level = LOG_LEVEL_INFO};
+    alarm(20);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_expect_eq(log_open(&options, -1), -1, "nobody reads");
+    cr_expect_eq(errno, ENXIO);
+    reader.fd = open(path, O_RDONLY | O_NONBLOCK);
+    cr_assert_eq(log_open(&options, -1), 0);
+    log_numbers(0, 3000);
+    read_all();
+    log_close();
+    expect_numbers(&at, 0, 3000);
+    cr_expect_eq(*at, '\0');
 }

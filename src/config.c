@@ -15,6 +15,8 @@ static const struct option_row rows[] = {
      .max = WORKERS_MAX},
     {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct config, max_sessions), .preset = "0",
      .max = SESSIONS_MAX},
+    {.name = "hang_timeout", .type = OPTION_DURATION, .offset = offsetof(struct config, hang_timeout_ms), .preset = "10s",
+     .min = 2000, .max = 3600000},
     {.name = "listeners", .type = OPTION_LIST, .offset = offsetof(struct config, listeners),
      .group = &listener_option_table},
     {.name = "tls", .type = OPTION_GROUP, .offset = offsetof(struct config, tls), .group = &tls_option_table},

@@ -16,6 +16,7 @@ struct config {
     char *user;
     uint32_t workers;              /* as configured: 0 is one for each CPU */
     uint32_t max_sessions;         /* 0: as many as the descriptor limit carries */
+    uint32_t hang_timeout_ms;      /* a process whose loop does not go round for so long is killed and replaced */
     struct option_list listeners;  /* of struct listener_options */
     struct tls_options tls;
     struct option_list backends;   /* of struct backend_options */

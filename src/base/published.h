@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A value in shared memory that one process writes and all others read, without a lock: two slots, of which the
- * version tells the one that holds. A writer that dies in the middle has changed nothing.
+ * version tells the one that holds. A writer that dies in the middle has changed nothing, and one that means harm can
+ * give values that are no such values, but neither a size nor an end of a reader's patience.
  */
 #ifndef IMAPGUARD_BASE_PUBLISHED_H
 #define IMAPGUARD_BASE_PUBLISHED_H
@@ -9,24 +10,20 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Lies in shared memory, with 2 * size octets of slots behind it. All zero but the size: a value of zeros. */
+/* Lies in shared memory, with 2 * size octets of slots behind it. All zero: a value of zeros. */
 struct published {
     atomic_uint version;
-    unsigned size;
     _Alignas(16) unsigned char slots[];
 };
 
 /* The octets that a value of `size` octets needs in shared memory, rounded up so that another may follow. */
 size_t published_space(size_t size);
 
-/* Prepares zeroed memory for values of `size` octets. */
-void published_init(struct published *p, size_t size);
+/* Replaces the value of `size` octets; never from two processes or threads at one time. */
+void published_write(struct published *p, const void *value, size_t size);
 
-/* Replaces the value; never from two processes or threads at one time. */
-void published_write(struct published *p, const void *value);
-
-/* Copies the value as it was at one moment to `out`. */
-void published_read(const struct published *p, void *out);
+/* Copies the value as it was at one moment to `out`. 0, or -1 when the writer does not let it stand for so long. */
+int published_read(const struct published *p, void *out, size_t size);
 
 /* Changes with each writing. */
 unsigned published_version(const struct published *p);

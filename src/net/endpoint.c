@@ -73,3 +73,26 @@ const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passi
     freeaddrinfo(found);
     return out->count > 0 ? NULL : "no address";
 }
+
+static bool is_valid_address(const struct endpoint_address *a)
+{
+    switch (a->sa.sa_family) {
+    case AF_INET:
+        return a->len == sizeof a->in;
+    case AF_INET6:
+        return a->len == sizeof a->in6;
+    case AF_UNIX:
+        return a->len <= sizeof a->un && memchr(a->un.sun_path, '\0', sizeof a->un.sun_path) != NULL;
+    default:
+        return false;
+    }
+}
+
+bool endpoint_is_valid(const struct endpoint *e)
+{
+    bool valid = e->count <= ENDPOINT_ADDRESSES_MAX;
+    for (size_t i = 0; valid && i < e->count; i++) {
+        valid = is_valid_address(&e->addresses[i]);
+    }
+    return valid;
+}

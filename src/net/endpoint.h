@@ -29,6 +29,9 @@ struct endpoint {
 /* Whether a text needs a look-up, so that what it stands for may change. */
 bool endpoint_is_name(const char *text);
 
+/* Whether it is one that endpoint_resolve() could have made: to be asked of one that another process gives. */
+bool endpoint_is_valid(const struct endpoint *e);
+
 /* For option tables: NULL when the text has one of the forms above, or what was expected. */
 const char *endpoint_check(const char *text);
 

@@ -6,9 +6,11 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/region.h"
 #include "base/secret.h"
 
 enum { NAME_LEN = 16, CIPHER_KEY_LEN = 32, MAC_KEY_LEN = 32 };
@@ -25,10 +27,19 @@ struct key {
  */
 enum { SLOTS = 4 };
 
-struct ticket_keys {
+struct ring {
     _Atomic unsigned current;
     struct key slot[SLOTS];
 };
+
+struct ticket_keys {
+    struct region region; /* of struct ring */
+};
+
+static const struct ring *ring_of(const struct ticket_keys *keys)
+{
+    return keys->region.read;
+}
 
 /* Shared by all processes, and so are the contexts that point here: one for each index. */
 static int keys_index = -1;
@@ -43,49 +54,66 @@ static int fill(struct key *k)
 
 struct ticket_keys *ticket_keys_new(void)
 {
-    struct ticket_keys *keys =
-        mmap(NULL, sizeof *keys, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (keys == MAP_FAILED) {
+    struct ticket_keys *keys = calloc(1, sizeof *keys);
+    if (keys == NULL || region_map(&keys->region, "tickets", sizeof(struct ring)) != 0) {
+        free(keys);
         return NULL;
     }
-    (void)madvise(keys, sizeof *keys, MADV_DONTDUMP);
+    struct ring *ring = keys->region.write;
+    (void)madvise(keys->region.write, sizeof *ring, MADV_DONTDUMP);
+    (void)madvise((void *)keys->region.read, sizeof *ring, MADV_DONTDUMP);
     /* The slot before the first is filled as well: a name of all zeroes would be one that anybody can guess. */
-    if (fill(&keys->slot[0]) != 0 || fill(&keys->slot[SLOTS - 1]) != 0) {
+    if (fill(&ring->slot[0]) != 0 || fill(&ring->slot[SLOTS - 1]) != 0) {
         ticket_keys_free(keys);
         return NULL;
     }
     return keys;
 }
 
+void ticket_keys_keep_read(struct ticket_keys *keys)
+{
+    region_keep_read(&keys->region);
+}
+
+void ticket_keys_forget(struct ticket_keys *keys)
+{
+    region_unmap(&keys->region);
+}
+
 void ticket_keys_free(struct ticket_keys *keys)
 {
-    if (keys != NULL) {
-        secret_wipe(keys, sizeof *keys);
-        munmap(keys, sizeof *keys);
+    if (keys == NULL) {
+        return;
     }
+    if (keys->region.write != NULL) {
+        secret_wipe(keys->region.write, keys->region.size);
+    }
+    region_unmap(&keys->region);
+    free(keys);
 }
 
 int ticket_keys_rotate(struct ticket_keys *keys)
 {
-    unsigned next = atomic_load(&keys->current) + 1;
-    if (fill(&keys->slot[next % SLOTS]) != 0) {
+    struct ring *ring = keys->region.write;
+    unsigned next = atomic_load(&ring->current) + 1;
+    if (fill(&ring->slot[next % SLOTS]) != 0) {
         return -1;
     }
-    atomic_store(&keys->current, next);
+    atomic_store(&ring->current, next);
     return 0;
 }
 
-static int use_mac(EVP_MAC_CTX *mac, struct key *k)
+static int use_mac(EVP_MAC_CTX *mac, const struct key *k)
 {
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, k->mac, MAC_KEY_LEN),
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)k->mac, MAC_KEY_LEN),
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
         OSSL_PARAM_construct_end(),
     };
     return EVP_MAC_CTX_set_params(mac, params);
 }
 
-static int seal(struct key *k, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int seal(const struct key *k, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     memcpy(name, k->name, NAME_LEN);
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
@@ -95,7 +123,7 @@ static int seal(struct key *k, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return 1;
 }
 
-static int unseal(struct key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int unseal(const struct key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     return EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->cipher, iv) == 1 && use_mac(mac, k) == 1 ? 1 : -1;
 }
@@ -104,13 +132,13 @@ static int unseal(struct key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_
 static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                            EVP_MAC_CTX *mac, int sealing)
 {
-    struct ticket_keys *keys = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index);
-    unsigned current = atomic_load(&keys->current);
+    const struct ring *ring = ring_of(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index));
+    unsigned current = atomic_load(&ring->current);
     if (sealing) {
-        return seal(&keys->slot[current % SLOTS], name, iv, cipher, mac);
+        return seal(&ring->slot[current % SLOTS], name, iv, cipher, mac);
     }
     for (unsigned age = 0; age < 2; age++) {
-        struct key *k = &keys->slot[(current - age) % SLOTS];
+        const struct key *k = &ring->slot[(current - age) % SLOTS];
         if (CRYPTO_memcmp(name, k->name, NAME_LEN) == 0) {
             int result = unseal(k, iv, cipher, mac);
             return result == 1 && age > 0 ? 2 : result;

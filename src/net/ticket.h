@@ -13,7 +13,13 @@ struct ticket_keys;
 /* Maps the keys and fills the first ones. NULL when memory or randomness is short. Workers inherit the mapping. */
 struct ticket_keys *ticket_keys_new(void);
 
-/* Wipes (for the process that made them) and unmaps. */
+/* In a worker: gives the right to change them up, for good. */
+void ticket_keys_keep_read(struct ticket_keys *keys);
+
+/* In a process that speaks no TLS with clients: gives them up, for good. */
+void ticket_keys_forget(struct ticket_keys *keys);
+
+/* Wipes (for the process that may change them) and unmaps. */
 void ticket_keys_free(struct ticket_keys *keys);
 
 /*

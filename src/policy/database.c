@@ -12,8 +12,8 @@
 enum {
     SIZE_MAX_MIB = 1024,
     SETTLE_LOOKS = 2, /* a file that is being written is left alone until it has not changed for so long */
-    ADOPT_LOOKS = 5,  /* by then every worker has left the memory that the next one is read into */
     BLOCK = 1 << 20,
+    SEALS = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
 };
 
 static bool exists(const struct database *d)
@@ -21,10 +21,10 @@ static bool exists(const struct database *d)
     return d->path != NULL && d->path[0] != '\0';
 }
 
-static int open_memory(const struct database *d, unsigned which, MMDB_s *out)
+static int open_descriptor(int fd, MMDB_s *out)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", d->memory[which]);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return MMDB_open(path, MMDB_MODE_MMAP, out);
 }
 
@@ -128,7 +128,7 @@ static const char *copy(int from, int to)
 {
     char *block = malloc(BLOCK);
     ssize_t n = -1;
-    if (block != NULL && ftruncate(to, 0) == 0 && lseek(to, 0, SEEK_SET) == 0) {
+    if (block != NULL) {
         while ((n = read(from, block, BLOCK)) > 0) {
             for (ssize_t done = 0, m; done < n; done += m) {
                 m = write(to, block + done, (size_t)(n - done));
@@ -143,7 +143,7 @@ static const char *copy(int from, int to)
     return n == 0 ? NULL : strerror(errno);
 }
 
-static const char *read_file(struct database *d, unsigned which)
+static const char *read_file(struct database *d, int to)
 {
     int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
@@ -157,40 +157,69 @@ static const char *read_file(struct database *d, unsigned which)
     } else if (d->taken.st_size > (off_t)SIZE_MAX_MIB << 20) {
         cause = "larger than 1 GiB";
     } else {
-        cause = copy(fd, d->memory[which]);
+        cause = copy(fd, to);
     }
     close(fd);
     return cause;
 }
 
-int database_init(struct database *d)
+static void leave(struct database *d)
 {
-    d->memory[0] = memfd_create("geoip", MFD_CLOEXEC);
-    d->memory[1] = memfd_create("geoip", MFD_CLOEXEC);
-    return d->memory[0] != -1 && d->memory[1] != -1 ? 0 : -1;
+    if (d->open) {
+        MMDB_close(&d->mmdb);
+        d->open = false;
+    }
+    if (d->file != -1) {
+        close(d->file);
+        d->file = -1;
+    }
+}
+
+/* Maps a sealed file in place of the one before, once all of it has been checked where that is asked for. */
+static const char *use(struct database *d, int file, bool checked)
+{
+    MMDB_s mmdb;
+    if (open_descriptor(file, &mmdb) != MMDB_SUCCESS) {
+        return "not a MaxMind DB, or not a whole one";
+    }
+    const char *cause = checked ? NULL : check(d, &mmdb);
+    if (cause != NULL) {
+        MMDB_close(&mmdb);
+        return cause;
+    }
+    leave(d);
+    d->mmdb = mmdb;
+    d->open = true;
+    d->file = file;
+    d->version++;
+    return NULL;
 }
 
 const char *database_load(struct database *d)
 {
-    uint32_t next = *d->version + 1;
-    unsigned which = next & 1;
-    MMDB_s mmdb;
-    const char *cause = read_file(d, which);
+    int file = memfd_create("imapguard-geoip", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file == -1) {
+        return strerror(errno);
+    }
+    const char *cause = read_file(d, file);
+    if (cause == NULL) {
+        d->seen = d->taken;
+        cause = fcntl(file, F_ADD_SEALS, SEALS) == 0 ? use(d, file, false) : strerror(errno);
+    }
     if (cause != NULL) {
-        return cause;
+        close(file);
     }
-    d->seen = d->taken;
-    if (open_memory(d, which, &mmdb) != MMDB_SUCCESS) {
-        return "not a MaxMind DB, or not a whole one";
-    }
-    cause = check(d, &mmdb);
-    MMDB_close(&mmdb);
+    return cause;
+}
+
+const char *database_adopt(struct database *d, int file)
+{
+    int seals = fcntl(file, F_GET_SEALS);
+    const char *cause = seals != -1 && (seals & SEALS) == SEALS ? use(d, file, true) : "it is not sealed";
     if (cause != NULL) {
-        return cause;
+        close(file);
     }
-    atomic_store(d->version, next);
-    d->settling = ADOPT_LOOKS;
-    return database_adopt(d) == 0 ? NULL : "no memory";
+    return cause;
 }
 
 bool database_is_due(struct database *d)
@@ -213,39 +242,7 @@ bool database_is_due(struct database *d)
     return !same_file(&d->seen, &d->taken);
 }
 
-static void leave(struct database *d)
-{
-    if (d->open) {
-        MMDB_close(&d->mmdb);
-        d->open = false;
-    }
-}
-
-int database_adopt(struct database *d)
-{
-    uint32_t version = atomic_load(d->version);
-    MMDB_s mmdb;
-    if (version == d->adopted) {
-        return 0;
-    }
-    if (open_memory(d, version & 1, &mmdb) != MMDB_SUCCESS) {
-        return -1;
-    }
-    leave(d);
-    d->mmdb = mmdb;
-    d->open = true;
-    d->adopted = version;
-    return 0;
-}
-
-
 void database_fini(struct database *d)
 {
     leave(d);
-    for (size_t i = 0; i < 2; i++) {
-        if (d->memory[i] != -1) {
-            close(d->memory[i]);
-            d->memory[i] = -1;
-        }
-    }
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/geoip.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "policy/database.h"
@@ -23,8 +22,6 @@ static const struct option_row rows[] = {
 };
 const struct option_table geoip_option_table = {sizeof(struct geoip_options), rows};
 
-enum { COUNTRY, ASN, DATABASES };
-
 static const struct database_field country_fields[] = {
     {{"country", "iso_code", NULL}, MMDB_DATA_TYPE_UTF8_STRING},
     {{"continent", "code", NULL}, MMDB_DATA_TYPE_UTF8_STRING},
@@ -36,8 +33,7 @@ static const struct database_field asn_fields[] = {
 };
 
 struct geoip {
-    struct database databases[DATABASES];
-    _Atomic uint32_t *versions; /* shared, one for each database */
+    struct database databases[GEOIP_DATABASES];
 };
 
 static bool exists(const struct database *d)
@@ -53,18 +49,11 @@ struct geoip *geoip_new(const struct geoip_options *options, struct option_repor
         option_error(report, "geoip", "no memory");
         return NULL;
     }
-    g->versions = mmap(NULL, DATABASES * sizeof *g->versions, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (g->versions == MAP_FAILED) {
-        option_error(report, "geoip", "no memory");
-        free(g);
-        return NULL;
-    }
-    g->databases[COUNTRY] = (struct database){.name = "country", .path = options->country, .fields = country_fields};
-    g->databases[ASN] = (struct database){.name = "asn", .path = options->asn, .fields = asn_fields};
-    for (size_t i = 0; i < DATABASES; i++) {
+    g->databases[GEOIP_COUNTRY] = (struct database){.name = "country", .path = options->country, .file = -1, .fields = country_fields};
+    g->databases[GEOIP_ASN] = (struct database){.name = "asn", .path = options->asn, .file = -1, .fields = asn_fields};
+    for (size_t i = 0; i < GEOIP_DATABASES; i++) {
         struct database *d = &g->databases[i];
-        d->version = &g->versions[i];
-        const char *cause = database_init(d) != 0 ? strerror(errno) : exists(d) ? database_load(d) : NULL;
+        const char *cause = exists(d) ? database_load(d) : NULL;
         if (cause != NULL) {
             char path[32] = "geoip.";
             strcat(path, d->name);
@@ -83,10 +72,9 @@ void geoip_free(struct geoip *g)
     if (g == NULL) {
         return;
     }
-    for (size_t i = 0; i < DATABASES; i++) {
+    for (size_t i = 0; i < GEOIP_DATABASES; i++) {
         database_fini(&g->databases[i]);
     }
-    munmap(g->versions, DATABASES * sizeof *g->versions);
     free(g);
 }
 
@@ -97,7 +85,7 @@ static void log_failure(const struct database *d, const char *cause)
 
 void geoip_refresh(struct geoip *g)
 {
-    for (size_t i = 0; i < DATABASES; i++) {
+    for (size_t i = 0; i < GEOIP_DATABASES; i++) {
         struct database *d = &g->databases[i];
         if (!database_is_due(d)) {
             continue;
@@ -113,14 +101,27 @@ void geoip_refresh(struct geoip *g)
     }
 }
 
-void geoip_adopt(struct geoip *g)
+uint32_t geoip_version(const struct geoip *g, unsigned database)
 {
-    for (size_t i = 0; i < DATABASES; i++) {
-        struct database *d = &g->databases[i];
-        if (database_adopt(d) != 0) {
-            d->adopted = *d->version; /* told once, until there is another */
-            log_failure(d, "a worker cannot map it");
-        }
+    return g->databases[database].version;
+}
+
+int geoip_descriptor(const struct geoip *g, unsigned database)
+{
+    return g->databases[database].file;
+}
+
+void geoip_adopt(struct geoip *g, unsigned database, uint32_t version, int descriptor)
+{
+    struct database *d = &g->databases[database];
+    if (version == d->version) {
+        close(descriptor);
+        return;
+    }
+    const char *cause = database_adopt(d, descriptor);
+    d->version = version;
+    if (cause != NULL) {
+        log_failure(d, cause);
     }
 }
 
@@ -163,11 +164,11 @@ struct place geoip_lookup(const struct geoip *g, const struct network_address *a
     struct place place = {"--", "--", 0};
     MMDB_entry_s entry;
     MMDB_entry_data_s data;
-    if (find(&g->databases[COUNTRY], address, &entry)) {
+    if (find(&g->databases[GEOIP_COUNTRY], address, &entry)) {
         get_code(&entry, &country_fields[0], place.country);
         get_code(&entry, &country_fields[1], place.continent);
     }
-    if (find(&g->databases[ASN], address, &entry) && get(&entry, &asn_fields[0], &data)) {
+    if (find(&g->databases[GEOIP_ASN], address, &entry) && get(&entry, &asn_fields[0], &data)) {
         place.asn = data.uint32;
     }
     return place;

@@ -19,6 +19,8 @@ struct geoip_options {
 
 extern const struct option_table geoip_option_table;
 
+enum { GEOIP_COUNTRY, GEOIP_ASN, GEOIP_DATABASES };
+
 struct geoip;
 
 /*
@@ -38,8 +40,18 @@ void geoip_free(struct geoip *g);
  */
 void geoip_refresh(struct geoip *g);
 
-/* In a worker, from time to time: adopts what the master has taken since. Costs nothing when nothing is new. */
-void geoip_adopt(struct geoip *g);
+/*
+ * In the master: the version of a database (0: there is none), which changes when another is used, and its descriptor,
+ * which stays the database's: what a worker that was forked before needs.
+ */
+uint32_t geoip_version(const struct geoip *g, unsigned database);
+int geoip_descriptor(const struct geoip *g, unsigned database);
+
+/*
+ * In a worker: uses that version of a database, which the master has taken since, and owns the descriptor from then on.
+ * Logs "geoip-failed" when it cannot, and keeps the one before; the version is the new one either way.
+ */
+void geoip_adopt(struct geoip *g, unsigned database, uint32_t version, int descriptor);
 
 /* Where the address is; what is not known is "--" and 0. */
 struct place geoip_lookup(const struct geoip *g, const struct network_address *address);

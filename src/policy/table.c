@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
+#include "base/region.h"
 #include "base/span.h"
 #include "policy/ban.h"
 #include "policy/rate.h"
@@ -20,6 +20,7 @@ enum {
     TELL_SECONDS = 60,
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
+    PREFIX_MAX = 128,
 };
 
 /*
@@ -51,7 +52,7 @@ struct table {
     unsigned worker;
     size_t buckets;
     size_t slots;
-    size_t size; /* of the mapping */
+    struct region region;
     struct shared *shared;
     _Atomic uint64_t *keys;     /* one for each slot, a bucket's side by side */
     _Atomic uint64_t *bans;     /* see ban.h; apart, so that the master's look at them is short */
@@ -296,13 +297,11 @@ struct table *table_new(const struct table_limits *limits, unsigned workers)
     t->workers = workers;
     t->buckets = (limits->table_size + WAYS - 1) / WAYS;
     t->slots = t->buckets * WAYS;
-    t->size = lay_out(t, NULL);
-    void *memory = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    if (region_map(&t->region, "clients", lay_out(t, NULL)) != 0) {
         free(t);
         return NULL;
     }
-    (void)lay_out(t, memory);
+    (void)lay_out(t, t->region.write);
     t->mac = mac_new();
     if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key) {
         table_free(t);
@@ -312,12 +311,17 @@ struct table *table_new(const struct table_limits *limits, unsigned workers)
     return t;
 }
 
+void table_forget(struct table *t)
+{
+    region_unmap(&t->region);
+}
+
 void table_free(struct table *t)
 {
     if (t == NULL) {
         return;
     }
-    munmap(t->shared, t->size);
+    region_unmap(&t->region);
     EVP_MAC_CTX_free(t->mac);
     secret_wipe(t->key, sizeof t->key);
     free(t);
@@ -404,7 +408,8 @@ static struct table_ban ban_at(const struct table *t, size_t slot, uint64_t ban)
     struct table_ban out = {.until_us = ban_until_us(ban), .level = ban_level(ban)};
     uint64_t halves[2] = {atomic_load(&t->entries[slot].network[0]), atomic_load(&t->entries[slot].network[1])};
     memcpy(out.network.first.octets, halves, sizeof halves);
-    out.network.prefix = atomic_load(&t->entries[slot].prefix);
+    unsigned prefix = atomic_load(&t->entries[slot].prefix);
+    out.network.prefix = prefix <= PREFIX_MAX ? prefix : PREFIX_MAX; /* any worker could have written it */
     return out;
 }
 

@@ -61,6 +61,9 @@ enum table_failure {
 /* Maps a table for so many workers; `limits` must outlive it. NULL with errno set. */
 struct table *table_new(const struct table_limits *limits, unsigned workers);
 
+/* In a process that lets nobody in: gives the shared memory up. Only table_free() may be called afterwards. */
+void table_forget(struct table *t);
+
 /* Unmaps it in this process; NULL is fine. */
 void table_free(struct table *t);
 

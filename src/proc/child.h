@@ -1,26 +1,55 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the master's children, workers and monitor, have in common: how they begin, and how they end. */
+/* What the master's children, workers and monitor, have in common: how they begin, live, and end. */
 #ifndef IMAPGUARD_PROC_CHILD_H
 #define IMAPGUARD_PROC_CHILD_H
 
-#include "proc/account.h"
+#include <ev.h>
+#include <stdbool.h>
+
+#include "net/loop.h"
+#include "proc/service.h"
 
 /* Exit statuses. */
 enum {
     CHILD_STOPPED = 0, /* it was told to stop */
-    CHILD_UNABLE = 70, /* it cannot do its work, and neither could a successor */
+    CHILD_UNABLE = 70, /* it cannot do its work now */
 };
 
-/* Gives up all privileges, and ends with the master from here on. 0, or -1 with errno set. */
-int child_begin(const struct account *account);
+struct child {
+    struct service *service;
+    unsigned index; /* of its column in what is shared: the number of a worker; the monitor's comes after them all */
+    pid_t master;
+    int channel;    /* from the master, see channel.h */
+
+    /* Set by child_begin(). */
+    struct loop *loop;
+    void (*stop)(struct child *child); /* on SIGTERM, and when the master has gone */
+    void (*tend)(struct child *child); /* about once a second */
+    void *data;                        /* of those two */
+    struct ev_signal term;
+    struct ev_signal usr1;
+    struct ev_timer beat;
+    struct ev_io messages;
+};
 
 /*
- * Lets signals come, which were blocked since the fork: the watchers for them are there. The master handles what the
- * terminal sends; a child that stopped by itself would be started again.
+ * Right after the fork: gives up what other processes have, then all privileges, and ends with the master from here
+ * on. 0, or -1 with errno set.
  */
-void child_take_signals(void);
+int child_become(struct child *child);
 
-/* Blocks them again: told to stop twice, it still ends as it was told the first time. */
-void child_leave(void);
+/*
+ * Begins to serve: `stop` and `tend` are called from the loop, databases that the master sends are adopted, the log is
+ * opened again on SIGUSR1, and the master sees that the loop goes round. Signals, which were blocked since the fork,
+ * come from here on; those that a terminal sends are the master's. `child` must outlive the loop's run.
+ */
+void child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
+                 void (*tend)(struct child *child));
+
+/* Whether the master died before it could be noticed: then the child must not serve. */
+bool child_is_orphan(const struct child *child);
+
+/* Ends what child_begin() began. A further SIGTERM does not interrupt what is done afterwards. */
+void child_end(struct child *child);
 
 #endif

@@ -13,24 +13,27 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/state.h"
+#include "proc/channel.h"
 #include "proc/child.h"
 #include "proc/monitor.h"
 #include "proc/worker.h"
 
-static const ev_tstamp RESPAWN_SECONDS = 1.; /* between two starts of a child that dies at once */
+static const ev_tstamp RESPAWN_SECONDS = 1.; /* before a child that died at once is started again ... */
+static const ev_tstamp RESPAWN_MAX_SECONDS = 30.; /* ... which doubles up to this while it cannot even begin to serve */
 static const ev_tstamp STOP_SECONDS = 5.;    /* then children that have not stopped are killed */
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
 static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
 static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
+static const ev_tstamp STALL_SECONDS = 2.;     /* without such a round: the whole system, or all of us, stood still */
 
 enum { SIGNALS = 4 };
 
 /* What a child is for. */
 struct role {
     const char *name;
-    int (*run)(struct service *service, unsigned index);
+    int (*run)(struct child *child);
 };
 static const struct role role_worker = {"worker", worker_run};
 static const struct role role_monitor = {"monitor", monitor_run};
@@ -41,7 +44,12 @@ struct seat {
     const struct role *role;
     unsigned index; /* of the worker; the monitor comes after them all */
     pid_t pid; /* 0: nobody */
-    ev_tstamp started;
+    int channel;       /* our end; -1: nobody at the other */
+    ev_tstamp started; /* of clock_monotonic() */
+    uint64_t since_ms; /* since when, at least, it has not shown that it lives: of clock_boot_us() */
+    bool served;       /* some child has served here */
+    bool hung;         /* it was killed because it hung */
+    ev_tstamp delay;   /* before the next start */
     struct ev_child child;
     struct ev_timer respawn;
 };
@@ -58,6 +66,7 @@ struct master {
     struct ev_timer rotate;
     struct ev_timer expiry;
     struct ev_timer care;
+    ev_tstamp cared;    /* when that was last */
     uint32_t ban_epoch; /* of the bans that were written to the state file */
     bool unsaved;       /* they have changed since */
     ev_tstamp saved;    /* when it was written last, or that was tried */
@@ -89,6 +98,14 @@ static void log_child(enum log_level level, const struct seat *seat, const char 
     log_event(level, event, "%spid=%ld%s", number, (long)seat->pid, how);
 }
 
+static void close_channel(struct seat *seat)
+{
+    if (seat->channel != -1) {
+        close(seat->channel);
+        seat->channel = -1;
+    }
+}
+
 /* In the child: nothing of the master's loop may be left, or a signal to the one would reach the other. */
 static void leave_loop(struct master *m)
 {
@@ -96,31 +113,68 @@ static void leave_loop(struct master *m)
         ev_signal_stop(m->ev, &m->signals[i]);
     }
     ev_loop_destroy(m->ev);
+    for (unsigned i = 0; i < m->seat_count; i++) {
+        close_channel(&m->seats[i]);
+    }
+}
+
+static void start_later(struct seat *seat)
+{
+    ev_timer_set(&seat->respawn, seat->delay, 0.);
+    ev_timer_start(seat->master->ev, &seat->respawn);
+}
+
+/* The next failure in a row waits longer than this one. */
+static void back_off(struct seat *seat)
+{
+    seat->delay = seat->delay < RESPAWN_SECONDS        ? RESPAWN_SECONDS
+                  : seat->delay * 2 < RESPAWN_MAX_SECONDS ? seat->delay * 2
+                                                          : RESPAWN_MAX_SECONDS;
+    start_later(seat);
+}
+
+static void start_failed(struct seat *seat, const char *what)
+{
+    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s: %s\"", seat->role->name, seat->index, what, strerror(errno));
+    back_off(seat);
 }
 
 static void start_child(struct seat *seat)
 {
     struct master *m = seat->master;
+    struct child self = {.service = m->service, .index = seat->index, .master = getpid()};
+    int ends[2];
     sigset_t all, before;
+    if (channel_open(ends) != 0) {
+        start_failed(seat, "no channel");
+        return;
+    }
+    self.channel = ends[1];
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the worker's own handlers */
+    sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the child's own handlers */
     pid_t pid = fork();
     if (pid == 0) {
         log_forked();
+        close(ends[0]);
         leave_loop(m);
-        int status = seat->role->run(m->service, seat->index);
+        int status = seat->role->run(&self);
         log_close();
         exit(status);
     }
+    int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
+    close(ends[1]);
     if (pid == -1) {
-        log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s\"", seat->role->name, seat->index, strerror(errno));
-        ev_timer_set(&seat->respawn, RESPAWN_SECONDS, 0.);
-        ev_timer_start(m->ev, &seat->respawn);
+        close(ends[0]);
+        errno = error;
+        start_failed(seat, "no process");
         return;
     }
+    seat->channel = ends[0];
     seat->pid = pid;
+    seat->hung = false;
     seat->started = clock_monotonic();
+    seat->since_ms = clock_boot_us() / 1000;
     m->seated++;
     ev_child_set(&seat->child, pid, 0);
     ev_child_start(m->ev, &seat->child);
@@ -147,12 +201,10 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
     struct master *m = seat->master;
     (void)revents;
     ev_child_stop(ev, child);
-    /* What it has counted it cannot take back itself any more. */
-    if (seat->role == &role_worker) {
-        atomic_store(&m->service->share->workers[seat->index].sessions, 0);
-        table_clear_worker(m->service->table, seat->index);
-        backends_clear_worker(m->service->backends, seat->index);
-    }
+    close_channel(seat);
+    bool served = atomic_load(&service_share(m->service, seat->index)->beat_ms) != 0;
+    seat->served = seat->served || served;
+    service_clear(m->service, seat->index); /* what it has counted it cannot take back itself any more */
     m->seated--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
@@ -166,13 +218,64 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
         }
         return;
     }
-    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE) {
+    /* What cannot begin where nobody ever served is a mistake of the installation; later it is a shortage, which passes. */
+    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE && !seat->served &&
+        seat->role == &role_worker) {
         stop(m, 1);
         return;
     }
-    ev_tstamp lived = clock_monotonic() - seat->started;
-    ev_timer_set(&seat->respawn, stopped || lived < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0., 0.);
-    ev_timer_start(ev, &seat->respawn);
+    if (!served) {
+        back_off(seat);
+        return;
+    }
+    seat->delay = stopped || clock_monotonic() - seat->started < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0.;
+    start_later(seat);
+    seat->delay = 0.;
+}
+
+/*
+ * A child whose loop has not gone round for hang_timeout is killed. After a time in which this process did not run
+ * either, be it stopped or the system suspended, each has as long again to show that it lives.
+ */
+static void look_for_hung(struct master *m)
+{
+    uint64_t now = clock_boot_us() / 1000, limit = m->service->config.hang_timeout_ms;
+    bool stalled = clock_monotonic() - m->cared > STALL_SECONDS;
+    for (unsigned i = 0; i < m->seat_count; i++) {
+        struct seat *seat = &m->seats[i];
+        const struct process_share *share = service_share(m->service, seat->index);
+        uint64_t beat = atomic_load(&share->beat_ms);
+        if (stalled) {
+            seat->since_ms = now;
+        } else if (beat > seat->since_ms && beat <= now) {
+            seat->since_ms = beat;
+        }
+        if (seat->pid == 0 || seat->hung || now - seat->since_ms <= limit) {
+            continue;
+        }
+        char how[96];
+        snprintf(how, sizeof how, " silent=%llu state=%s session=%016llx", (unsigned long long)(now - seat->since_ms) / 1000,
+                 session_state_name(atomic_load(&share->activity.state)),
+                 (unsigned long long)atomic_load(&share->activity.session));
+        log_child(LOG_LEVEL_ERROR, seat, "hung", how);
+        seat->hung = true;
+        kill(seat->pid, SIGKILL);
+    }
+}
+
+/* What a child should have and has not: it was forked before there was this, or had no descriptor left for it. */
+static void send_databases(struct master *m)
+{
+    for (unsigned i = 0; i < m->service->workers; i++) {
+        const struct process_share *share = service_share(m->service, i);
+        for (unsigned j = 0; j < GEOIP_DATABASES && m->seats[i].channel != -1; j++) {
+            uint32_t version = geoip_version(m->service->geoip, j);
+            if (atomic_load(&share->beat_ms) != 0 && atomic_load(&share->geoip[j]) != version) {
+                struct channel_message message = {CHANNEL_GEOIP, j, version};
+                (void)channel_send(m->seats[i].channel, &message, geoip_descriptor(m->service->geoip, j));
+            }
+        }
+    }
 }
 
 /* --- stopping, signals, timers -------------------------------------------------------------------------- */
@@ -272,7 +375,10 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
     struct master *m = timer->data;
     (void)ev, (void)revents;
     log_flush();
+    look_for_hung(m);
+    m->cared = clock_monotonic();
     geoip_refresh(m->service->geoip);
+    send_databases(m);
     (void)table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
     uint32_t epoch = table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
@@ -328,15 +434,18 @@ int master_run(struct service *service)
         return 1;
     }
     watch(&m);
+    m.cared = clock_monotonic();
     load_bans(&m);
     for (unsigned i = 0; i < m.seat_count; i++) {
         struct seat *seat = &m.seats[i];
-        *seat = (struct seat){.master = &m, .index = i, .role = i < service->workers ? &role_worker : &role_monitor};
+        *seat = (struct seat){.master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};
         ev_child_init(&seat->child, child_gone, 0, 0);
         ev_timer_init(&seat->respawn, respawn, RESPAWN_SECONDS, 0.);
         seat->child.data = seat;
         seat->respawn.data = seat;
-        start_child(seat);
+    }
+    for (unsigned i = 0; i < m.seat_count; i++) {
+        start_child(&m.seats[i]);
     }
     log_event(LOG_LEVEL_INFO, "started", "workers=%u", service->workers);
     ev_run(m.ev, 0);

@@ -14,11 +14,12 @@
 #include "proxy/check.h"
 
 struct monitor {
+    struct child *child;
     struct service *service;
     struct loop loop;
     struct check *checks;
-    struct ev_signal term;
-    struct ev_signal usr1;
+    uint64_t looked_up; /* a bit for each backend whose thread runs */
+    bool no_thread;     /* told already */
 };
 
 /* --- what clients are told --------------------------------------------------------------------------------- */
@@ -82,40 +83,47 @@ static void *look_up(void *data)
     return NULL;
 }
 
-static int start_looking_up(struct backend *backend)
+/* Starts the threads that do not run yet. Whatever there is none for now is tried again by the next round. */
+static void start_looking_up(struct monitor *m)
 {
-    pthread_t thread;
-    int error = endpoint_is_name(backend->options->address) ? pthread_create(&thread, NULL, look_up, backend) : 0;
-    if (error != 0) {
-        errno = error;
-        return -1;
+    struct backends *backends = m->service->backends;
+    for (size_t i = 0; i < backends->count; i++) {
+        pthread_t thread;
+        struct backend *backend = &backends->items[i];
+        if ((m->looked_up >> i & 1) != 0 || !endpoint_is_name(backend->options->address)) {
+            continue;
+        }
+        int error = pthread_create(&thread, NULL, look_up, backend);
+        if (error == 0) {
+            m->looked_up |= (uint64_t)1 << i;
+        } else if (!m->no_thread) {
+            m->no_thread = true;
+            log_resolve_failed(backend, strerror(error));
+        }
     }
-    return 0;
 }
 
 /* --- the process -------------------------------------------------------------------------------------------- */
 
-static void stop(struct ev_loop *ev, struct ev_signal *signal, int revents)
+static void stop(struct child *child)
 {
-    (void)signal, (void)revents;
-    ev_break(ev, EVBREAK_ALL);
+    ev_break(child->loop->ev, EVBREAK_ALL);
 }
 
-static void reopen_log(struct ev_loop *ev, struct ev_signal *signal, int revents)
+static void tend(struct child *child)
 {
-    (void)ev, (void)signal, (void)revents;
-    log_reopen(-1);
+    start_looking_up(child->data);
 }
 
 static int prepare(struct monitor *m)
 {
     struct service *service = m->service;
-    service_keep_entrances(service, service->workers);
     (void)prctl(PR_SET_NAME, "imapguard-mon");
-    if (child_begin(&service->account) != 0) {
+    if (child_become(m->child) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"cannot drop privileges: %s\"", strerror(errno));
         return -1;
     }
+    m->child->data = m;
     m->checks = calloc(service->backends->count, sizeof *m->checks);
     if (m->checks == NULL || loop_init(&m->loop) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"no memory\"");
@@ -124,44 +132,26 @@ static int prepare(struct monitor *m)
     return 0;
 }
 
-/* All signals are blocked until here, and stay so in the threads. */
-static int watch(struct monitor *m)
+int monitor_run(struct child *child)
 {
-    struct backends *backends = m->service->backends;
-    for (size_t i = 0; i < backends->count; i++) {
-        if (start_looking_up(&backends->items[i]) != 0) {
-            log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"no thread: %s\"", strerror(errno));
-            return -1;
-        }
-    }
-    for (size_t i = 0; i < backends->count; i++) {
-        check_start(&m->checks[i], &backends->items[i], &m->loop, combine, m);
-    }
-    ev_signal_init(&m->term, stop, SIGTERM);
-    ev_signal_init(&m->usr1, reopen_log, SIGUSR1);
-    ev_signal_start(m->loop.ev, &m->term);
-    ev_signal_start(m->loop.ev, &m->usr1);
-    child_take_signals();
-    return 0;
-}
-
-int monitor_run(struct service *service, unsigned index)
-{
-    struct monitor m = {.service = service};
-    pid_t master = getppid();
-    (void)index;
-    if (prepare(&m) != 0 || watch(&m) != 0) {
+    struct monitor m = {.child = child, .service = child->service};
+    struct backends *backends = child->service->backends;
+    if (prepare(&m) != 0) {
         return CHILD_UNABLE;
     }
-    if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
-        ev_run(m.loop.ev, 0);
+    if (child_is_orphan(child)) {
+        return CHILD_STOPPED;
     }
-    child_leave();
-    for (size_t i = 0; i < service->backends->count; i++) {
+    start_looking_up(&m); /* all signals are blocked until child_begin(), and stay so in the threads */
+    for (size_t i = 0; i < backends->count; i++) {
+        check_start(&m.checks[i], &backends->items[i], &m.loop, combine, &m);
+    }
+    child_begin(child, &m.loop, stop, tend);
+    ev_run(m.loop.ev, 0);
+    child_end(child);
+    for (size_t i = 0; i < backends->count; i++) {
         check_stop(&m.checks[i]);
     }
-    ev_signal_stop(m.loop.ev, &m.term);
-    ev_signal_stop(m.loop.ev, &m.usr1);
     loop_fini(&m.loop);
     free(m.checks);
     return CHILD_STOPPED;

@@ -6,12 +6,12 @@
 #ifndef IMAPGUARD_PROC_MONITOR_H
 #define IMAPGUARD_PROC_MONITOR_H
 
-#include "proc/service.h"
+#include "proc/child.h"
 
 /*
- * Runs until SIGTERM, in a process just forked, with all signals blocked and no event loop. Returns the exit status, as
- * worker_run() does; `index` is not used.
+ * Runs until SIGTERM, in a process just forked, with all signals blocked and no event loop. Returns the exit status, see
+ * child.h.
  */
-int monitor_run(struct service *service, unsigned index);
+int monitor_run(struct child *child);
 
 #endif

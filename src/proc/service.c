@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "net/socket.h"
@@ -152,11 +151,6 @@ static void open_listener(struct service *service, size_t index, struct config_s
     }
 }
 
-static size_t share_size(const struct service *service)
-{
-    return sizeof *service->share + service->workers * sizeof service->share->workers[0];
-}
-
 /* The table of client networks, with the bans of the time before. */
 static void open_table(struct service *service, struct config_source *source)
 {
@@ -174,15 +168,13 @@ int service_open(struct service *service, struct config_source *source)
         open_listener(service, i, source);
     }
     open_table(service, source);
-    service->share = mmap(NULL, share_size(service), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (service->share == MAP_FAILED) {
-        service->share = NULL;
+    if (columns_map(&service->processes, "process", service->workers + 1, sizeof(struct process_share)) != 0) {
         option_error(&source->report, "workers", "no memory for %u workers", service->workers);
     }
     return source->report.errors == 0 ? 0 : -1;
 }
 
-void service_keep_entrances(struct service *service, unsigned index)
+static void keep_entrances(struct service *service, unsigned index)
 {
     for (size_t i = 0; i < service->entrance_count; i++) {
         int *fds = service->entrances[i].fds;
@@ -192,6 +184,20 @@ void service_keep_entrances(struct service *service, unsigned index)
                 fds[j] = -1;
             }
         }
+    }
+}
+
+void service_keep(struct service *service, unsigned index)
+{
+    keep_entrances(service, index);
+    columns_keep_write(&service->processes, index);
+    backends_keep(service->backends, index);
+    ticket_keys_keep_read(service->tickets);
+    if (index == service->workers) {
+        ticket_keys_forget(service->tickets);
+        table_forget(service->table);
+        tls_free(service->tls);
+        service->tls = NULL;
     }
 }
 
@@ -206,9 +212,7 @@ void service_free(struct service *service)
         free(service->entrances[i].fds);
     }
     free(service->entrances);
-    if (service->share != NULL) {
-        munmap(service->share, share_size(service));
-    }
+    columns_unmap(&service->processes);
     for (size_t i = 0; service->listeners != NULL && i < service->config.listeners.count; i++) {
         listener_clear(&service->listeners[i]);
     }
@@ -223,11 +227,32 @@ void service_free(struct service *service)
     *service = (struct service){0};
 }
 
+const struct process_share *service_share(const struct service *service, unsigned index)
+{
+    return service->processes.each[index].read;
+}
+
+struct process_share *service_own_share(const struct service *service, unsigned index)
+{
+    return service->processes.each[index].write;
+}
+
+void service_clear(struct service *service, unsigned index)
+{
+    struct process_share *share = service_own_share(service, index);
+    atomic_store(&share->beat_ms, 0);
+    atomic_store(&share->sessions, 0);
+    if (index < service->workers) {
+        table_clear_worker(service->table, index);
+        backends_clear_worker(service->backends, index);
+    }
+}
+
 unsigned service_sessions(const struct service *service)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < service->workers; i++) {
-        sum += atomic_load_explicit(&service->share->workers[i].sessions, memory_order_relaxed);
+        sum += atomic_load(&service_share(service, i)->sessions);
     }
     return sum;
 }

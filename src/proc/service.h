@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/address.h"
+#include "base/region.h"
 #include "config.h"
 #include "net/ticket.h"
 #include "net/tls.h"
@@ -17,6 +18,7 @@
 #include "policy/geoip.h"
 #include "policy/table.h"
 #include "proxy/backend.h"
+#include "proxy/proxy.h"
 
 /* One address of a listener, with a socket for each worker; the kernel spreads connections over them. */
 struct entrance {
@@ -25,15 +27,13 @@ struct entrance {
     int *fds; /* one for each worker, kept open by the master so that a successor inherits what waits there */
 };
 
-/* What a worker tells all others. A line of the cache for each, written by one process only. */
-struct worker_share {
-    _Alignas(64) _Atomic unsigned sessions;
-};
-
-/* Shared memory of all processes. */
-struct service_share {
-    atomic_bool gateway_told; /* the warning about a gateway is given once */
-    struct worker_share workers[];
+/* What a child tells all other processes, in a column that only it and the master can write. */
+struct process_share {
+    _Atomic uint64_t beat_ms;   /* when its loop last went round, in milliseconds since boot; 0: it does not serve yet */
+    _Atomic uint32_t sessions;
+    _Atomic uint32_t geoip[GEOIP_DATABASES]; /* the version of each database that it uses */
+    atomic_bool gateway_told;   /* it has given the warning about a gateway */
+    struct activity activity;   /* what it is doing, for the case that it hangs */
 };
 
 struct service {
@@ -49,7 +49,7 @@ struct service {
     unsigned workers;
     struct entrance *entrances;
     size_t entrance_count;
-    struct service_share *share;
+    struct columns processes; /* of struct process_share: the workers, then the monitor */
 };
 
 /*
@@ -62,10 +62,18 @@ int service_load(struct service *service, struct config_source *source, const ch
 int service_open(struct service *service, struct config_source *source);
 
 /*
- * Closes the sockets of all workers but that one (of all, when there is none of that number): whoever holds a socket
- * gets a share of the connections.
+ * In a child just forked: gives up for good what it must not have. Each keeps the right to write its own columns; a
+ * worker keeps its own sockets, since whoever holds a socket gets a share of the connections. The monitor, which is
+ * number service->workers, keeps nothing of the clients' side: no socket, key or ticket, and not the table of networks.
  */
-void service_keep_entrances(struct service *service, unsigned index);
+void service_keep(struct service *service, unsigned index);
+
+/* What that child tells; its own part of it is for itself, and for the master once it has died. */
+const struct process_share *service_share(const struct service *service, unsigned index);
+struct process_share *service_own_share(const struct service *service, unsigned index);
+
+/* In the master, after that child has died: what it had counted is no more. */
+void service_clear(struct service *service, unsigned index);
 
 /* Frees and closes everything. */
 void service_free(struct service *service);

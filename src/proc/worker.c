@@ -2,7 +2,6 @@
 #include "proc/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,12 +19,13 @@ enum {
 };
 static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
 static const ev_tstamp GOODBYE_SECONDS = 1.5;   /* for all sessions together, when stopping */
-static const ev_tstamp LOOK_SECONDS = 1.;     /* between two looks at what other processes have changed */
 static const ev_tstamp COMPLAINT_SECONDS = 60.; /* between two lines about being full */
 
 struct worker {
+    struct child *child;
     struct service *service;
     unsigned index;
+    struct process_share *share;
     struct loop loop;
     struct proxy proxy;
     struct ev_io *doors;     /* one for each entrance */
@@ -35,22 +35,37 @@ struct worker {
     ev_tstamp complained;
     struct ev_timer retry;
     struct ev_timer goodbye;
-    struct ev_timer look;
-    struct ev_signal term;
-    struct ev_signal usr1;
 };
 
 /* --- coming in ------------------------------------------------------------------------------------------ */
 
-static void publish_count(struct worker *w)
+static void publish_count(struct worker *w, size_t count)
 {
-    atomic_store_explicit(&w->service->share->workers[w->index].sessions, (unsigned)w->proxy.count, memory_order_relaxed);
+    atomic_store(&w->share->sessions, (uint32_t)count);
 }
 
 static bool is_full(const struct worker *w)
 {
     uint32_t max = w->service->config.max_sessions;
     return w->proxy.count >= w->capacity || (max > 0 && service_sessions(w->service) >= max);
+}
+
+/*
+ * Counts one session more before looking: two workers at the last place may both give it up, and never both have it.
+ * False when there is none.
+ */
+static bool reserve(struct worker *w)
+{
+    uint32_t max = w->service->config.max_sessions;
+    if (w->proxy.count >= w->capacity) {
+        return false;
+    }
+    publish_count(w, w->proxy.count + 1);
+    if (max > 0 && service_sessions(w->service) > max) {
+        publish_count(w, w->proxy.count);
+        return false;
+    }
+    return true;
 }
 
 /*
@@ -120,31 +135,38 @@ static bool admit(struct worker *w, struct ev_io *door)
     const struct entrance *entrance = &w->service->entrances[door - w->doors];
     union address peer = {0}, local = entrance->address;
     socklen_t len = sizeof peer;
-    if (is_full(w)) {
+    if (!reserve(w)) {
         pause_doors(w, "max_sessions");
         return false;
     }
     int fd = accept4(door->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd == -1) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && !is_passing(errno)) {
-            pause_doors(w, strerror(errno));
+        int error = errno;
+        publish_count(w, w->proxy.count);
+        if (error != EAGAIN && error != EWOULDBLOCK && !is_passing(error)) {
+            pause_doors(w, strerror(error));
         }
-        return is_passing(errno);
+        return is_passing(error);
     }
     len = sizeof local;
     (void)getsockname(fd, &local.sa, &len);
-    if (session_start(&w->proxy, fd, entrance->listener, &peer, &local) != 0) {
+    int result = session_start(&w->proxy, fd, entrance->listener, &peer, &local);
+    publish_count(w, w->proxy.count);
+    if (result != 0) {
         pause_doors(w, "out of memory");
-        return false;
     }
-    publish_count(w);
-    return true;
+    return result == 0;
 }
 
 static void knock(struct ev_loop *ev, struct ev_io *door, int revents)
 {
     struct worker *w = door->data;
-    (void)ev, (void)revents;
+    (void)ev;
+    if ((revents & EV_ERROR) != 0) {
+        /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
+        pause_doors(w, "cannot watch a listening socket");
+        return;
+    }
     for (int i = 0; i < ACCEPT_BATCH && admit(w, door);) {
         i++;
     }
@@ -155,7 +177,7 @@ static void knock(struct ev_loop *ev, struct ev_io *door, int revents)
 static void session_ended(struct proxy *proxy)
 {
     struct worker *w = proxy->data;
-    publish_count(w);
+    publish_count(w, proxy->count);
     if (w->stopping) {
         if (proxy->count == 0) {
             ev_break(w->loop.ev, EVBREAK_ALL);
@@ -165,46 +187,48 @@ static void session_ended(struct proxy *proxy)
     }
 }
 
+static bool warns_first(struct proxy *proxy)
+{
+    struct worker *w = proxy->data;
+    for (unsigned i = 0; i < w->service->workers; i++) {
+        if (atomic_load(&service_share(w->service, i)->gateway_told)) {
+            return false;
+        }
+    }
+    atomic_store(&w->share->gateway_told, true);
+    return true;
+}
+
 static void goodbye_over(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     (void)timer, (void)revents;
     ev_break(ev, EVBREAK_ALL);
 }
 
-static void stop(struct ev_loop *ev, struct ev_signal *signal, int revents)
+static void stop(struct child *child)
 {
-    struct worker *w = signal->data;
-    (void)revents;
+    struct worker *w = child->data;
     if (w->stopping) {
         return;
     }
     w->stopping = true;
-    ev_timer_stop(ev, &w->retry);
+    ev_timer_stop(w->loop.ev, &w->retry);
     for (size_t i = 0; i < w->service->entrance_count; i++) {
-        ev_io_stop(ev, &w->doors[i]);
+        ev_io_stop(w->loop.ev, &w->doors[i]);
     }
     ev_timer_set(&w->goodbye, GOODBYE_SECONDS, 0.);
-    ev_timer_start(ev, &w->goodbye);
+    ev_timer_start(w->loop.ev, &w->goodbye);
     session_end_all(&w->proxy, REASON_SHUTDOWN);
     if (w->proxy.count == 0) {
-        ev_break(ev, EVBREAK_ALL);
+        ev_break(w->loop.ev, EVBREAK_ALL);
     }
 }
 
-/* New databases, and bans that another worker has begun. */
-static void look(struct ev_loop *ev, struct ev_timer *timer, int revents)
+/* Bans that another worker has begun. */
+static void tend(struct child *child)
 {
-    struct worker *w = timer->data;
-    (void)ev, (void)revents;
-    log_flush();
-    geoip_adopt(w->service->geoip);
+    struct worker *w = child->data;
     session_end_banned(&w->proxy);
-}
-
-static void reopen_log(struct ev_loop *ev, struct ev_signal *signal, int revents)
-{
-    (void)ev, (void)signal, (void)revents;
-    log_reopen(-1);
 }
 
 /* --- beginning --------------------------------------------------------------------------------------------- */
@@ -236,7 +260,7 @@ static bool has_databases(const struct geoip_options *options)
 static int prepare(struct worker *w)
 {
     struct service *service = w->service;
-    if (child_begin(&service->account) != 0) {
+    if (child_become(w->child) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"cannot drop privileges: %s\"", w->index,
                   strerror(errno));
         return -1;
@@ -246,6 +270,8 @@ static int prepare(struct worker *w)
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
         return -1;
     }
+    w->child->data = w;
+    w->share = service_own_share(service, w->index);
     w->capacity = descriptor_capacity();
     w->complained = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
     w->proxy = (struct proxy){
@@ -253,16 +279,16 @@ static int prepare(struct worker *w)
         .tls = service->tls,
         .limits = &service->config.limits,
         .backends = service->backends,
-        .worker = w->index,
         .access = service->access,
         .geoip = has_databases(&service->config.geoip) ? service->geoip : NULL,
         .table = service->table,
-        .gateway_told = &service->share->gateway_told,
+        .activity = &w->share->activity,
         .next_id = first_id(),
         .ended = session_ended,
+        .warns_first = warns_first,
         .data = w,
     };
-    publish_count(w);
+    publish_count(w, 0);
     return 0;
 }
 
@@ -270,14 +296,7 @@ static void watch(struct worker *w)
 {
     ev_timer_init(&w->retry, retry_now, RETRY_SECONDS, 0.);
     ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
-    ev_timer_init(&w->look, look, LOOK_SECONDS, LOOK_SECONDS);
-    w->look.data = w;
-    ev_timer_start(w->loop.ev, &w->look);
-    ev_signal_init(&w->term, stop, SIGTERM);
-    ev_signal_init(&w->usr1, reopen_log, SIGUSR1);
-    w->retry.data = w->term.data = w;
-    ev_signal_start(w->loop.ev, &w->term);
-    ev_signal_start(w->loop.ev, &w->usr1);
+    w->retry.data = w;
     for (size_t i = 0; i < w->service->entrance_count; i++) {
         ev_io_init(&w->doors[i], knock, w->service->entrances[i].fds[w->index], EV_READ);
         w->doors[i].data = w;
@@ -285,24 +304,20 @@ static void watch(struct worker *w)
     open_doors(w);
 }
 
-int worker_run(struct service *service, unsigned index)
+int worker_run(struct child *child)
 {
-    struct worker w = {.service = service, .index = index};
-    pid_t master = getppid();
-    service_keep_entrances(service, index);
+    struct worker w = {.child = child, .service = child->service, .index = child->index};
     if (prepare(&w) != 0) {
         return CHILD_UNABLE;
     }
-    watch(&w);
-    child_take_signals();
-    if (getppid() == master) { /* otherwise it died before PR_SET_PDEATHSIG could tell */
-        ev_run(w.loop.ev, 0);
+    if (child_is_orphan(child)) {
+        return CHILD_STOPPED;
     }
-    child_leave();
+    watch(&w);
+    child_begin(child, &w.loop, stop, tend);
+    ev_run(w.loop.ev, 0);
+    child_end(child);
     session_drop_all(&w.proxy);
-    ev_timer_stop(w.loop.ev, &w.look);
-    ev_signal_stop(w.loop.ev, &w.term);
-    ev_signal_stop(w.loop.ev, &w.usr1);
     loop_fini(&w.loop);
     free(w.doors);
     return CHILD_STOPPED;

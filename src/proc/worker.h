@@ -3,12 +3,12 @@
 #ifndef IMAPGUARD_PROC_WORKER_H
 #define IMAPGUARD_PROC_WORKER_H
 
-#include "proc/service.h"
+#include "proc/child.h"
 
 /*
- * Serves as worker number `index` until SIGTERM, in a process just forked, with all signals blocked and no
- * event loop. Returns the exit status, see child.h.
+ * Serves until SIGTERM, in a process just forked, with all signals blocked and no event loop. Returns the exit status,
+ * see child.h.
  */
-int worker_run(struct service *service, unsigned index);
+int worker_run(struct child *child);
 
 #endif

@@ -15,7 +15,7 @@ static void observed(void *data, const char *rule, enum access_action action)
 static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
 {
     char text[NETWORK_TEXT_SIZE];
-    if (!gateway_seen(&proxy->gateway, &v->facts.address) || atomic_exchange(proxy->gateway_told, true)) {
+    if (!gateway_seen(&proxy->gateway, &v->facts.address) || !proxy->warns_first(proxy)) {
         return;
     }
     struct network gateway = network_around(&proxy->gateway.suspect, 32, 128);

@@ -6,18 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/network.h"
-#include "base/published.h"
 #include "net/proxy_header.h"
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, PATH_SIZE = 64, HOST_SIZE = 256, COUNT_MAX = 1000000 };
 
 /* Without checks: how long a backend that was down is passed over. */
-static const ev_tstamp PATIENCE_SECONDS = 10.;
+enum { PATIENCE_MS = 10000 };
 
 static const char *const tls_names[] = {"none", "starttls", "implicit", NULL};
 static const char *const proxy_names[] = {
@@ -65,13 +64,44 @@ static const struct option_row rows[] = {
 const struct option_table backend_option_table = {sizeof(struct backend_options), rows};
 
 enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
+enum { HEALTH_BITS = 2, HEALTH_MASK = (1 << HEALTH_BITS) - 1 };
 
+/* What a process says of a backend. */
 struct backend_share {
-    atomic_uint health;
-    _Atomic uint64_t down_ms;    /* when it was found down last */
-    struct published *endpoint;  /* of struct endpoint */
-    atomic_uint *sessions;       /* one for each worker */
+    _Atomic uint64_t health;   /* as it found it last: the time since boot in milliseconds, and enum health */
+    _Atomic uint32_t sessions; /* of its own */
 };
+
+static const struct backend_share *share_of(const struct backend *backend, unsigned column)
+{
+    return (const struct backend_share *)backend->all->columns.each[column].read + backend->index;
+}
+
+static struct backend_share *own_share(const struct backend *backend)
+{
+    return (struct backend_share *)backend->all->columns.each[backend->all->own].write + backend->index;
+}
+
+/* Where the published values lie in `found`. */
+static size_t learned_at(void)
+{
+    return 0;
+}
+
+static size_t endpoint_at(size_t index)
+{
+    return published_space(CAPABILITY_OFFER_MAX) + index * published_space(sizeof(struct endpoint));
+}
+
+static const struct published *found(const struct backends *b, size_t at)
+{
+    return (const struct published *)((const char *)b->found.read + at);
+}
+
+static struct published *own_found(const struct backends *b, size_t at)
+{
+    return (struct published *)((char *)b->found.write + at);
+}
 
 /* --- beginning ---------------------------------------------------------------------------------------------- */
 
@@ -138,36 +168,14 @@ static void load(struct backend *backend, const struct backend_options *options,
     }
 }
 
-static size_t matrix_size(size_t count, unsigned workers)
-{
-    enum { LINE = 64 };
-    return (count * workers * sizeof(atomic_uint) + LINE - 1) / LINE * LINE;
-}
-
-/* One piece of memory: what is learned, an endpoint and a state for each backend, and the sessions of each worker. */
-static int map_share(struct backends *b)
+static int map_shares(struct backends *b)
 {
     static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_SECURE;
-    size_t endpoint = published_space(sizeof(struct endpoint)), learned = published_space(CAPABILITY_OFFER_MAX);
-    b->share_size = learned + b->count * (endpoint + sizeof(struct backend_share)) + matrix_size(b->count, b->workers);
-    b->share = mmap(NULL, b->share_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (b->share == MAP_FAILED) {
-        b->share = NULL;
+    if (columns_map(&b->columns, "backends", b->workers + 1, b->count * sizeof(struct backend_share)) != 0 ||
+        region_map(&b->found, "monitor", endpoint_at(b->count)) != 0) {
         return -1;
     }
-    char *at = b->share;
-    b->learned = (struct published *)at;
-    published_init(b->learned, CAPABILITY_OFFER_MAX);
-    published_write(b->learned, minimum);
-    at += learned;
-    atomic_uint *sessions = (atomic_uint *)(at + b->count * endpoint);
-    struct backend_share *shares = (struct backend_share *)((char *)sessions + matrix_size(b->count, b->workers));
-    for (size_t i = 0; i < b->count; i++, at += endpoint) {
-        published_init((struct published *)at, sizeof(struct endpoint));
-        shares[i].endpoint = (struct published *)at;
-        shares[i].sessions = sessions + i * b->workers;
-        b->items[i].share = &shares[i];
-    }
+    published_write(own_found(b, learned_at()), minimum, sizeof minimum);
     return 0;
 }
 
@@ -229,12 +237,13 @@ struct backends *backends_new(const struct backends_options *o, unsigned workers
     }
     b->count = count;
     b->workers = workers;
-    if (map_share(b) != 0) {
+    if (map_shares(b) != 0) {
         goto no_memory;
     }
     for (size_t i = 0; i < count; i++) {
         b->names[i] = options[i].name;
         b->items[i].index = i;
+        b->items[i].all = b;
         b->items[i].options = &options[i];
         b->forward_id = b->forward_id || options[i].forward_id;
         load(&b->items[i], &options[i], report);
@@ -267,14 +276,22 @@ void backends_free(struct backends *b)
     for (size_t i = 0; i < b->count; i++) {
         tls_client_free(b->items[i].tls);
     }
-    if (b->share != NULL) {
-        munmap(b->share, b->share_size);
-    }
+    columns_unmap(&b->columns);
+    region_unmap(&b->found);
     routes_free(b->routes);
     free(b->offer);
     free(b->names);
     free(b->items);
     free(b);
+}
+
+void backends_keep(struct backends *b, unsigned own)
+{
+    b->own = own;
+    columns_keep_write(&b->columns, own);
+    if (own != b->workers) {
+        region_keep_read(&b->found);
+    }
 }
 
 void backends_warn(const struct backends *b)
@@ -294,98 +311,138 @@ void backends_warn(const struct backends *b)
 
 void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint)
 {
-    published_write(backend->share->endpoint, endpoint);
+    published_write(own_found(backend->all, endpoint_at(backend->index)), endpoint, sizeof *endpoint);
 }
 
 void backend_endpoint(const struct backend *backend, struct endpoint *out)
 {
-    published_read(backend->share->endpoint, out);
+    if (published_read(found(backend->all, endpoint_at(backend->index)), out, sizeof *out) != 0 ||
+        !endpoint_is_valid(out)) {
+        *out = (struct endpoint){0};
+    }
 }
 
 /* --- whether it is up ------------------------------------------------------------------------------------------ */
 
-bool backend_is_known(const struct backend *backend)
+static uint64_t now_ms(void)
 {
-    return atomic_load(&backend->share->health) != HEALTH_UNKNOWN;
+    return clock_boot_us() / 1000;
 }
 
-bool backend_is_up(const struct backend *backend, ev_tstamp now)
+/* The latest finding of all processes. One of the future is not believed. */
+static uint64_t latest_finding(const struct backend *backend)
 {
-    if (atomic_load_explicit(&backend->share->health, memory_order_relaxed) != HEALTH_DOWN) {
-        return true;
+    uint64_t latest = 0, now = now_ms();
+    for (unsigned i = 0; i < backend->all->columns.count; i++) {
+        uint64_t one = atomic_load_explicit(&share_of(backend, i)->health, memory_order_relaxed);
+        if (one > latest && one >> HEALTH_BITS <= now) {
+            latest = one;
+        }
     }
-    return backend->options->check_interval_ms == 0 &&
-           now - (double)atomic_load(&backend->share->down_ms) / SECOND > PATIENCE_SECONDS;
+    return latest;
+}
+
+/* Whether that is news. */
+static bool find(const struct backend *backend, enum health health)
+{
+    uint64_t before = latest_finding(backend) & HEALTH_MASK;
+    if (health == HEALTH_UP && before == HEALTH_UP) {
+        return false; /* every login that works finds that: only the first of them writes */
+    }
+    atomic_store_explicit(&own_share(backend)->health, now_ms() << HEALTH_BITS | health, memory_order_relaxed);
+    return before != health;
+}
+
+bool backend_is_known(const struct backend *backend)
+{
+    return latest_finding(backend) != 0;
+}
+
+bool backend_is_up(const struct backend *backend)
+{
+    uint64_t latest = latest_finding(backend);
+    return (latest & HEALTH_MASK) != HEALTH_DOWN ||
+           (backend->options->check_interval_ms == 0 && now_ms() - (latest >> HEALTH_BITS) > PATIENCE_MS);
 }
 
 void backend_set_up(struct backend *backend)
 {
-    /* Every login that works says so: only the first of them writes. */
-    if (atomic_load_explicit(&backend->share->health, memory_order_relaxed) != HEALTH_UP &&
-        atomic_exchange(&backend->share->health, HEALTH_UP) != HEALTH_UP) {
+    if (find(backend, HEALTH_UP)) {
         log_event(LOG_LEVEL_INFO, "backend-up", "backend=%s", backend->options->name);
     }
 }
 
-void backend_set_down(struct backend *backend, const char *cause, ev_tstamp now)
+void backend_set_down(struct backend *backend, const char *cause)
 {
-    atomic_store(&backend->share->down_ms, (uint64_t)(now * SECOND));
-    if (atomic_exchange(&backend->share->health, HEALTH_DOWN) != HEALTH_DOWN) {
+    if (find(backend, HEALTH_DOWN)) {
         log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s", backend->options->name, cause);
     }
 }
 
 /* --- how many sessions it has -------------------------------------------------------------------------------- */
 
-bool backend_enter(const struct backends *b, const struct backend *backend, unsigned worker)
+bool backend_enter(const struct backend *backend)
 {
-    unsigned sum = 0;
-    atomic_uint *sessions = backend->share->sessions;
+    const struct backends *b = backend->all;
+    uint64_t sum = 0;
     /* Counted before looking: two workers at the last place may both give it up, and never both have it. */
-    atomic_fetch_add(&sessions[worker], 1);
+    atomic_fetch_add(&own_share(backend)->sessions, 1);
     if (backend->options->max_sessions == 0) {
         return true;
     }
-    for (unsigned i = 0; i < b->workers; i++) {
-        sum += atomic_load(&sessions[i]);
+    for (unsigned i = 0; i < b->columns.count; i++) {
+        sum += atomic_load(&share_of(backend, i)->sessions);
     }
     if (sum > backend->options->max_sessions) {
-        atomic_fetch_sub(&sessions[worker], 1);
+        backend_leave(backend);
         return false;
     }
     return true;
 }
 
-void backend_leave(const struct backend *backend, unsigned worker)
+void backend_leave(const struct backend *backend)
 {
-    atomic_fetch_sub(&backend->share->sessions[worker], 1);
+    atomic_fetch_sub(&own_share(backend)->sessions, 1);
 }
 
 void backends_clear_worker(struct backends *b, unsigned worker)
 {
+    struct backend_share *shares = b->columns.each[worker].write;
     for (size_t i = 0; i < b->count; i++) {
-        atomic_store(&b->items[i].share->sessions[worker], 0);
+        atomic_store(&shares[i].sessions, 0);
     }
 }
 
 /* --- what clients are told -------------------------------------------------------------------------------------- */
 
+/* Whether what the monitor gives is a line's worth of words. */
+static bool is_list(const char text[CAPABILITY_OFFER_MAX])
+{
+    size_t len = strnlen(text, CAPABILITY_OFFER_MAX);
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < ' ' || text[i] > '~') {
+            return false;
+        }
+    }
+    return len < CAPABILITY_OFFER_MAX;
+}
+
 void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX])
 {
     if (b->offer != NULL) {
         memcpy(out, b->offer, CAPABILITY_OFFER_MAX);
-    } else {
-        published_read(b->learned, out);
+    } else if (published_read(found(b, learned_at()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
+        strcpy(out, CAPABILITY_SECURE);
     }
 }
 
 void backends_publish_offer(struct backends *b, const char *list)
 {
     char now[CAPABILITY_OFFER_MAX], next[CAPABILITY_OFFER_MAX] = "";
-    published_read(b->learned, now);
+    backends_offer(b, now);
     snprintf(next, sizeof next, "%s", list);
     if (b->offer == NULL && strcmp(now, next) != 0) {
-        published_write(b->learned, next);
+        published_write(own_found(b, learned_at()), next, sizeof next);
         log_event(LOG_LEVEL_INFO, "capabilities", "list=\"%s\"", next);
     }
 }

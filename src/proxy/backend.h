@@ -9,6 +9,8 @@
 #include <ev.h>
 
 #include "base/option.h"
+#include "base/published.h"
+#include "base/region.h"
 #include "imap/capability.h"
 #include "net/endpoint.h"
 #include "net/tls_client.h"
@@ -35,27 +37,30 @@ struct backend_options {
 
 extern const struct option_table backend_option_table;
 
-struct backend_share; /* in shared memory */
-
 struct backend {
     const struct backend_options *options;
     struct tls_client *tls; /* NULL: in the clear */
     size_t index;
-    struct backend_share *share;
+    struct backends *all;
 };
 
+/*
+ * What is shared, each part with one writer, so that a worker that was taken over can send no other worker's logins
+ * elsewhere: the monitor writes where backends are and what they can do; every process writes into a column of its
+ * own how many sessions it has with each, and whether it found it up.
+ */
 struct backends {
     size_t count;
     unsigned workers;
+    unsigned own;            /* this process's column: of the worker; the monitor's comes after them all */
     struct backend *items;
     const char **names;      /* of each, for the routes */
     struct routes *routes;
     uint32_t mechanisms;     /* that may pass by these routes: capability_bit() of each */
     bool forward_id;         /* some backend is to have the client's ID */
     char *offer;             /* what clients are told, as configured; NULL: what was learned */
-    struct published *learned;
-    void *share;
-    size_t share_size;
+    struct region found;     /* what was learned, then each backend's endpoint: two kinds of published values */
+    struct columns columns;  /* of struct backend_share, one for each backend */
 };
 
 /* What the configuration says of backends. */
@@ -74,6 +79,12 @@ struct backends *backends_new(const struct backends_options *options, unsigned w
 /* Frees it; NULL is fine. */
 void backends_free(struct backends *b);
 
+/*
+ * In a child, before it uses any of it: from here on it writes what is its own, and no more. `own` is its column: the
+ * number of the worker, or the number of workers for the monitor.
+ */
+void backends_keep(struct backends *b, unsigned own);
+
 /* Logs what an administrator should not forget: "legacy-backend" while TLS 1.0 may be spoken with one. */
 void backends_warn(const struct backends *b);
 
@@ -84,8 +95,8 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out);
 
 /* --- whether it is up ----------------------------------------------------------------------------------------- */
 
-/* Whether it is worth trying first. Without checks, one that was down is again after a while. */
-bool backend_is_up(const struct backend *backend, ev_tstamp now);
+/* Whether it is worth trying first. Without checks, one that was down is again after a while. The latest finding holds. */
+bool backend_is_up(const struct backend *backend);
 
 /* Whether anything is known of it yet. */
 bool backend_is_known(const struct backend *backend);
@@ -94,15 +105,15 @@ bool backend_is_known(const struct backend *backend);
 void backend_set_up(struct backend *backend);
 
 /* It does not, because of `cause`, a word. Logs "backend-down" when that is news. */
-void backend_set_down(struct backend *backend, const char *cause, ev_tstamp now);
+void backend_set_down(struct backend *backend, const char *cause);
 
 /* --- how many sessions it has ----------------------------------------------------------------------------------- */
 
-/* Counts a session of that worker; false, and not counted, when it has max_sessions already. Never exceeded. */
-bool backend_enter(const struct backends *b, const struct backend *backend, unsigned worker);
+/* Counts a session of this process; false, and not counted, when it has max_sessions already. Never exceeded. */
+bool backend_enter(const struct backend *backend);
 
-/* One of that worker's sessions has gone. */
-void backend_leave(const struct backend *backend, unsigned worker);
+/* One of this process's sessions has gone. */
+void backend_leave(const struct backend *backend);
 
 /* Forgets what a worker that died had counted. */
 void backends_clear_worker(struct backends *b, unsigned worker);

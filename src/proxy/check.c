@@ -31,7 +31,7 @@ static void rest(struct check *c)
 static void succeeded(struct check *c)
 {
     c->failures = 0;
-    if (backend_is_up(c->backend, loop_now(c->loop)) || ++c->successes >= c->backend->options->check_rise) {
+    if (backend_is_up(c->backend) || ++c->successes >= c->backend->options->check_rise) {
         c->successes = 0;
         backend_set_up(c->backend);
     }
@@ -47,7 +47,7 @@ static void failed(struct check *c)
     c->successes = 0;
     c->failures++;
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
-        backend_set_down(c->backend, c->dial.cause, loop_now(c->loop));
+        backend_set_down(c->backend, c->dial.cause);
     }
 }
 

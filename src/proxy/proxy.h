@@ -24,6 +24,12 @@
 
 struct session;
 
+/* What a worker is doing, in memory that the master reads when it hangs. */
+struct activity {
+    _Atomic uint64_t session; /* its identifier; 0: none */
+    _Atomic uint32_t state;   /* the session's, see session_state_name() */
+};
+
 /* How many sessions a backend has ended by itself in the second that began at `since`. */
 struct backend_ends {
     ev_tstamp since;
@@ -35,13 +41,12 @@ struct proxy {
     struct tls *tls;
     const struct limits *limits;
     struct backends *backends;
-    unsigned worker;          /* its number */
     struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
     const struct access *access;
     struct geoip *geoip;      /* NULL: no databases */
     struct table *table;
     struct gateway gateway;
-    atomic_bool *gateway_told; /* over all workers */
+    struct activity *activity;
     uint64_t next_id;         /* of a session: to be set to something that no other worker uses */
     struct session *sessions; /* all that live */
     size_t count;
@@ -51,6 +56,8 @@ struct proxy {
     uint32_t ban_epoch;        /* the bans that session_end_banned() knows of */
     /* Called after a session has gone and its descriptors are closed. `data` is the owner's. */
     void (*ended)(struct proxy *proxy);
+    /* Whether this worker is the first of all that has to warn of a gateway. */
+    bool (*warns_first)(struct proxy *proxy);
     void *data;
 };
 
@@ -60,6 +67,9 @@ struct proxy {
  */
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local);
+
+/* The name of a state; "?" for a number that is none. */
+const char *session_state_name(uint32_t state);
 
 /* Ends all sessions for that reason: they say goodbye and are gone within a second, or with session_drop_all(). */
 void session_end_all(struct proxy *proxy, enum reason reason);

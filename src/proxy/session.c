@@ -167,6 +167,19 @@ static void set_timer(struct session *s)
     ev_timer_start(s->proxy->loop->ev, &s->timer);
 }
 
+/* For the master, should this process never come back from what it does now. */
+static void show_activity(struct proxy *proxy, const struct session *s)
+{
+    struct activity *a = proxy->activity;
+    atomic_store_explicit(&a->session, s != NULL ? s->visitor.id : 0, memory_order_relaxed);
+    atomic_store_explicit(&a->state, s != NULL ? (uint32_t)s->state : (uint32_t)STATE_NEW, memory_order_relaxed);
+}
+
+const char *session_state_name(uint32_t state)
+{
+    return state < STATE_COUNT ? rows[state].name : "?";
+}
+
 /* Moves to a state and enters it. A move that the table does not know is a mistake of ours: the session ends. */
 static struct step move(struct session *s, enum session_state state)
 {
@@ -176,6 +189,7 @@ static struct step move(struct session *s, enum session_state state)
         state = s->state == STATE_LINGER ? STATE_DEAD : STATE_LINGER;
     }
     s->state = state;
+    show_activity(s->proxy, s);
     if (state == STATE_DEAD) {
         return step_more();
     }
@@ -266,9 +280,11 @@ static void wait_for_side(struct session *s, enum side side)
 /* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
 static void carry_out(struct session *s, struct step step)
 {
+    struct proxy *proxy = s->proxy;
     while (step.kind != STEP_MORE) {
         step = step.kind == STEP_GO ? move(s, step.state) : end(s, step.reason);
     }
+    show_activity(proxy, NULL);
     if (s->state == STATE_DEAD) {
         destroy(s);
         return;
@@ -303,6 +319,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     struct stream *stream = stream_of(s, side);
     struct step step = step_more();
     (void)ev;
+    show_activity(s->proxy, s);
 
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
@@ -334,6 +351,7 @@ static void run_again(struct loop_task *task)
     struct step step = step_more();
     uint64_t before = work_of(s);
     (void)before;
+    show_activity(s->proxy, s);
     if (stream_pending(&s->client)) {
         step = read_side(s, SIDE_CLIENT);
     }
@@ -350,6 +368,7 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     const struct state_row *row = &rows[s->state];
     struct step step;
     (void)ev, (void)revents;
+    show_activity(s->proxy, s);
     if (row->before_login && (row->expired == NULL || session_now(s) >= login_deadline(s))) {
         step = step_end(REASON_LOGIN_TIMEOUT);
     } else {

@@ -30,7 +30,7 @@ void upstream_leave(struct session *s)
 {
     stream_close(&s->backend);
     if (s->server != NULL) {
-        backend_leave(s->server, s->proxy->worker);
+        backend_leave(s->server);
         s->server = NULL;
     }
 }
@@ -113,7 +113,7 @@ static struct backend *next_backend(struct session *s, bool up)
     struct attempt *a = s->attempt;
     for (size_t i = 0; i < a->count; i++) {
         struct backend *backend = &s->proxy->backends->items[a->order[i]];
-        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend, session_now(s)))) {
+        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend))) {
             return backend;
         }
     }
@@ -143,7 +143,7 @@ static struct step dialled(struct session *s, enum dial_result result)
         break;
     }
     if (!a->dial.local) {
-        backend_set_down(s->server, a->dial.cause, session_now(s));
+        backend_set_down(s->server, a->dial.cause);
     }
     blame(a, a->dial.cause, span_of(a->dial.said));
     return go_elsewhere(s);
@@ -157,7 +157,7 @@ struct step upstream_connect(struct session *s)
     }
     for (struct backend *next; (next = choose(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
-        if (!backend_enter(s->proxy->backends, next, s->proxy->worker)) {
+        if (!backend_enter(next)) {
             if (a->cause == NULL) {
                 blame(a, "max-sessions", (struct span){0}); /* of one that failed there is more to say */
             }

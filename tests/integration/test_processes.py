@@ -33,7 +33,7 @@ def test_workers_are_unprivileged(guard, backend):
     nobody = pwd.getpwnam("nobody")
     assert len(front.workers()) == 2
     for pid in front.workers():
-        assert process.status(pid, "Uid").split() == [str(nobody.pw_uid)] * 4
+        wait_for(lambda: process.status(pid, "Uid").split() == [str(nobody.pw_uid)] * 4, "privileges are given up")
         assert process.status(pid, "Gid").split() == [str(nobody.pw_gid)] * 4
         assert process.status(pid, "Groups").split() in ([], [str(nobody.pw_gid)])
         assert int(process.status(pid, "CapEff"), 16) == int(process.status(pid, "CapPrm"), 16) == 0

@@ -13,6 +13,14 @@
 
 enum { PATIENCE_MS = 3000, KEEP_MAX = 256 * 1024 * 1024 };
 
+static bool warns_first(struct proxy *proxy)
+{
+    struct rig *r = proxy->data;
+    bool first = !r->gateway_told;
+    r->gateway_told = true;
+    return first;
+}
+
 static void session_has_ended(struct proxy *proxy)
 {
     ((struct rig *)proxy->data)->ended++;
@@ -61,9 +69,10 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
 
     r->proxy.loop = &r->loop;
     r->proxy.limits = &r->limits;
-    r->proxy.gateway_told = &r->gateway_told;
-    r->proxy.ended = session_has_ended;
+    r->proxy.activity = &r->activity;
+    r->proxy.warns_first = warns_first;
     r->proxy.data = r;
+    r->proxy.ended = session_has_ended;
 }
 
 void rig_set_backends(struct rig *r)

@@ -45,7 +45,8 @@ struct rig {
     struct rule_options *rules;             /* a test may set them before rig_connect(), and keeps them */
     size_t rule_count;
     const char *peer;                       /* the client's address; NULL: 192.0.2.7 */
-    atomic_bool gateway_told;
+    struct activity activity;
+    bool gateway_told;
     enum pace pace;
     unsigned ended;      /* sessions */
 

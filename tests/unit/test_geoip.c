@@ -2,11 +2,13 @@
 /* GeoIP with databases that tests/geoip/make-databases makes. */
 #include "policy/geoip.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -177,26 +179,47 @@ Test(geoip, a_replaced_database_is_taken_and_a_bad_one_is_told_once)
 Test(geoip, a_process_that_was_forked_before_adopts_what_the_first_has_taken)
 {
     struct test_report report;
-    int go[2], ready[2], status;
-    char byte = 0;
     free(database("country"));
     replace("own", "country", false);
-    struct geoip *g = opened("own", NULL, &report);
-    cr_assert(pipe(go) == 0 && pipe(ready) == 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        bool good = strcmp(place_of(g, "127.0.1.1").country, "DE") == 0;
-        good = write(ready[1], &byte, 1) == 1 && read(go[0], &byte, 1) == 1 && good;
-        good = strcmp(place_of(g, "127.0.1.1").country, "DE") == 0 && good;
-        geoip_adopt(g);
-        good = strcmp(place_of(g, "127.0.1.1").country, "NL") == 0 && good;
-        _exit(good ? 0 : 1);
-    }
-    cr_assert_eq(read(ready[0], &byte, 1), 1);
+    struct geoip *second = opened("country", NULL, &report), *first = opened("own", NULL, &report);
+    uint32_t version = geoip_version(first, GEOIP_COUNTRY);
     replace("own", "country-new", true);
-    (void)refresh(g);
-    cr_assert(write(go[1], &byte, 1) == 1 && waitpid(pid, &status, 0) == pid);
-    cr_expect_eq(status, 0);
+    (void)refresh(first);
+    cr_expect_neq(geoip_version(first, GEOIP_COUNTRY), version);
+    geoip_adopt(second, GEOIP_COUNTRY, 7, dup(geoip_descriptor(first, GEOIP_COUNTRY)));
+    cr_expect_str_eq(place_of(second, "127.0.1.1").country, "NL");
+    geoip_free(first);
+    cr_expect_str_eq(place_of(second, "127.0.1.1").country, "NL");
+    geoip_free(second);
+}
+
+Test(geoip, nobody_can_change_a_database_that_is_used)
+{
+    struct test_report report;
+    free(database("country"));
+    struct geoip *g = opened("country", NULL, &report);
+    int fd = geoip_descriptor(g, GEOIP_COUNTRY);
+    cr_expect(pwrite(fd, "x", 1, 0) == -1 && errno == EPERM);
+    cr_expect(ftruncate(fd, 0) == -1 && errno == EPERM);
+    cr_expect_eq(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    geoip_free(g);
+}
+
+Test(geoip, a_file_that_its_owner_can_still_change_is_not_adopted)
+{
+    struct test_report report;
+    char *path = database("country-new"), bytes[64 * 1024];
+    free(database("country"));
+    struct geoip *g = opened("country", NULL, &report);
+    int fd = memfd_create("open", MFD_ALLOW_SEALING), from = open(path, O_RDONLY);
+    ssize_t len = read(from, bytes, sizeof bytes);
+    cr_assert(len > 0 && write(fd, bytes, (size_t)len) == len);
+    capture_begin();
+    geoip_adopt(g, GEOIP_COUNTRY, 7, fd);
+    cr_expect_not_null(strstr(capture_end(), "geoip-failed"));
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "DE");
+    close(from);
+    free(path);
     geoip_free(g);
 }
 

@@ -72,8 +72,8 @@ struct channel {
 };
 
 /*
- * Whether the last line in a file has no end, since the disk became full: the next line, of whatever process, ends it
- * first. In shared memory as soon as there is a target.
+ * The last line of a file has no end, because the disk became full. The next line, of any process, is written behind a
+ * newline. The flags are in shared memory once log_open() was called.
  */
 enum { TORN_STDERR, TORN_FILE, TORN_FLAGS };
 static atomic_bool private_torn[TORN_FLAGS];
@@ -102,7 +102,7 @@ static struct {
     char octets[QUEUE_SIZE];
 } queue;
 
-/* Guards all of the above. Held for work that does not block. */
+/* Guards all of the above. Never held while anybody waits for a reader. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t now_ms(void)
@@ -177,8 +177,8 @@ static uint64_t queue_clear(void)
 /* --- channels ------------------------------------------------------------------------------------------- */
 
 /*
- * Another process may write the next line, so what is left of a line is not added later: the line counts as not
- * written, and the flag says that it has begun.
+ * Another process may write the next line, so the rest of a line cannot follow later. The line counts as not written,
+ * and the flag says that its beginning is there.
  */
 static ssize_t write_file(const struct channel *c, const char *octets, size_t len)
 {
@@ -220,8 +220,8 @@ static ssize_t channel_write(const struct channel *c, const char *octets, size_t
 }
 
 /*
- * Others have the description of standard error too, the shell that started us for one: it must not become
- * non-blocking. Where it can be opened again, that gives one of our own.
+ * The open file description of standard error is shared, with the shell that started us for one: it must not become
+ * non-blocking. Opening it again gives a description of our own.
  */
 static void open_stderr(void)
 {
@@ -258,19 +258,19 @@ static void close_stderr(void)
 }
 
 /*
- * Whether lines that the file does not take can be shown on standard error. It is opened when it is needed, since
- * daemon() gives the process another one after log_open(): nobody who waits for the end of the old one shall be held.
+ * Opens standard error again if it is another file than before: daemon() replaces it after log_open(). So a file target
+ * does not keep open what the starting shell may wait for. Returns 0, or -1 when it is closed or /dev/null.
  */
-static bool stderr_is_useful(void)
+static int refresh_stderr(void)
 {
     struct stat st;
     if (fstat(STDERR_FILENO, &st) != 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))) {
-        return false;
+        return -1;
     }
     if (st.st_dev != sink.standard_error.dev || st.st_ino != sink.standard_error.ino) {
         open_stderr();
     }
-    return true;
+    return 0;
 }
 
 /* --- syslog: RFC 3164 to /dev/log. syslog(3) would wait for syslogd ----------------------------------------- */
@@ -329,7 +329,7 @@ static bool write_rest(const struct channel *c, const char *record, size_t len, 
     return *written == len;
 }
 
-/* A syslogd that was started again has another socket: one attempt with what is connected, one with a new one. */
+/* A syslogd that was started again has a new socket: a line that fails on the old one is tried on the new one. */
 static bool deliver_to_syslog(const char *record, size_t len, size_t *written)
 {
     while (connect_syslog()) {
@@ -360,7 +360,7 @@ static bool deliver_to_file(const char *record, size_t len, size_t *written)
         return false;
     }
     *written = 0;
-    if (!stderr_is_useful()) {
+    if (refresh_stderr() != 0) {
         return false;
     }
     size_t instead = 0;
@@ -390,7 +390,7 @@ static size_t make_record(char *record, const struct log_line *line)
     clock_gettime(CLOCK_REALTIME, &now);
     if (sink.target == TARGET_SYSLOG) {
         localtime_r(&now.tv_sec, &tm);
-        len = (size_t)sprintf(record, "<%d>", sink.facility | level_priorities[line->level]);
+        len = (size_t)snprintf(record, RECORD_MAX, "<%d>", sink.facility | level_priorities[line->level]);
         len += strftime(record + len, RECORD_MAX - len, "%b %e %H:%M:%S", &tm);
     } else {
         gmtime_r(&now.tv_sec, &tm);
@@ -417,8 +417,8 @@ static void flush_queue(void)
 }
 
 /*
- * The line about lost lines is always wanted, since they were. It waits until the queue is half empty: with a slow
- * reader there is one gap in the log then, and not one behind every line.
+ * Only lines of wanted levels are lost, so log-lost is written at every level. It waits until the queue is half empty:
+ * a slow reader then sees one gap, and not one after every line.
  */
 static void log_lost(void)
 {
@@ -500,7 +500,7 @@ static struct channel file_channel(int fd)
     return (struct channel){.kind = regular ? CHANNEL_FILE : CHANNEL_NONBLOCKING, .fd = fd, .torn = TORN_FILE};
 }
 
-/* To be done before the first fork. Without the memory each process knows of its own lines only. */
+/* To be called before the first fork. If there is no memory, each process knows of its own lines only. */
 static void share_torn_flags(void)
 {
     if (torn_flags == private_torn) {
@@ -572,8 +572,8 @@ void log_flush(void)
 }
 
 /*
- * A stream that is shared with the parent would mix the pieces of lines, so syslog is connected to again. Standard
- * error is opened while the child may still do that.
+ * Pieces of lines would mix in a stream that is shared with the parent: the child gets its own connection to syslog.
+ * Standard error is opened while the child still has the privileges to do so.
  */
 void log_forked(void)
 {
@@ -585,7 +585,7 @@ void log_forked(void)
         sink.syslog_retry_ms = 0;
         (void)connect_syslog();
     } else if (sink.target == TARGET_FILE) {
-        (void)stderr_is_useful();
+        (void)refresh_stderr();
     }
     pthread_mutex_unlock(&lock);
 }

@@ -4,10 +4,10 @@
  * and are written after the address, so that no client can write a line that a filter takes for another's.
  * There is no function here that takes a struct secret.
  *
- * No function here waits for a reader: a pipe, a terminal and syslog are written without blocking. Lines that are not
- * taken at once wait, in their order, in a queue that each process has for itself. When the queue is full, new lines
- * are lost until it is half empty; then the line "log-lost count=N" stands in their place. Only a file on a disk that
- * hangs can hold a process up.
+ * Writing never waits for a reader: pipes, terminals, sockets and syslog are written without blocking. Each process has
+ * a queue of 256 KiB for lines that were not taken at once; their order is kept. When the queue is full, new lines are
+ * lost until it is half empty; then "log-lost count=N" is written in their place. Only log_close() waits, LOG_CLOSE_MS
+ * at most. A regular file is written as any file is: a disk that hangs holds the process up.
  *
  * log_end(), log_event() and log_flush() may be called by several threads at once.
  */
@@ -44,26 +44,27 @@ struct log_line {
 int log_check(const struct log_options *options);
 
 /*
- * Opens the target; from then on lines go there. Before, they go to standard error. So does each line that a file does
- * not take (a full disk), unless standard error is /dev/null: then it waits for the file. A line that only begins in
- * the file is written again in whole; no other line is joined to it. Lines for syslog wait for syslogd, which need not
- * run; it is looked for once a second. A file is made if need be, for `owner` (-1: whoever runs this); a FIFO needs a
- * reader. The caller ignores SIGPIPE. 0, or -1 with errno set and the log as it was.
+ * Opens the target. Lines go there from then on; before, they go to standard error. A line that a file does not take (a
+ * full disk) goes to standard error instead; if that is /dev/null, the line waits for the file. Two lines are never
+ * joined: half a line is ended with a newline, and written again as a whole. Lines for syslog wait for syslogd, which
+ * need not run: a new connection is tried once a second at most. A file is created if need be, for `owner` (-1: whoever
+ * runs this). A FIFO without a reader cannot be opened. The caller ignores SIGPIPE. Returns 0, or -1 with errno set and
+ * the log as it was.
  */
 int log_open(const struct log_options *options, int64_t owner);
 
-/* Writes what waits in the queue, as far as the target takes it now. To be called about once a second. */
+/* Writes what the target takes of the queue now; never waits. Call it about once a second. */
 void log_flush(void);
 
-/* To be called in a child after fork(): what waits in the queue is forgotten here. The parent writes it. */
+/* Empties the queue of a child, whose parent writes what is in it. Call it right after fork(), before any line. */
 void log_forked(void);
 
 /* Opens a file target again, after it was rotated away. On failure the old one stays and an error is logged. */
 void log_reopen(int64_t owner);
 
 /*
- * Closes the target: lines go to standard error again. Waits LOG_CLOSE_MS at most until lines of the queue are taken;
- * those that are not are lost.
+ * Closes the target: lines go to standard error again. Waits LOG_CLOSE_MS at most for a reader to take the queue; what
+ * is left of it is lost.
  */
 void log_close(void);
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from guard import LINE, Guard, events_in
+from process import alive
 from waiting import SANITIZED, listening, wait_for
 
 LOGINS = 300  # at level debug more lines than a pipe holds, and fewer than pipe and queue hold
@@ -168,10 +169,15 @@ def log_in(front, first=0, end=LOGINS):
 
 def stops_quickly(front):
     """SIGTERM ends all of it soon, with a session open, and with status 0."""
-    with front.session(b"last"):
+    with front.session(b"last") as wire:
+        pids = front.children()
         before = time.monotonic()
-        code = front.stop(signal.SIGTERM)
+        os.kill(front.process.pid, signal.SIGTERM)
+        wire.rest()
+        wire.close()
+        code = front.process.wait()
         seconds = time.monotonic() - before
+    assert not any(map(alive, pids))
     assert code == 0 and seconds < SECONDS_TO_STOP, (code, seconds)
 
 
@@ -185,8 +191,9 @@ class Reader(threading.Thread):
         self.start()
 
     def run(self):
-        while more := os.read(self.descriptor, 65536):
-            self.data += more
+        with contextlib.suppress(OSError):
+            while more := os.read(self.descriptor, 65536):
+                self.data += more
 
     def text(self):
         return self.data.decode()

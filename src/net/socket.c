@@ -49,23 +49,28 @@ static int bound(const union address *address, bool share)
     return fd;
 }
 
-int socket_probe(const union address *address)
+static int listening(const union address *address, bool share)
 {
-    int fd = bound(address, false);
-    if (fd == -1) {
-        return -1;
-    }
-    close(fd);
-    return 0;
-}
-
-int socket_listen(const union address *address)
-{
-    int fd = bound(address, true);
+    int fd = bound(address, share);
     if (fd != -1 && (set_tcp(fd) != 0 || listen(fd, BACKLOG) != 0)) {
         return close_failed(fd);
     }
     return fd;
+}
+
+/* To share only once it listens is what makes it the only one: the kernel lets no two sockets listen that do not share. */
+int socket_listen(const union address *address)
+{
+    int fd = listening(address, false);
+    if (fd != -1 && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
+        return close_failed(fd);
+    }
+    return fd;
+}
+
+int socket_listen_beside(const union address *address)
+{
+    return listening(address, true);
 }
 
 int socket_connect(const struct endpoint_address *address, bool *pending)

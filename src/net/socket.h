@@ -7,16 +7,14 @@
 #include "net/endpoint.h"
 
 /*
- * A TCP socket that listens on the address, one of several that share it (SO_REUSEPORT). What clients need
+ * A TCP socket that listens on an address that nobody else listens on, also none of those that would share it: of two
+ * servers that start at the same moment one fails with EADDRINUSE. Others may share it from then on. What clients need
  * is set here, since accepted sockets inherit it. The descriptor, or -1 with errno set.
  */
 int socket_listen(const union address *address);
 
-/*
- * Whether the address is free: sockets that share would also be bound beside those of another server of the
- * same account. 0, or -1 with errno set.
- */
-int socket_probe(const union address *address);
+/* A further socket that shares the address (SO_REUSEPORT): the kernel spreads connections over them all. */
+int socket_listen_beside(const union address *address);
 
 /* A socket on its way to the address: connected or, with `pending` set, still connecting. -1 with errno set. */
 int socket_connect(const struct endpoint_address *address, bool *pending);

@@ -100,7 +100,7 @@ int service_load(struct service *service, struct config_source *source, const ch
     return 0;
 }
 
-/* One address, one socket for each worker. The first is bound without sharing, to notice another server there. */
+/* One address, one socket for each worker. */
 static int open_entrance(struct service *service, const struct listener *listener, const union address *address)
 {
     struct entrance *grown =
@@ -118,11 +118,8 @@ static int open_entrance(struct service *service, const struct listener *listene
         fds[i] = -1;
     }
     grown[service->entrance_count++] = (struct entrance){listener, *address, fds};
-    if (socket_probe(address) != 0) {
-        return -1;
-    }
     for (unsigned i = 0; i < service->workers; i++) {
-        fds[i] = socket_listen(address);
+        fds[i] = i == 0 ? socket_listen(address) : socket_listen_beside(address);
         if (fds[i] == -1) {
             return -1;
         }

@@ -66,19 +66,51 @@ Test(socket, accepted_and_connected_ones_have_keepalive_and_no_delay)
     close(accepted);
 }
 
-Test(socket, several_may_listen_on_one_address_and_a_probe_notices_them)
+Test(socket, one_listens_alone_and_others_beside_it_but_no_second_alone)
 {
     union address a = loopback();
     int first = socket_listen(&a);
     cr_assert_neq(first, -1);
     a.in.sin_port = endpoint_of(first).in.sin_port;
-    int second = socket_listen(&a);
-    cr_expect_neq(second, -1);
-    cr_expect_eq(socket_probe(&a), -1);
+    cr_expect_eq(socket_listen(&a), -1);
     cr_expect_eq(errno, EADDRINUSE);
+    int beside = socket_listen_beside(&a);
+    cr_expect_neq(beside, -1);
     close(first);
-    close(second);
-    cr_expect_eq(socket_probe(&a), 0);
+    cr_expect_eq(socket_listen(&a), -1, "one that shares is there");
+    close(beside);
+    int again = socket_listen(&a);
+    cr_expect_neq(again, -1);
+    close(again);
+}
+
+/* Connections reach both: the one that listened before it shared is in the group as well. */
+Test(socket, connections_are_spread_over_all_that_share)
+{
+    enum { CONNECTIONS = 64 };
+    union address a = loopback();
+    int fds[2] = {socket_listen(&a), -1}, clients[CONNECTIONS];
+    struct endpoint_address to = endpoint_of(fds[0]);
+    unsigned accepted[2] = {0, 0};
+    bool pending;
+    a.in.sin_port = to.in.sin_port;
+    fds[1] = socket_listen_beside(&a);
+    cr_assert_neq(fds[1], -1);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        clients[i] = socket_connect(&to, &pending);
+        cr_assert_neq(clients[i], -1);
+    }
+    usleep(20000);
+    for (int i = 0; i < 2; i++) {
+        for (int fd; (fd = accept4(fds[i], NULL, NULL, SOCK_NONBLOCK)) != -1; close(fd)) {
+            accepted[i]++;
+        }
+        close(fds[i]);
+    }
+    cr_expect(accepted[0] > 0 && accepted[1] > 0 && accepted[0] + accepted[1] == CONNECTIONS, "%u and %u", accepted[0], accepted[1]);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        close(clients[i]);
+    }
 }
 
 Test(socket, listening_on_ipv6_leaves_ipv4_alone)

@@ -61,14 +61,16 @@ prepare_configure() {
   fi
 }
 
-# build FOLDER COMPILER FLAGS [MAKE-FLAGS]: configures once, and makes what has changed.
+CONFIGURE_FLAGS=()
+
+# build FOLDER COMPILER FLAGS [MAKE-FLAGS]: configures once, by CONFIGURE_FLAGS, and makes what has changed.
 # Warnings are kept out of configure's own tests by MAKE-FLAGS.
 build() {
   local folder=$1 compiler=$2 flags=$3 make_flags=${4-} top=$PWD
   prepare_configure && mkdir -p "$folder" || return
   if [ ! -f "$folder/Makefile" ]; then
     say "configure in $folder"
-    (cd "$folder" && "$top/configure" --quiet CC="$compiler" CFLAGS="$flags") || return
+    (cd "$folder" && "$top/configure" --quiet "${CONFIGURE_FLAGS[@]}" CC="$compiler" CFLAGS="$flags") || return
   fi
   say "make in $folder"
   make --no-print-directory -s -C "$folder" -j "$(nproc)" CFLAGS="$flags $make_flags"

@@ -5,11 +5,44 @@
 
 #include "base/clock.h"
 
+/*
+ * libev ends the process when it has no memory for a list of its own. This much is put aside for that moment, untouched
+ * and therefore free of charge, and put aside anew as soon as there is memory again.
+ */
+enum { RESERVE = 1024 * 1024 };
+static void *reserve;
+
+static void *allocate(void *old, long size)
+{
+    if (size <= 0) {
+        free(old);
+        return NULL;
+    }
+    void *memory = realloc(old, (size_t)size);
+    if (memory == NULL) {
+        free(reserve);
+        reserve = NULL;
+        memory = realloc(old, (size_t)size);
+    }
+    return memory;
+}
+
+void loop_put_aside(void)
+{
+    if (reserve == NULL) {
+        reserve = malloc(RESERVE);
+    }
+    ev_set_allocator(allocate);
+}
+
 static void read_clock(struct ev_loop *ev, struct ev_check *check, int revents)
 {
     struct loop *loop = check->data;
     (void)ev, (void)revents;
     loop->now = clock_monotonic();
+    if (reserve == NULL) {
+        reserve = malloc(RESERVE);
+    }
 }
 
 /* Runs those that are listed now; who lists itself again is served in the next round, after the kernel's events. */
@@ -35,6 +68,7 @@ static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 int loop_init(struct loop *loop)
 {
     *loop = (struct loop){0};
+    loop_put_aside();
     loop->scratch = malloc(LOOP_SCRATCH_SIZE + LOOP_WIRE_SIZE);
     if (loop->scratch == NULL) {
         return -1;

@@ -42,6 +42,12 @@ struct loop {
 /* Makes the loop and its buffer. 0, or -1 when the system has no memory or descriptor for it. */
 int loop_init(struct loop *loop);
 
+/*
+ * Puts memory aside for the lists of libev, which ends the process when it gets none. loop_init() does it as well; it is
+ * to be called before a loop that libev itself makes.
+ */
+void loop_put_aside(void);
+
 /* Frees both; no watcher may be active. */
 void loop_fini(struct loop *loop);
 

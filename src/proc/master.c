@@ -426,7 +426,9 @@ static void watch(struct master *m)
 
 int master_run(struct service *service)
 {
-    struct master m = {.service = service, .ev = ev_default_loop(EVFLAG_AUTO), .seat_count = service->workers + 1};
+    struct master m = {.service = service, .seat_count = service->workers + 1};
+    loop_put_aside();
+    m.ev = ev_default_loop(EVFLAG_AUTO);
     m.seats = calloc(m.seat_count, sizeof *m.seats);
     if (m.ev == NULL || m.seats == NULL) {
         log_event(LOG_LEVEL_ERROR, "no-memory", "workers=%u", service->workers);

@@ -368,8 +368,14 @@ int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)
         return -1;
     }
     SSL_set_accept_state(ssl);
+    (void)SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT); /* or a password would stay in the record that it came in */
     stream->alpn_strict = alpn_strict;
     return 0;
+}
+
+void tls_has_no_secrets(struct stream *stream)
+{
+    (void)SSL_clear_options(stream->tls, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 const char *tls_failure(void)

@@ -44,9 +44,13 @@ void tls_warn(const struct tls *tls);
 /*
  * Makes the stream, whose first TLS byte is still to be read, the server's end of a TLS connection. With
  * `alpn_strict` a client that offers protocols without "imap" is refused with alert 120 (RFC 7301 3.2);
- * without it is let in, and stream->alpn_foreign says so. 0, or -1 when memory is short.
+ * without it is let in, and stream->alpn_foreign says so. OpenSSL wipes what it has decrypted once that was read, until
+ * tls_has_no_secrets() is called. 0, or -1 when memory is short.
  */
 int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict);
+
+/* From here on the client sends no password: nothing that it sends is wiped any more. */
+void tls_has_no_secrets(struct stream *stream);
 
 /* Why TLS failed just now, in OpenSSL's words, and empties its queue of errors. Never NULL. */
 const char *tls_failure(void);

@@ -9,6 +9,7 @@ enum {
 
 struct step relay_begin(struct session *s)
 {
+    tls_has_no_secrets(&s->client);
     stream_flush(&s->client);
     return relay_flushed(s);
 }

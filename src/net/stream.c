@@ -213,7 +213,7 @@ static void count_control(int written, int version, int type, const void *bytes,
     struct stream *s = data;
     bool message = type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT || type == SSL3_RT_CHANGE_CIPHER_SPEC;
     (void)version, (void)bytes, (void)len;
-    if (written || !s->established || !message) {
+    if (written || !message) {
         return;
     }
     if (s->control++ == STREAM_CONTROL_MAX) {
@@ -266,7 +266,10 @@ enum stream_status stream_handshake(struct stream *s)
     int result = SSL_do_handshake(s->tls);
     enum stream_status status = result == 1 ? STREAM_READY : tls_status(s, result);
     put_wire(s);
-    s->established = status == STREAM_READY;
+    if (status == STREAM_READY) {
+        s->established = true;
+        s->control = 0;
+    }
     return s->write_error != 0 ? STREAM_RESET : status;
 }
 

@@ -29,8 +29,8 @@ enum stream_status {
 };
 
 /*
- * Post-handshake messages and alerts (KeyUpdate, NewSessionTicket, a refused ClientHello) that a peer may send in
- * excess of its records with application data. No real peer sends more than a handful of them in a row.
+ * Messages and alerts that a peer may send in a handshake (a real one has less than ten), and after it (KeyUpdate,
+ * NewSessionTicket, a refused ClientHello) in excess of its records with application data.
  */
 enum { STREAM_CONTROL_MAX = 32 };
 

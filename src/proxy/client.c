@@ -553,8 +553,9 @@ struct step client_handshake(struct session *s)
         return step_more();
     }
     if (status != STREAM_READY) {
-        record_tls_failed(s, tls_failure());
-        return step_end(REASON_TLS_FAILED);
+        bool flooded = status == STREAM_FLOODED;
+        record_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_failure());
+        return step_end(flooded ? REASON_TLS_FLOOD : REASON_TLS_FAILED);
     }
     if (s->client.alpn_foreign) {
         record_alpn_foreign(s);

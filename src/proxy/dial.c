@@ -135,6 +135,10 @@ static enum dial_result shake_hands(struct dial *d, struct stream *stream)
         d->encrypted = true;
         return next_phase(d, stream);
     }
+    if (status == STREAM_FLOODED || stream_failed_here(stream)) {
+        d->local = stream_failed_here(stream);
+        return fail(d, dial_end(stream, status));
+    }
     const char *cause = tls_client_failure(stream, &text);
     return status == STREAM_FAILED ? fail_with(d, cause, span_of(text)) : fail(d, "tls-closed");
 }

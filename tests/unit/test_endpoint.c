@@ -48,3 +48,25 @@ Test(endpoint, only_names_are_looked_up_again)
     cr_expect(endpoint_is_name("localhost:143") && endpoint_is_name("mail.example.org:993"));
     cr_expect(!endpoint_is_name("127.0.0.1:143") && !endpoint_is_name("[::1]:143") && !endpoint_is_name("unix:/run/imap"));
 }
+
+Test(endpoint, what_another_process_gives_is_checked)
+{
+    struct endpoint good, e;
+    cr_assert_null(endpoint_resolve("127.0.0.1:1143", &good, NULL));
+    cr_expect(endpoint_is_valid(&good));
+    e = good;
+    e.count = ENDPOINT_ADDRESSES_MAX + 1;
+    cr_expect_not(endpoint_is_valid(&e), "more than there is room for");
+    e = good;
+    e.addresses[0].len = 4096;
+    cr_expect_not(endpoint_is_valid(&e), "longer than it is");
+    e = good;
+    e.addresses[0].sa.sa_family = AF_NETLINK;
+    cr_expect_not(endpoint_is_valid(&e), "of a family that no backend has");
+    cr_assert_null(endpoint_resolve("unix:/run/imap", &e, NULL));
+    cr_expect(endpoint_is_valid(&e));
+    memset(e.addresses[0].un.sun_path, 'x', sizeof e.addresses[0].un.sun_path);
+    cr_expect_not(endpoint_is_valid(&e), "a path without an end");
+    e = (struct endpoint){0};
+    cr_expect(endpoint_is_valid(&e), "none is known yet");
+}

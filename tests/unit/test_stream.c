@@ -402,3 +402,112 @@ Test(stream_tls, shutdown_sends_close_notify_and_the_end)
     cr_expect_eq(SSL_get_error(t.client, result), SSL_ERROR_ZERO_RETURN);
     cr_expect_eq(recv(t.peer, &octet, 1, 0), 0);
 }
+
+/* --- peers that mean harm ---------------------------------------------------------------------------------------- */
+
+/* A message of TLS without application data: a KeyUpdate, which asks for one in return or not. */
+static void update_key(int kind)
+{
+    cr_assert(SSL_key_update(t.client, kind) == 1 && SSL_do_handshake(t.client) == 1);
+}
+
+Test(stream_tls, records_without_application_data_end_it_when_they_are_too_many)
+{
+    for (int i = 0; i < STREAM_CONTROL_MAX; i++) {
+        update_key(SSL_KEY_UPDATE_NOT_REQUESTED);
+        expect_status(STREAM_AGAIN);
+    }
+    update_key(SSL_KEY_UPDATE_NOT_REQUESTED);
+    tls_say("never read");
+    expect_status(STREAM_FLOODED);
+    cr_expect(!stream_pending(&t.s));
+    expect_status(STREAM_FLOODED);
+}
+
+/* The peer's socket takes much at once. */
+static void widen(void)
+{
+    int octets = 1 << 20;
+    cr_assert_eq(setsockopt(t.peer, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets), 0);
+}
+
+Test(stream_tls, a_flood_ends_within_one_reading)
+{
+    widen();
+    for (int i = 0; i < 200; i++) {
+        update_key(SSL_KEY_UPDATE_NOT_REQUESTED);
+    }
+    tls_say("never read");
+    expect_status(STREAM_FLOODED);
+    cr_expect_leq(t.s.control, STREAM_CONTROL_MAX + 1);
+}
+
+Test(stream_tls, each_record_with_application_data_forgives_one_without)
+{
+    for (int i = 0; i < 5 * STREAM_CONTROL_MAX; i++) {
+        update_key(SSL_KEY_UPDATE_REQUESTED);
+        tls_say("x");
+        expect_status(STREAM_READY);
+    }
+}
+
+Test(stream_tls, a_key_update_is_answered_behind_what_a_slow_reader_has_not_taken)
+{
+    static uint8_t octets[LOOP_SCRATCH_SIZE], got[LOOP_SCRATCH_SIZE];
+    size_t len = 0;
+    memset(octets, 'x', sizeof octets);
+    cr_assert_eq(stream_send(&t.s, octets, sizeof octets, sizeof octets), 0);
+    size_t unsent = stream_unsent(&t.s);
+    cr_assert_gt(unsent, 0, "the socket takes it all: this test tests nothing");
+    for (int i = 0; i < 3; i++) {
+        update_key(SSL_KEY_UPDATE_REQUESTED);
+        expect_status(STREAM_AGAIN);
+        cr_expect(!stream_pending(&t.s), "waiting to write is no reason to run again");
+    }
+    cr_expect_gt(stream_unsent(&t.s), unsent);
+    cr_assert_eq(stream_send(&t.s, "end", 3, LOOP_SCRATCH_SIZE + 100), 0);
+    while (len < sizeof octets + 3) {
+        int n = SSL_read(t.client, got, sizeof got);
+        for (int i = 0; i < n; i++, len++) {
+            cr_assert_eq(got[i], len < sizeof octets ? 'x' : "end"[len - sizeof octets], "octet %zu", len);
+        }
+        stream_flush(&t.s);
+    }
+    cr_expect_eq(stream_unsent(&t.s), 0);
+}
+
+Test(stream_tls, gives_no_more_than_its_share_in_one_iteration_of_the_loop)
+{
+    static uint8_t octets[LOOP_SCRATCH_SIZE];
+    size_t total = 0, before = 0, len;
+    widen();
+    while (SSL_write(t.client, octets, 1000) == 1000) {
+        total += 1000;
+    }
+    cr_assert_gt(total, 3 * 64 * 1024, "too little to see anything");
+    for (int round = 0; round < 3; round++) {
+        size_t now = 0;
+        while (stream_read(&t.s, octets, sizeof octets, &len) == STREAM_READY) {
+            now += len;
+        }
+        cr_expect(now > 32 * 1024 && now <= 64 * 1024, "round %d: %zu", round, now);
+        before += now;
+        ev_run(t.loop.ev, EVRUN_NOWAIT);
+    }
+    cr_expect_lt(before, total);
+}
+
+Test(stream, a_failed_write_ends_it_once_what_had_arrived_is_read)
+{
+    uint8_t octets[16];
+    size_t len;
+    say("bye");
+    shutdown(t.peer, SHUT_RD);
+    cr_expect_eq(stream_send(&t.s, "x", 1, 10), 0);
+    cr_expect_eq(t.s.write_error, EPIPE);
+    cr_expect(!stream_failed_here(&t.s));
+    cr_expect_eq(stream_unsent(&t.s), 0);
+    cr_assert_eq(stream_read(&t.s, octets, sizeof octets, &len), STREAM_READY);
+    cr_expect_eq(len, 3);
+    expect_status(STREAM_RESET);
+}

@@ -263,18 +263,19 @@ static bool is_readable(struct session *s, enum side side)
            !(waits_for_sink && stream_unsent(sink) > 0);
 }
 
-/* What to wait for follows from the state and from what the streams hold: nothing else decides it. */
-static void wait_for_side(struct session *s, enum side side)
+/*
+ * What to wait for follows from the state and from what the streams hold: nothing else decides it. Returns whether
+ * there is something to read already that the kernel will not tell about.
+ */
+static bool wait_for_side(struct session *s, enum side side)
 {
     struct stream *stream = stream_of(s, side);
     if (!stream_is_open(stream)) {
-        return;
+        return false;
     }
-    bool readable = is_readable(s, side);
-    stream_watch(stream, readable && !stream->connecting ? EV_READ : 0);
-    if (readable && !stream->connecting && stream_pending(stream)) {
-        loop_again(s->proxy->loop, &s->again);
-    }
+    bool readable = is_readable(s, side) && !stream->connecting;
+    stream_watch(stream, readable ? EV_READ : 0);
+    return readable && stream_pending(stream);
 }
 
 /* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
@@ -292,8 +293,12 @@ static void carry_out(struct session *s, struct step step)
     if (!rows[s->state].relays && s->state != STATE_LINGER) {
         stream_flush(&s->client); /* all replies of this round in one packet */
     }
-    wait_for_side(s, SIDE_CLIENT);
-    wait_for_side(s, SIDE_BACKEND);
+    bool client = wait_for_side(s, SIDE_CLIENT), backend = wait_for_side(s, SIDE_BACKEND);
+    if (client || backend) {
+        loop_again(s->proxy->loop, &s->again);
+    } else {
+        loop_forget(&s->again);
+    }
 }
 
 static struct step read_side(struct session *s, enum side side)

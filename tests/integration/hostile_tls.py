@@ -11,11 +11,11 @@ import ssl
 import struct
 import tempfile
 import threading
-import time
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fakebackend import server_context
+from waiting import PATIENCE
 from wire import CHUNK, Wire, trusting
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -332,35 +332,30 @@ class _OneOctet:
 class Flood:
     """Sends records in a thread, and throws away what comes back until the connection ends, unless somebody reads it."""
 
-    def __init__(self, end, records, drains=True, seconds=20):
-        self._drains, self._octets_sent = drains, 0
-        self._sent, self._ended = threading.Event(), threading.Event()
-        self._deadline = time.monotonic() + seconds
-        threading.Thread(target=self._run, args=[end.socket, records], daemon=True).start()
+    def __init__(self, end, records, drains=True):
+        self.sent = 0  # octets that the kernel has taken
+        self._size = len(records)
+        self._ended, self._drains = threading.Event(), drains
+        threading.Thread(target=self._run, args=[end.socket, memoryview(records)], daemon=True).start()
 
     def _run(self, connection, records):
-        rest = memoryview(records)
-        with contextlib.suppress(OSError, EOFError, ValueError):
-            while time.monotonic() < self._deadline and (rest or self._drains):
-                readable, writable, _ = select.select([connection] if self._drains else [],
-                                                      [connection] if rest else [], [], 0.1)
+        try:
+            while self._drains or records:
+                readable, writable, _ = select.select([connection] * self._drains, [connection] * bool(records), [], 0.1)
                 if readable and not connection.recv(CHUNK):
-                    raise EOFError
+                    break
                 if writable:
-                    rest = rest[connection.send(rest[:CHUNK]):]
-                    self._octets_sent = len(records) - len(rest)
-                    if not rest:
-                        self._sent.set()
+                    size = connection.send(records[:CHUNK])
+                    self.sent += size
+                    records = records[size:]
+        except (OSError, ValueError):  # ValueError: the test has closed it
+            pass
         self._ended.set()
-
-    def sent(self):
-        """How many octets the kernel has taken."""
-        return self._octets_sent
 
     def is_over(self):
         """Whether nothing more is sent."""
-        return self._sent.is_set() or self._ended.is_set()
+        return self.sent == self._size or self._ended.is_set()
 
     def wait(self):
         """Wait for the end of the connection."""
-        self._ended.wait()
+        assert self._ended.wait(PATIENCE * 2), "the connection did not end"

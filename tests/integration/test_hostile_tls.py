@@ -8,8 +8,9 @@ import pytest
 import certs
 import process
 from fakebackend import LegacyServer, obey, silent
+from guard import Guard
 from hostile_tls import TLS12, TLS13, Flood, HostileClient, HostileContext
-from waiting import SANITIZED, wait_for
+from waiting import SANITIZED, listening, wait_for
 from wire import Wire
 
 LOGIN = b"LOGIN anna Geheim47"
@@ -20,6 +21,7 @@ ROUNDS, NOOPS = 1500, 200
 NOOP_LIMIT = 0.5 if SANITIZED else 0.2
 STOP_LIMIT = 2 if SANITIZED else 0.5
 FLOOD = 60_000  # records: a program that takes them all at once needs more than half a second for it
+SMALL_FLOOD = 5_000
 FEW = 3
 
 # The version, the records, how many of them, and the reasons that the log may give. OpenSSL itself takes no more than
@@ -32,10 +34,10 @@ ENDLESS_TO_OPENSSL = {
     "hello requests": (TLS12, "hello_request", FLOOD, OURS),
 }
 ENDED_BY_OPENSSL = {
-    "empty records 1.2": (TLS12, "empty_record", FLOOD // 4, OPENSSL_OR_OURS),
-    "empty records 1.3": (TLS13, "empty_record", FLOOD // 4, OPENSSL_OR_OURS),
-    "warnings 1.2": (TLS12, "warning_alert", FLOOD // 4, OPENSSL_OR_OURS),
-    "warnings 1.3": (TLS13, "warning_alert", FLOOD // 4, OPENSSL_OR_OURS),
+    "empty records 1.2": (TLS12, "empty_record", SMALL_FLOOD, OPENSSL_OR_OURS),
+    "empty records 1.3": (TLS13, "empty_record", SMALL_FLOOD, OPENSSL_OR_OURS),
+    "warnings 1.2": (TLS12, "warning_alert", SMALL_FLOOD, OPENSSL_OR_OURS),
+    "warnings 1.3": (TLS13, "warning_alert", SMALL_FLOOD, OPENSSL_OR_OURS),
     "a client's tickets 1.2": (TLS12, "ticket", FEW, OPENSSL_OR_OURS),
     "a client's tickets 1.3": (TLS13, "ticket", FEW, OPENSSL_OR_OURS),
 }
@@ -58,10 +60,10 @@ def logged_in(front, version, **options):
     return client
 
 
-def start_flood(end, kind, before=b""):
+def start_flood(end, kind, before=b"", **options):
     _, name, count, _ = FLOODS[kind]
     make = getattr(end, name)
-    return Flood(end, before + b"".join(make() for _ in range(count)))
+    return Flood(end, before + b"".join(make() for _ in range(count)), **options)
 
 
 class FloodingBackend:
@@ -69,13 +71,13 @@ class FloodingBackend:
 
     def __init__(self, certificate, kind, at):
         self.certificate, self.kind, self.at = certificate, kind, at
-        self._flood = None
+        self._flood, self._answer = None, b""
 
     def __call__(self, peer):
         peer.start_tls(HostileContext(self.certificate, FLOODS[self.kind][0]))
         if self.at != "greeting":
             self._talk(peer)
-        self._flood = start_flood(peer.socket, self.kind)
+        self._flood = start_flood(peer.socket, self.kind, before=self._answer)
         self._flood.wait()
 
     def _talk(self, peer):
@@ -85,8 +87,8 @@ class FloodingBackend:
             peer.send(tag + b" OK welcome\r\n")
         elif self.at == "goodbye":
             assert command == b"CAPABILITY", command
-            peer.send(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
-            peer.line()
+            # The answer is part of the flood: there would be no time to make it after the LOGOUT.
+            self._answer = peer.socket.data(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
 
     def flood(self):
         """The flood, once it has begun."""
@@ -98,7 +100,7 @@ class FloodingBackend:
 def slowest_noop(wire, lasts, seconds=3):
     """The longest wait of this session for the answer to a NOOP, while something lasts."""
     slowest, started = 0, time.monotonic()
-    while (before := time.monotonic()) < started + 0.5 or (lasts() and before < started + seconds):
+    while (before := time.monotonic()) < started + 0.3 or (lasts() and before < started + seconds):
         assert wire.command(b"NOOP").status.startswith(b"OK")
         slowest = max(slowest, time.monotonic() - before)
     return slowest
@@ -161,8 +163,8 @@ def test_flood_behind_a_logout(guard, backend, kind):
     flood.wait()
 
 
-@pytest.mark.parametrize("at", ["greeting", "login"])
-@pytest.mark.parametrize("kind", FROM_BACKENDS)
+@pytest.mark.parametrize("kind,at", [(kind, "greeting") for kind in ENDLESS_FROM_BACKENDS] +
+                         [(kind, "login") for kind in FROM_BACKENDS])
 def test_flood_from_a_backend_at_a_login(guard, backend, certificate, kind, at):
     script = FloodingBackend(certificate, kind, at)
     front = guard(f"localhost:{backend(script).port}", backend_settings=implicit(certificate))
@@ -182,7 +184,7 @@ def test_flood_from_a_backend_in_the_relay(guard, backend, certificate, kind):
     watcher, client = front.secure(), front.session()
     flood = script.flood()
     nobody_waits(front, watcher, lambda: not flood.is_over())
-    assert front.end_of(client) in FLOODS[kind][3]
+    assert front.end_of(client).removeprefix("backend-") in FLOODS[kind][3]
     assert client.rest() == b""
     flood.wait()
 
@@ -200,6 +202,23 @@ def test_flooded_check_fails(guard, backend, certificate, kind):
     assert idle < 0.05, f"the monitor used {idle:.2f} s of half a second"
 
 
+@pytest.mark.parametrize("kind", ENDLESS_FROM_CLIENTS)
+def test_flood_of_a_client_whose_backend_has_gone(guard, backend, kind):
+    """It is still read while it does not take what the backend has said."""
+    def says_much_and_goes(peer):
+        peer.line()
+        peer.send(BODY[:8 << 20])
+
+    fake = backend(LegacyServer(after=says_much_and_goes))
+    front = guard(fake.address)
+    watcher = front.secure()
+    client = logged_in(front, FLOODS[kind][0], receive_buffer=64 * KIB)
+    client.send(b"go\r\n")
+    wait_for(fake.peer().ended.is_set, "the end of the backend's script")
+    flood = start_flood(client, kind, drains=False)
+    nobody_waits(front, watcher, lambda: not flood.is_over())
+
+
 @pytest.mark.parametrize("at", ["greeting", "goodbye"])
 @pytest.mark.parametrize("kind", ENDLESS_FROM_BACKENDS)
 def test_monitor_stops_while_it_is_flooded(guard, backend, certificate, kind, at):
@@ -213,6 +232,53 @@ def test_monitor_stops_while_it_is_flooded(guard, backend, certificate, kind, at
 
 
 # --- what a session may do ---
+
+@pytest.mark.parametrize("kind", ENDLESS_FROM_CLIENTS)
+@pytest.mark.parametrize("login", [False, True], ids=["before login", "after login"])
+def test_a_session_ends_after_32_records_without_data(guard, backend, kind, login):
+    """What the client says with them is answered up to there."""
+    version, name, _, _ = FLOODS[kind]
+    front = guard(backend().address)
+
+    def answered(count):
+        client = logged_in(front, version) if login else HostileClient(front, version)
+        flood = b"".join(getattr(client, name)() for _ in range(count))
+        client.send_records(flood + client.data(b"t NOOP\r\n"))
+        return client.line_or_end().startswith(b"t OK"), client
+
+    assert answered(32)[0]
+    was_answered, client = answered(33)
+    assert not was_answered
+    assert front.end_of(client) == "tls-flood"
+
+
+@pytest.mark.parametrize("kind", ENDLESS_FROM_CLIENTS)
+def test_data_makes_up_for_records_without_it(guard, backend, kind):
+    version, name, _, _ = FLOODS[kind]
+    front = guard(backend().address)
+    client = HostileClient(front, version)
+    client.send_records(b"".join(getattr(client, name)() + client.data(b"t NOOP\r\n") for _ in range(500)))
+    for _ in range(500):
+        assert client.line().startswith(b"t OK")
+
+
+def test_a_flood_is_a_warning_in_the_log(binary, place, backend, certificate, logs):
+    """It is written where the log says no more than warnings."""
+    class QuietGuard(Guard):
+        def _ready(self):
+            return listening(self.starttls_port)
+
+    front = QuietGuard(binary, place, backend().address, [certificate], log={"level": "warning"})
+    logs.append(front.output)
+    try:
+        front.start()
+        client = HostileClient(front, TLS13)
+        client.send_records(b"".join(client.key_update() for _ in range(40)))
+        assert front.end_of(client) == "tls-flood"
+        front.check()
+    finally:
+        front.destroy()
+
 
 @pytest.mark.parametrize("login", [False, True], ids=["before login", "after login"])
 def test_a_few_key_updates_of_a_client(guard, backend, login):
@@ -314,7 +380,7 @@ def test_client_that_wants_answers_and_does_not_read_before_login(guard, backend
     reply = client.line() + b"\r\n"
     talk = b"".join(client.data(b"t NOOP\r\n" * NOOPS) + wants_an_answer(client, version) for _ in range(ROUNDS))
     flood = Flood(client, talk, drains=False)
-    wait_until_stuck(flood.sent)
+    wait_until_stuck(lambda: flood.sent)
     worker_sleeps(front)
     expected = reply * NOOPS * ROUNDS
     assert client.take(len(expected)) == expected
@@ -339,7 +405,7 @@ def test_backend_that_wants_answers_and_does_not_read(guard, backend, certificat
     client = logged_in(front, TLS13)
     client.send(b"go\r\n")
     flood = Flood(client, client.data(BODY), drains=False)
-    wait_until_stuck(flood.sent)
+    wait_until_stuck(lambda: flood.sent)
     wants.set()
     worker_sleeps(front)
     reads.set()

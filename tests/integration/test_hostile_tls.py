@@ -255,7 +255,8 @@ def test_monitor_stops_while_its_handshake_is_flooded(guard, backend, certificat
     script = HandshakeFlood()
     front = guard(f"localhost:{backend(script, silent).port}",
                   backend_settings=implicit(certificate, check_interval="1s", login_timeout="20s"))
-    script.flood()
+    flood = script.flood()
+    wait_for(lambda: flood.sent > 4 << 20 or flood.is_over(), "a flood that the monitor is behind with, or its end")
     stops_at_once(front)
 
 

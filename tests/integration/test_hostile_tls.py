@@ -367,8 +367,9 @@ def wait_until_stuck(progress):
 
 
 def worker_sleeps(front):
-    used = cpu_seconds_during(front.workers()[0], 1)
-    assert used < 0.2, f"the worker used {used:.2f} s of a second for a peer that does not read"
+    """It may have to read what the kernel still has, but it does not spin."""
+    pid = front.workers()[0]
+    wait_for(lambda: cpu_seconds_during(pid, 1) < 0.2, "a worker that sleeps while its peer does not read")
 
 
 def wants_an_answer(end, version):

@@ -170,6 +170,7 @@ class Rig:
         self.room = room  # of one network
         self.all_room = 5 * room
         self.strikes = 0
+        self.orphans, self.all_orphans = [], []
         rates = {"connection_rate": "1000000/1s", "login_failures": "1000000/1s"}
         self.front = faulty(
             self.backend.address, backend_settings={"max_sessions": self.all_room}, listeners={"proxy_protocol": [BALANCER]},
@@ -247,10 +248,10 @@ class Rig:
         return Held(wire, [lambda: wire.send(b"a NOOP\r\n")], works)
 
     def starttls(self):
-        """The state lasts until the socket has taken the OK: at its first try it takes nothing."""
+        """The state lasts until the socket has taken the OK: at first it takes nothing."""
         wire = self.plain()
-        if not self.armed == "send":
-            self.faults.arm("send", errno.EAGAIN, pid=self.pid)
+        if self.armed != "send":
+            self.faults.arm("send", errno.EAGAIN, pid=self.pid, times=2)
 
         def works():
             answered(wire, b"a")
@@ -364,7 +365,7 @@ class Rig:
     def orphan(self):
         """One of those whose backend has ended more sessions than usual within a second."""
         while True:
-            if not getattr(self, "orphans", None):
+            if not self.orphans:
                 self.make_orphans()
             wire = self.orphans.pop()
             wire.socket.settimeout(0)
@@ -379,8 +380,12 @@ class Rig:
         return Held(wire, [lambda: wire.send(b"a NOOP\r\n")], works, allowed=("backend-closed",))
 
     def make_orphans(self):
+        for wire in self.all_orphans:
+            wire.close()
+        time.sleep(0.1)
         before = len(self.backend.peers)
         wires = [self.session(f"127.0.8.{number // self.room}") for number in range(self.all_room - 2)]
+        self.all_orphans = list(wires)
         time.sleep(1.1)
         for peer in self.backend.peers[before:]:
             with contextlib.suppress(OSError):
@@ -509,6 +514,8 @@ class Rig:
         def filled(source, count, connect):
             return wait_for(lambda: fill(source, count, connect), f"room for {count} sessions from {source}", PATIENCE)
 
+        for wire in self.all_orphans:
+            wire.close()
         for number in range(1, self.strikes + 1):
             for wire in filled(f"127.0.4.{number}", self.room, self.plain):
                 wire.close()
@@ -563,7 +570,7 @@ def test_each_allocation_of_a_session_fails(faulty, backend):
                                               "login_timeout": "2s"}, log={"level": "info"})
     pid, context = front.worker(), trusting()
     context.set_alpn_protocols(["imap"])
-    deadline = time.monotonic() + 40
+    deadline, deaths = time.monotonic() + 40, []
     for number in range(100000):
         front.faults.arm("malloc", errno.ENOMEM, pid=pid, after=number)
         with contextlib.suppress(OSError, AssertionError):
@@ -572,15 +579,28 @@ def test_each_allocation_of_a_session_fails(faulty, backend):
                 for command in (b"LOGIN anna Geheim47", b"NOOP"):
                     wire.command(command)
         if not process.alive(pid):
-            pytest.fail(f"allocation {number + 1} failed: {front.event('worker-died')}", pytrace=False)
-        if not front.faults.fired("malloc"):
+            deaths.append(number + 1)
+            pid = wait_for(lambda: [new for new in front.workers() if new != pid], "a successor")[0]
+        elif not front.faults.fired("malloc"):
             break
         assert time.monotonic() < deadline, f"{number + 1} allocations failed, and there are more"
-    tables.record("Allocations of a session that failed one by one", "all", "allocations", str(number))
+        assert len(deaths) < 5, f"the worker died when the allocations {deaths} failed"
     front.faults.disarm()
+    tables.record("Allocations of a session that failed one by one", "all", "number", str(number))
     with front.session() as wire:
         noop(wire)
     assert number > 50
+    assert not deaths, f"the worker died when the allocations {deaths} failed"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_starttls_goes_on_when_its_ok_is_sent_late(faulty, backend, times):
+    """However often the socket is full, the handshake follows."""
+    front = faulty(backend().address)
+    with front.plain(patience=PATIENCE) as wire:
+        front.faults.arm("send", errno.EAGAIN, pid=front.worker(), times=times)
+        wire.starttls()
+        noop(wire)
 
 
 # --- octets ----------------------------------------------------------------------------------------------------
@@ -700,7 +720,7 @@ def test_a_backend_that_says_too_much_before_its_ok_is_passed_over(faulty, backe
     line = b"* OK [ALERT] " + b"x" * 3900 + b"\r\n"
     chatty, good = backend(LegacyServer(untagged=line * 50)), backend()
     front = faulty("", backends=[{"name": "chatty", "address": chatty.address}, {"name": "good", "address": good.address}],
-                   routes=[{"name": "all", "backends": ["chatty", "good"], "balance": "order"}])
+                   routes=[{"backends": ["chatty"], "backup": ["good"]}])
     with front.secure() as wire:
         login(wire)
         noop(wire)
@@ -712,47 +732,37 @@ def test_a_backend_that_says_too_much_before_its_ok_is_passed_over(faulty, backe
 # --- successors --------------------------------------------------------------------------------------------------
 
 
-def replace_child(front, child, fault, *, after=0, times=1, what=errno.ENOMEM):
-    """Kill a child so that its successor meets a fault, and wait until a later one works. False if it met none."""
+def replace_child(front, child, fault, *, after=0, what=errno.ENOMEM):
+    """Kill a child so that its successor meets a fault, and wait until one works that has met none."""
     before = child()
-    front.faults.arm(fault, what, pid=NEXT_CHILD, after=after, times=times)
+    front.faults.arm(fault, what, pid=NEXT_CHILD, after=after)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: not process.alive(before), "its end")
-    event = f"{'worker' if child == front.worker else 'monitor'}-started"
-    count = len(front.events(event))
-    deadline = time.monotonic() + 6
-    while True:
-        assert front.process.running(), f"the service has ended: {front.text()[-400:]}"
-        now = child() if child == front.monitor else (front.workers() or [None])[0]
-        if now and now != before and (front.faults.fired(fault) == 0 or now != front.faults.last_pid(fault)
-                                      or not process.alive(now)):
-            if front.faults.fired(fault) or len(front.events(event)) > count or time.monotonic() > deadline - 5:
-                break
-        if now and now != before and time.monotonic() > deadline - 3.5:
-            break  # one that the fault has not hurt
-        assert time.monotonic() < deadline, "no successor"
-        time.sleep(0.02)
-    met = front.faults.fired(fault) > 0
-    front.faults.disarm()
-    return met
+    front.faults.wait(fault)
+    hurt = front.faults.last_pid(fault)
+    assert hurt != before
+    time.sleep(0.1)
+    assert front.process.running(), f"the service has ended: {front.text()[-400:]}"
+    role = "worker" if child == front.worker else "monitor"
+    if not process.alive(hurt):
+        wait_for(lambda: [event for event in front.events(f"{role}-started") if int(event["pid"]) > hurt], "a successor")
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("after", [0, 1, 2, 4])
 def test_a_worker_that_lacks_memory_at_its_start_is_started_again(faulty, backend, after):
     front = faulty(backend().address)
-    assert replace_child(front, front.worker, "malloc", after=after)
+    replace_child(front, front.worker, "malloc", after=after)
     with front.session() as wire:
         noop(wire)
     front.killed_workers = len(front.events("worker-died"))
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 5])
+@pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_monitor_that_lacks_memory_is_started_again(faulty, backend, after):
     server = backend()
     front = faulty(server.address, backend_settings={"check_interval": "1s"})
     with front.session() as wire:
         wait_for(front.monitor, "the monitor")
-        assert replace_child(front, front.monitor, "malloc", after=after)
+        replace_child(front, front.monitor, "malloc", after=after)
         count = len(server.peers)
         wait_for(lambda: len(server.peers) > count, "a check by the successor")
         noop(wire)
@@ -768,7 +778,7 @@ def test_a_monitor_without_its_thread_is_not_the_end(faulty, backend):
     front = faulty(named_backend(server), backend_settings={"check_interval": "1s"})
     with front.session() as wire:
         wait_for(front.monitor, "the monitor")
-        assert replace_child(front, front.monitor, "pthread_create", what=errno.EAGAIN)
+        replace_child(front, front.monitor, "pthread_create", what=errno.EAGAIN)
         noop(wire)
     with front.session() as wire:
         noop(wire)
@@ -933,8 +943,9 @@ def test_deadlines_do_not_follow_the_time_of_day(faulty, backend, jump):
         time.sleep(0.5)
         front.faults.shift(realtime=jump)
         time.sleep(0.9)  # libev looks at the time of day twice a second
-        moving.starttls()
-        noop(busy)
+        with contextlib.suppress(OSError, AssertionError):  # its end is seen below
+            moving.starttls()
+            noop(busy)
         ends = {}
         wires = {wire.socket: (name, wire) for name, wire in
                  (("PLAIN", plain), ("SECURE", moving), ("RELAY, idle", idle), ("RELAY, busy", busy))}

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -41,6 +42,7 @@ enum action {
     ACTION_LOOP,  /* run for ever */
     ACTION_BLOCK, /* sleep for ever, deaf to every signal but SIGKILL */
     ACTION_STALL, /* sleep until the slot is disarmed; after fork(): in the child */
+    ACTION_COUNT, /* nothing but being counted */
 };
 
 /* Values of slot.pid that name no process. */
@@ -55,6 +57,8 @@ struct slot {
     int32_t fired;    /* calls that it happened to */
     int32_t last_pid; /* in this process the last time */
     int32_t sockets;  /* not 0: descriptors that are no sockets are left alone */
+    int32_t port;     /* not 0: so are sockets that have it at neither end */
+    int32_t reserved;
     uint64_t size;    /* smaller allocations, reads and writes are left alone */
 };
 
@@ -228,21 +232,48 @@ static enum action happens(enum call call, uint64_t size)
     case ACTION_STALL:
         stall(slot);
         return ACTION_NONE;
+    case ACTION_COUNT:
+        return ACTION_NONE;
     default:
         break;
     }
     return action;
 }
 
-static enum action happens_to(enum call call, int fd, uint64_t size)
+static int port_of(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET    ? ntohs(((const struct sockaddr_in *)address)->sin_port)
+           : address->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port)
+                                            : -1;
+}
+
+static int has_port(int fd, int port)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 && port_of(&address) == port) {
+        return 1;
+    }
+    len = sizeof address;
+    return getpeername(fd, (struct sockaddr *)&address, &len) == 0 && port_of(&address) == port;
+}
+
+static int is_meant(const struct slot *slot, int fd)
 {
     int type;
     socklen_t len = sizeof type;
+    return (!slot->sockets || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0) &&
+           (!slot->port || has_port(fd, slot->port));
+}
+
+/* As happens(), to a call that has a descriptor. */
+static enum action happens_to(enum call call, int fd, uint64_t size)
+{
     int before = errno;
     if (!is_armed() || load(&control->slots[call].action) == ACTION_NONE) {
         return ACTION_NONE;
     }
-    if (control->slots[call].sockets && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0) {
+    if (!is_meant(&control->slots[call], fd)) {
         errno = before;
         return ACTION_NONE;
     }

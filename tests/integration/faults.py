@@ -6,6 +6,7 @@ import mmap
 import os
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import process
@@ -15,9 +16,9 @@ from waiting import PATIENCE, wait_for
 # The order and the layout are those of faults.c.
 CALLS = ("malloc", "read", "write", "writev", "send", "sendto", "sendmsg", "recv", "recvfrom", "accept4", "accept",
          "connect", "socket", "epoll_ctl", "epoll_wait", "mmap", "fork", "pthread_create")
-SHORT, LOOP, BLOCK, STALL = ACTIONS = ("short", "loop", "block", "stall")
+SHORT, LOOP, BLOCK, STALL, COUNT = ACTIONS = ("short", "loop", "block", "stall", "count")
 HEAD = struct.Struct("=iiqq")
-SLOT = struct.Struct("=iiiiiiiiQ")
+SLOT = struct.Struct("=iiiiiiiiiiQ")
 FAIL = 1
 ANY, NEXT_CHILD = 0, -1
 EVER = 0x7fffffff
@@ -44,14 +45,15 @@ class Faults:
     def environment(self):
         return {**os.environ, "LD_PRELOAD": str(self.library), "IMAPGUARD_FAULTS": str(self.path)}
 
-    def arm(self, call, what=errno.ENOMEM, pid=ANY, after=0, times=1, size=0, sockets=True):
+    def arm(self, call, what=errno.ENOMEM, pid=ANY, after=0, times=1, size=0, sockets=True, port=0):
         """Let `call` fail with the errno `what`, or do that action, after so many good calls and so many times.
 
-        Smaller allocations, reads and writes than `size` are left alone, and so are descriptors that are no sockets.
+        Smaller allocations, reads and writes than `size` are left alone, and so are descriptors that are no sockets, or
+        have this port at neither end.
         """
         offset = HEAD.size + SLOT.size * CALLS.index(call)
         action, number = (2 + ACTIONS.index(what), 0) if what in ACTIONS else (FAIL, what)
-        SLOT.pack_into(self.map, offset, pid, 0, number, after, times, 0, 0, sockets, size)
+        SLOT.pack_into(self.map, offset, pid, 0, number, after, times, 0, 0, sockets, port, 0, size)
         struct.pack_into("=i", self.map, offset + 4, action)
         struct.pack_into("=i", self.map, 0, 1)
 
@@ -133,8 +135,7 @@ def busy_seconds(pid):
 
 def spins(pid, seconds=0.5, most=0.1):
     """Whether a process is busy though nobody wants anything of it. A first look of 40 ms is enough for most."""
-    import time
-    for window in (0.04, seconds):
+    for window in (0.03, seconds):
         before, begin = busy_seconds(pid), time.monotonic()
         time.sleep(window)
         used = busy_seconds(pid) - before

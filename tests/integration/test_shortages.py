@@ -21,8 +21,8 @@ import pytest
 import process
 import tables
 from fakebackend import LegacyServer, obey
-from faults import BLOCK, EVER, LOOP, NEXT_CHILD, SHORT, STALL, FaultyGuard, build, spins
-from guard import libconfig
+from faults import BLOCK, COUNT, EVER, LOOP, NEXT_CHILD, SHORT, STALL, FaultyGuard, build, spins
+from guard import events_in, libconfig
 from waiting import SANITIZED, listening, wait_for
 from wire import Wire, trusting
 
@@ -250,6 +250,7 @@ class Rig:
     def starttls(self):
         """The state lasts until the socket has taken the OK: at first it takes nothing."""
         wire = self.plain()
+        self.settle()
         if self.armed != "send":
             self.faults.arm("send", errno.EAGAIN, pid=self.pid, times=2)
 
@@ -412,7 +413,7 @@ class Rig:
     def arm(self, call, after):
         if call in CLOCKS:
             self.faults.shift(realtime=CLOCKS[call])
-            time.sleep(0.6)  # libev looks at the time of day twice a second
+            time.sleep(0.55)  # libev looks at the time of day twice a second
             self.settle()
         else:
             self.faults.arm(call, ERRORS[call], pid=self.pid, after=after)
@@ -487,6 +488,28 @@ class Rig:
             self.faults.disarm()
             held.wire.close()
 
+    def survey(self, state):
+        """The calls that the worker makes when that happens which shall happen in this state, and a client comes."""
+        self.armed = None
+        self.strikes += 1
+        held = self.STATES[state](self)
+        try:
+            for call in ERRORS:
+                if call != "send" or state != "STARTTLS":  # which has another fault there
+                    self.faults.arm(call, COUNT, pid=self.pid, times=EVER)
+            for poke in held.pokes:
+                poke()
+            time.sleep(0.05)
+            self.newcomer()
+            made = {call for call in ERRORS if self.faults.fired(call)}
+            self.faults.disarm()
+            if self.outcome(held) != "works" and not held.allowed:
+                raise Wrong("it does not work without a fault")
+            return made | ({"send"} if state == "STARTTLS" else set())
+        finally:
+            self.faults.disarm()
+            held.wire.close()
+
     def recover(self):
         """After a failure that may have taken the worker."""
         pid = self.front.worker()
@@ -536,8 +559,9 @@ class Rig:
 def test_a_call_fails_in(faulty, backend, state):
     """The worker lives and is idle, others are served, and the session goes on or has ended for a true reason."""
     rig = Rig(faulty, backend, 6)
-    failures, silent = [], []
-    for call in [*ERRORS, *CLOCKS]:
+    failures = []
+    made = rig.survey(state)
+    for call in [*(call for call in ERRORS if call in made), *CLOCKS]:
         for after in ALLOCATIONS if call == "malloc" else (0,):
             name = f"{call} {after + 1}" if call == "malloc" else call
             try:
@@ -549,10 +573,9 @@ def test_a_call_fails_in(faulty, backend, state):
                 failures.append(f"{name}: the worker died: {rig.front.events('worker-died')[-1]}")
                 rig.front.killed_workers += 1
             if not text:
-                silent += [name] if after == 0 else []
                 break
             tables.record("A call fails", state, name, text)
-    tables.record("Calls that a state does not make", state, "calls", " ".join(silent))
+    tables.record("Calls that a state does not make", state, "calls", " ".join(call for call in ERRORS if call not in made))
     try:
         rig.room_is_back()
     except (AssertionError, OSError) as error:
@@ -564,14 +587,18 @@ def test_a_call_fails_in(faulty, backend, state):
         pytest.fail("\n".join(failures), pytrace=False)
 
 
-def test_each_allocation_of_a_session_fails(faulty, backend):
-    """From the connection to the relay, one after the other: the worker survives all, and later sessions work."""
+@pytest.mark.parametrize("protocol, most", [("imap", 100000), ("h2", 200)])
+def test_each_allocation_of_a_session_fails(faulty, backend, protocol, most):
+    """From the connection to the relay, one after the other: the worker survives all, and later sessions work.
+
+    A client that wants another protocol is something to remember, for which there may be no memory.
+    """
     front = faulty(backend().address, limits={"connection_rate": "1000000/1s", "login_failures": "1000000/1s",
                                               "login_timeout": "2s"}, log={"level": "info"})
     pid, context = front.worker(), trusting()
-    context.set_alpn_protocols(["imap"])
+    context.set_alpn_protocols([protocol])
     deadline, deaths = time.monotonic() + 40, []
-    for number in range(100000):
+    for number in range(most):
         front.faults.arm("malloc", errno.ENOMEM, pid=pid, after=number)
         with contextlib.suppress(OSError, AssertionError):
             with Wire(("127.0.0.1", front.implicit_port), patience=PATIENCE) as wire:
@@ -586,10 +613,11 @@ def test_each_allocation_of_a_session_fails(faulty, backend):
         assert time.monotonic() < deadline, f"{number + 1} allocations failed, and there are more"
         assert len(deaths) < 5, f"the worker died when the allocations {deaths} failed"
     front.faults.disarm()
-    tables.record("Allocations of a session that failed one by one", "all", "number", str(number))
+    tables.record("Allocations of a session that failed one by one", protocol, "number", str(number))
     with front.session() as wire:
         noop(wire)
     assert number > 50
+    front.killed_workers = len(front.events("worker-died"))
     assert not deaths, f"the worker died when the allocations {deaths} failed"
 
 
@@ -668,14 +696,16 @@ def test_no_octet_is_lost_by_what_is_no_error(relaying, what):
     assert sum(front.faults.fired(call) for call in ("read", "write", "send", "recv")) > 50
 
 
-@pytest.mark.parametrize("call, loser", [("send", "backend"), ("write", "client")])
+@pytest.mark.parametrize("loser", ["client", "backend"])
 @pytest.mark.parametrize("error", [errno.ENOBUFS, errno.ENOMEM, errno.EIO], ids=["ENOBUFS", "ENOMEM", "EIO"])
-def test_a_relay_that_lost_octets_ends(relaying, call, loser, error):
+def test_a_relay_that_lost_octets_ends(relaying, loser, error):
     """Both sides see the end, and the log does not say that one of them closed."""
     front, wire, peer = relaying
-    front.faults.arm(call, error, pid=front.worker(), after=2)
+    for call in ("send", "write", "sendmsg", "writev"):
+        front.faults.arm(call, error, pid=front.worker(), after=2,
+                         port=wire.port if loser == "client" else peer.socket.getsockname()[1])
     got = exchange(wire, peer)
-    front.faults.wait(call)
+    assert any(map(front.faults.fired, ("send", "write", "sendmsg", "writev")))
     assert got[loser] is not None, f"the {loser} waits for octets that never come"
     assert got[loser] != CONTENT
     reason = front.end_of(wire)
@@ -747,16 +777,18 @@ def replace_child(front, child, fault, *, after=0, what=errno.ENOMEM):
         wait_for(lambda: [event for event in front.events(f"{role}-started") if int(event["pid"]) > hurt], "a successor")
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 4])
+@pytest.mark.parametrize("after", [0, 1])
 def test_a_worker_that_lacks_memory_at_its_start_is_started_again(faulty, backend, after):
     front = faulty(backend().address)
+    with front.session() as wire:
+        noop(wire)
     replace_child(front, front.worker, "malloc", after=after)
     with front.session() as wire:
         noop(wire)
     front.killed_workers = len(front.events("worker-died"))
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("after", [0, 2])
 def test_a_monitor_that_lacks_memory_is_started_again(faulty, backend, after):
     server = backend()
     front = faulty(server.address, backend_settings={"check_interval": "1s"})
@@ -804,71 +836,90 @@ def test_a_start_without_the_monitors_thread(faulty, backend, library, binary, p
 
 def test_fork_fails_and_is_tried_again(faulty, backend):
     front = faulty(backend().address)
-    front.faults.arm("fork", errno.EAGAIN, times=2)
+    front.faults.arm("fork", errno.EAGAIN)
     front.kill_worker(front.worker())
-    front.faults.wait("fork", 2)
+    front.faults.wait("fork")
     with front.session() as wire:
         noop(wire)
     assert front.events("fork-failed")
 
 
 def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
-    """After a pause in accepting, the kernel has no memory for the sockets: both doors open again, with a word."""
+    """After a pause in accepting, the kernel has no memory for the socket: it is armed again, with a word."""
     front = faulty(backend().address)
-    front.faults.arm("epoll_ctl", errno.ENOMEM, pid=front.worker(), times=2)
-    front.faults.arm("accept4", errno.EMFILE, pid=front.worker())
-    with front.connect(patience=PATIENCE) as waiting:
-        front.faults.wait("accept4")
-        front.faults.wait("epoll_ctl", 2)
-        lines = front.text().count("\n")
-        for _ in range(2):
-            with front.secure(patience=PATIENCE) as wire, front.plain(patience=PATIENCE) as other:
-                noop(wire), noop(other)
-        assert waiting.line().startswith(b"* OK")
+    with front.plain(patience=PATIENCE) as wire:
+        noop(wire)
+        front.faults.arm("epoll_ctl", errno.ENOMEM, pid=front.worker(), port=front.implicit_port)
+        front.faults.arm("accept4", errno.EMFILE, pid=front.worker())
+        with front.connect(patience=PATIENCE) as waiting:
+            front.faults.wait("epoll_ctl")
+            lines = len(front.text().splitlines())
+            assert waiting.line().startswith(b"* OK")
+            with front.secure(patience=PATIENCE) as other:
+                noop(other)
+        noop(wire)
     assert not spins(front.worker())
-    assert any("epoll" in line or "listen" in line.partition(": ")[2].partition(" ")[0]
-               for line in front.text().splitlines()[2:]), f"no word in the log: {lines} lines"
+    words = [event.name for event in events_in("\n".join(front.text().splitlines()[lines - 3:]))
+             if event.name not in ("connect", "disconnect", "accept-paused")]
+    assert words, "no word in the log"
+    tables.record("A listening socket that epoll refuses", "log", "event", words[0])
 
 
 # --- processes that hang ------------------------------------------------------------------------------------------
-
-
-def hang(front, pid, how):
-    """Let a process hang."""
-    if how == "stopped":
-        os.kill(pid, signal.SIGSTOP)
-        return
-    for call in ("epoll_wait", "recv"):
-        front.faults.arm(call, LOOP if how == "loop" else BLOCK, pid=pid)
 
 
 def hanging(faulty, address, **settings):
     return faulty(address, extra={"hang_timeout": f"{HANG_TIMEOUT}s"}, **settings)
 
 
-@pytest.mark.parametrize("how", ["stopped", "loop", "blocked"])
-def test_a_worker_that_hangs_is_replaced(faulty, backend, how):
-    """What waits in its queue meanwhile is served by its successor, and all that it has counted is given back."""
-    front = hanging(faulty, backend().address, limits={"sessions": 2}, backend_settings={"max_sessions": 2})
-    pid = front.worker()
-    with front.session() as one, front.session() as other:
-        begin = time.monotonic()
-        hang(front, pid, how)
-        with contextlib.suppress(OSError):
-            one.send(b"a NOOP\r\n")
-        with front.connect(patience=HANG_TIMEOUT + 4) as waiting:
-            event = wait_for(lambda: front.events("worker-hung"), "its discovery", HANG_TIMEOUT + 2)[0]
-            assert event["worker"] == "0" and int(event["pid"]) == pid
-            assert HANG_TIMEOUT - 0.5 <= float(event["silent"]) <= HANG_TIMEOUT + 2
-            assert waiting.line().startswith(b"* OK"), "the queue was lost"
-            assert time.monotonic() - begin < HANG_TIMEOUT + 2.5
-        one.rest(), other.rest()
-        assert not process.alive(pid)
-        tables.record("A worker that hangs", how, "state", event.values.get("state", "-"))
-        tables.record("A worker that hangs", how, "session", event.values.get("session", "-"))
+def found_hanging(front, role, count=1):
+    """The log lines of children that hang, in time."""
+    return wait_for(lambda: len(found := front.events(f"{role}-hung")) >= count and found, "its discovery", HANG_TIMEOUT + 2)
+
+
+def session_of(front, pid):
+    """A session with that worker."""
+    while True:
+        wire = front.session()
+        if front.event("login", rport=wire.port).pid == pid:
+            return wire
+        wire.close()
+
+
+def test_workers_that_hang_are_replaced(faulty, backend):
+    """Stopped, in an endless loop, in a call that does not return: what waits is served by the successors.
+
+    All that the others had counted is given back.
+    """
+    front = hanging(faulty, backend().address, workers=3, limits={"sessions": 8}, backend_settings={"max_sessions": 8})
+    stopped, looping, blocked = pids = front.workers()
+    wires = [session_of(front, pid) for pid in pids]
+    front.faults.arm("epoll_wait", LOOP, pid=looping)
+    front.faults.arm("recv", BLOCK, pid=blocked)
+    begin = time.monotonic()
+    os.kill(stopped, signal.SIGSTOP)
+    for wire in wires:
+        wire.send(b"a NOOP\r\n")
+    front.faults.wait("epoll_wait"), front.faults.wait("recv")
+    crowd = [front.connect(patience=HANG_TIMEOUT + 4) for _ in range(8)]
+    events = found_hanging(front, "worker", 3)
+    assert sorted(int(event["pid"]) for event in events) == sorted(pids)
+    assert sorted(event["worker"] for event in events) == ["0", "1", "2"]
+    for event in events:
+        assert HANG_TIMEOUT - 0.5 <= float(event["silent"]) <= HANG_TIMEOUT + 2
+        tables.record("A worker that hangs", ("stopped", "looping", "blocked")[pids.index(int(event["pid"]))],
+                      "log", f"state={event['state']} session={event['session']}")
     front.faults.disarm()
-    with front.session(), front.session() as wire:
-        noop(wire)
+    for wire in crowd:
+        assert wire.line().startswith(b"* OK"), "the queue was lost"
+        wire.close()
+    assert time.monotonic() - begin < HANG_TIMEOUT + 2.5
+    for wire in wires:
+        wire.rest()
+    assert not any(map(process.alive, pids))
+    held = [front.session() for _ in range(8)]
+    for wire in held:
+        wire.close()
     front.killed_workers = len(front.events("worker-died"))
 
 
@@ -879,7 +930,7 @@ def test_a_worker_that_hangs_in_a_session_names_it(faulty, backend):
         front.faults.arm("recv", LOOP, pid=pid)
         wire.send(b"a NOOP\r\n")
         front.faults.wait("recv")
-        event = wait_for(lambda: front.events("worker-hung"), "its discovery", HANG_TIMEOUT + 2)[0]
+        event = found_hanging(front, "worker")[0]
         assert event["state"] in ("PLAIN", "CLEARTEXT")
         assert event["session"] not in ("", "-", "0")
     front.faults.disarm()
@@ -892,9 +943,9 @@ def test_only_the_worker_that_hangs_is_replaced(faulty, backend):
     front = hanging(faulty, backend().address, workers=2)
     first, second = front.workers()
     os.kill(first, signal.SIGSTOP)
-    wait_for(lambda: front.events("worker-hung"), "its discovery", HANG_TIMEOUT + 2)
+    found_hanging(front, "worker")
     wait_for(lambda: len(front.workers()) == 2 and first not in front.workers(), "a successor")
-    time.sleep(HANG_TIMEOUT)
+    time.sleep(1)
     assert second in front.workers()
     assert len(front.events("worker-hung")) == 1
     front.killed_workers = len(front.events("worker-died"))
@@ -906,8 +957,11 @@ def test_a_monitor_that_hangs_is_replaced(faulty, backend, how):
     front = hanging(faulty, server.address, backend_settings={"check_interval": "1s"})
     pid = wait_for(front.monitor, "the monitor")
     with front.session() as wire:
-        hang(front, pid, how)
-        event = wait_for(lambda: front.events("monitor-hung"), "its discovery", HANG_TIMEOUT + 2)[0]
+        if how == "stopped":
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            front.faults.arm("epoll_wait", LOOP if how == "loop" else BLOCK, pid=pid)
+        event = found_hanging(front, "monitor")[0]
         assert int(event["pid"]) == pid
         wait_for(lambda: front.monitor() not in (None, pid), "its successor")
         count = len(server.peers)
@@ -931,13 +985,28 @@ def test_a_group_that_was_stopped_as_a_whole_goes_on(faulty, backend):
 
 # --- time ---------------------------------------------------------------------------------------------------------
 
-HOURS = [3600, -3600]
+HOURS = {"forward": 3600, "back": -3600}
 
 
-@pytest.mark.parametrize("jump", HOURS, ids=["forward", "back"])
-def test_deadlines_do_not_follow_the_time_of_day(faulty, backend, jump):
-    """A session that is silent before its login, or idle after it, ends in its time when the clock is set."""
-    front = faulty(backend().address, limits={"login_timeout": "3s", "idle_timeout": "4s"})
+def both_ways(check, front_of):
+    """What is wrong when the clock is set forward, and when it is set back, in two imapguards at the same time."""
+    wrong = []
+
+    def run(name, front):
+        try:
+            wrong.extend(f"{name}: {text}" for text in check(front, HOURS[name]))
+        except Exception as error:
+            wrong.append(f"{name}: {describe(error)}")
+
+    threads = [threading.Thread(target=run, args=[name, front_of()]) for name in HOURS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong
+
+
+def ends_in_time(front, jump):
     with front.plain() as plain, front.plain() as moving, front.session() as idle, front.session() as busy:
         began = time.monotonic()
         time.sleep(0.5)
@@ -958,16 +1027,17 @@ def test_deadlines_do_not_follow_the_time_of_day(faulty, backend, jump):
                         ends[name] = time.monotonic() - began
                         del wires[sock]
     expected = {"PLAIN": 3, "SECURE": 3, "RELAY, idle": 4, "RELAY, busy": 5.4}
-    wrong = [f"{name}: after {ends.get(name, 99):.1f} s in place of {seconds}" for name, seconds in expected.items()
-             if not seconds - 0.6 <= ends.get(name, 99) <= seconds + 1.3]
-    assert not wrong, wrong
+    return [f"{name} ends after {ends.get(name, 99):.1f} s in place of {seconds}" for name, seconds in expected.items()
+            if not seconds - 0.6 <= ends.get(name, 99) <= seconds + 1.3]
 
 
-@pytest.mark.parametrize("jump", HOURS, ids=["forward", "back"])
-def test_a_ban_does_not_follow_the_time_of_day(faulty, backend, jump):
-    server = backend(LegacyServer(answer=b"NO wrong"))
-    front = faulty(server.address, limits={"login_failures": "1/10m", "ban_time": "4s", "login_delay": "0s"})
+def test_deadlines_do_not_follow_the_time_of_day(faulty, backend):
+    """A session that is silent before its login, or idle after it, ends in its time when the clock is set."""
+    limits = {"login_timeout": "3s", "idle_timeout": "4s"}
+    both_ways(ends_in_time, lambda: faulty(backend().address, limits=limits))
 
+
+def bans_in_time(front, jump):
     def is_banned():
         with front.connect(source=CONTROL) as wire:
             return not wire.line_or_end().startswith(b"* OK")
@@ -978,18 +1048,22 @@ def test_a_ban_does_not_follow_the_time_of_day(faulty, backend, jump):
             wire.line_or_end()
     front.event("banned", rip=CONTROL)
     began = time.monotonic()
-    assert is_banned()
     front.faults.shift(realtime=jump)
-    while time.monotonic() < began + 2.8:
-        assert is_banned(), f"free after {time.monotonic() - began:.1f} s"
-        time.sleep(0.2)
-    wait_for(lambda: not is_banned(), "the end of the ban", began + 6.5 - time.monotonic())
+    while is_banned() and time.monotonic() < began + 6.5:
+        time.sleep(0.1)
+    lasted = time.monotonic() - began
+    return [] if 3.2 <= lasted < 6 else [f"free after {lasted:.1f} s in place of 4"]
+
+
+def test_a_ban_does_not_follow_the_time_of_day(faulty, backend):
+    limits = {"login_failures": "1/10m", "ban_time": "4s", "login_delay": "0s"}
+    both_ways(bans_in_time, lambda: faulty(backend(LegacyServer(answer=b"NO wrong")).address, limits=limits))
 
 
 def test_nobody_hangs_because_the_clock_was_set(faulty, backend):
     front = hanging(faulty, backend().address, workers=2)
     before = sorted(front.children())
-    for jump in HOURS:
+    for jump in HOURS.values():
         front.faults.shift(realtime=jump)
         time.sleep(1.2)
     assert sorted(front.children()) == before
@@ -1073,7 +1147,7 @@ def test_max_sessions_is_exact_over_all_workers(faulty, backend):
     """Of clients that come at once never more are greeted than there is room for, and all of the room is given."""
     front = faulty(backend().address, workers=4, extra={"max_sessions": 20}, log={"level": "info"},
                    limits={"connection_rate": "1000000/1s"})
-    for _ in range(4):
+    for _ in range(2):
         crowd = []
         for _ in range(60):
             sock = socket.socket()

@@ -865,6 +865,52 @@ def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
     tables.record("A listening socket that epoll refuses", "log", "event", words[0])
 
 
+def test_a_successor_whose_listening_socket_epoll_refuses_opens_it_later(faulty, backend):
+    front = faulty(backend().address)
+    front.faults.arm("epoll_ctl", errno.ENOMEM, pid=NEXT_CHILD, port=front.implicit_port)
+    front.kill_worker(front.worker())
+    front.faults.wait("epoll_ctl")
+    with front.secure(patience=PATIENCE) as wire, front.plain(patience=PATIENCE) as other:
+        noop(wire), noop(other)
+    assert not spins(front.worker())
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_successor_to_whom_epoll_refuses_anything_still_ends_in_time(faulty, backend, after):
+    """The descriptor by which signals wake the loop among them."""
+    front = faulty(backend().address)
+    front.faults.arm("epoll_ctl", errno.ENOMEM, pid=NEXT_CHILD, after=after, sockets=False)
+    front.kill_worker(front.worker())
+    with front.session(patience=PATIENCE) as wire:
+        noop(wire)
+    front.faults.disarm()
+    begin = time.monotonic()
+    assert front.stop() == 0
+    assert time.monotonic() - begin < 4
+    front.killed_workers = len(front.events("worker-died"))
+    assert front.killed_workers == 1, front.events("worker-died")
+
+
+def test_the_master_survives_that_each_of_its_allocations_fails(faulty, backend):
+    """While it replaces a worker and the monitor, and opens its log again."""
+    front = faulty(backend().address)
+    for number in range(40):
+        front.faults.arm("malloc", errno.ENOMEM, pid=front.process.pid, after=number)
+        before = front.children()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        os.kill(front.process.pid, signal.SIGUSR1)
+        wait_for(lambda: not front.process.running() or len(set(front.children()) - set(before)) == 2, "successors")
+        assert front.process.running(), f"the service has ended: {front.text()[-400:]}"
+        if not front.faults.fired("malloc"):
+            break
+    front.faults.disarm()
+    tables.record("Allocations of a master that failed one by one", "all", "number", str(number))
+    with front.session() as wire:
+        noop(wire)
+    front.killed_workers = len(front.events("worker-died"))
+
+
 # --- processes that hang ------------------------------------------------------------------------------------------
 
 

@@ -845,7 +845,7 @@ def test_fork_fails_and_is_tried_again(faulty, backend):
 
 
 def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
-    """After a pause in accepting, the kernel has no memory for the socket: it is armed again, with a word."""
+    """After a pause in accepting, the kernel has no memory for the socket: it is armed again."""
     front = faulty(backend().address)
     with front.plain(patience=PATIENCE) as wire:
         noop(wire)
@@ -853,26 +853,26 @@ def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
         front.faults.arm("accept4", errno.EMFILE, pid=front.worker())
         with front.connect(patience=PATIENCE) as waiting:
             front.faults.wait("epoll_ctl")
-            lines = len(front.text().splitlines())
             assert waiting.line().startswith(b"* OK")
             with front.secure(patience=PATIENCE) as other:
                 noop(other)
         noop(wire)
     assert not spins(front.worker())
-    words = [event.name for event in events_in("\n".join(front.text().splitlines()[lines - 3:]))
-             if event.name not in ("connect", "disconnect", "accept-paused")]
-    assert words, "no word in the log"
-    tables.record("A listening socket that epoll refuses", "log", "event", words[0])
 
 
 def test_a_successor_whose_listening_socket_epoll_refuses_opens_it_later(faulty, backend):
+    """With a word in the log."""
     front = faulty(backend().address)
     front.faults.arm("epoll_ctl", errno.ENOMEM, pid=NEXT_CHILD, port=front.implicit_port)
     front.kill_worker(front.worker())
     front.faults.wait("epoll_ctl")
-    with front.secure(patience=PATIENCE) as wire, front.plain(patience=PATIENCE) as other:
+    with front.secure() as wire, front.plain() as other:
         noop(wire), noop(other)
     assert not spins(front.worker())
+    pid = front.worker()
+    words = [event for event in events_in(front.text()) if event.pid == pid and
+             event.name not in ("connect", "disconnect", "login", "backend-up")]
+    assert words, "no word in the log"
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -881,14 +881,14 @@ def test_a_successor_to_whom_epoll_refuses_anything_still_ends_in_time(faulty, b
     front = faulty(backend().address)
     front.faults.arm("epoll_ctl", errno.ENOMEM, pid=NEXT_CHILD, after=after, sockets=False)
     front.kill_worker(front.worker())
-    with front.session(patience=PATIENCE) as wire:
+    with front.session() as wire:
         noop(wire)
     front.faults.disarm()
     begin = time.monotonic()
     assert front.stop() == 0
-    assert time.monotonic() - begin < 4
+    took = time.monotonic() - begin
     front.killed_workers = len(front.events("worker-died"))
-    assert front.killed_workers == 1, front.events("worker-died")
+    assert took < 4, f"the stop took {took:.1f} s: {front.events('worker-died')[1:]}"
 
 
 def test_the_master_survives_that_each_of_its_allocations_fails(faulty, backend):
@@ -925,11 +925,14 @@ def found_hanging(front, role, count=1):
 
 def session_of(front, pid):
     """A session with that worker."""
-    while True:
+    def attempt():
         wire = front.session()
         if front.event("login", rport=wire.port).pid == pid:
             return wire
         wire.close()
+        return None
+
+    return wait_for(attempt, f"a session with worker {pid}")
 
 
 def test_workers_that_hang_are_replaced(faulty, backend):

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,26 +27,40 @@ static void show_databases(struct child *child)
     }
 }
 
+/* What has come of SIGTERM and SIGUSR1. */
+static void take_signals(struct child *child)
+{
+    struct signalfd_siginfo info;
+    while (read(child->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM) {
+            child->stop(child);
+        } else {
+            log_reopen(-1);
+        }
+    }
+}
+
+static void signals_came(struct ev_loop *ev, struct ev_io *io, int revents)
+{
+    (void)ev, (void)revents;
+    take_signals(io->data);
+}
+
+/* Once a second also what else comes by itself: the kernel may have had no memory to watch a descriptor. */
 static void beat(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct child *child = timer->data;
-    (void)ev, (void)revents;
+    (void)revents;
     show_life(child);
     log_flush();
     child->tend(child);
-}
-
-static void stop_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
-{
-    struct child *child = signal->data;
-    (void)ev, (void)revents;
-    child->stop(child);
-}
-
-static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
-{
-    (void)ev, (void)signal, (void)revents;
-    log_reopen(-1);
+    if (!ev_is_active(&child->signals)) {
+        ev_io_start(ev, &child->signals);
+    }
+    take_signals(child);
+    if (!ev_is_active(&child->messages) && !child->orphan) {
+        ev_io_start(ev, &child->messages);
+    }
 }
 
 static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
@@ -67,6 +82,7 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
         break;
     case CHANNEL_END:
         ev_io_stop(ev, io);
+        child->orphan = true;
         child->stop(child);
         break;
     }
@@ -83,37 +99,36 @@ bool child_is_orphan(const struct child *child)
     return getppid() != child->master;
 }
 
-void child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
-                 void (*tend)(struct child *child))
+int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
+                void (*tend)(struct child *child))
 {
-    sigset_t none;
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGUSR1);
+    int signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signals == -1) {
+        return -1;
+    }
     child->loop = loop;
     child->stop = stop;
     child->tend = tend;
-    ev_signal_init(&child->term, stop_signal, SIGTERM);
-    ev_signal_init(&child->usr1, reopen_signal, SIGUSR1);
     ev_timer_init(&child->beat, beat, BEAT_SECONDS, BEAT_SECONDS);
+    ev_io_init(&child->signals, signals_came, signals, EV_READ);
     ev_io_init(&child->messages, receive, child->channel, EV_READ);
-    child->term.data = child->beat.data = child->messages.data = child;
-    ev_signal_start(loop->ev, &child->term);
-    ev_signal_start(loop->ev, &child->usr1);
+    child->beat.data = child->signals.data = child->messages.data = child;
     ev_timer_start(loop->ev, &child->beat);
+    ev_io_start(loop->ev, &child->signals);
     ev_io_start(loop->ev, &child->messages);
     show_databases(child);
     show_life(child);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    return 0;
 }
 
 void child_end(struct child *child)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    ev_signal_stop(child->loop->ev, &child->term);
-    ev_signal_stop(child->loop->ev, &child->usr1);
     ev_timer_stop(child->loop->ev, &child->beat);
+    ev_io_stop(child->loop->ev, &child->signals);
     ev_io_stop(child->loop->ev, &child->messages);
+    close(child->signals.fd);
 }

@@ -23,12 +23,12 @@ struct child {
 
     /* Set by child_begin(). */
     struct loop *loop;
+    bool orphan;                       /* the master has gone */
     void (*stop)(struct child *child); /* on SIGTERM, and when the master has gone */
     void (*tend)(struct child *child); /* about once a second */
     void *data;                        /* of those two */
-    struct ev_signal term;
-    struct ev_signal usr1;
     struct ev_timer beat;
+    struct ev_io signals;
     struct ev_io messages;
 };
 
@@ -40,16 +40,17 @@ int child_become(struct child *child);
 
 /*
  * Begins to serve: `stop` and `tend` are called from the loop, databases that the master sends are adopted, the log is
- * opened again on SIGUSR1, and the master sees that the loop goes round. Signals, which were blocked since the fork,
- * come from here on; those that a terminal sends are the master's. `child` must outlive the loop's run.
+ * opened again on SIGUSR1, and the master sees that the loop goes round. Signals stay blocked, as they were since the
+ * fork, and are read; those that a terminal sends are the master's. `child` must outlive the loop's run. 0, or -1 with
+ * errno set.
  */
-void child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
-                 void (*tend)(struct child *child));
+int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
+                void (*tend)(struct child *child));
 
 /* Whether the master died before it could be noticed: then the child must not serve. */
 bool child_is_orphan(const struct child *child);
 
-/* Ends what child_begin() began. A further SIGTERM does not interrupt what is done afterwards. */
+/* Ends what child_begin() began. */
 void child_end(struct child *child);
 
 #endif

@@ -254,9 +254,12 @@ static void look_for_hung(struct master *m)
             continue;
         }
         char how[96];
-        snprintf(how, sizeof how, " silent=%llu state=%s session=%016llx", (unsigned long long)(now - seat->since_ms) / 1000,
-                 session_state_name(atomic_load(&share->activity.state)),
-                 (unsigned long long)atomic_load(&share->activity.session));
+        uint64_t session = atomic_load(&share->activity.session);
+        int len = snprintf(how, sizeof how, " silent=%llu", (unsigned long long)(now - seat->since_ms) / 1000);
+        if (session != 0) {
+            snprintf(how + len, sizeof how - (size_t)len, " state=%s session=%016llx",
+                     session_state_name(atomic_load(&share->activity.state)), (unsigned long long)session);
+        }
         log_child(LOG_LEVEL_ERROR, seat, "hung", how);
         seat->hung = true;
         kill(seat->pid, SIGKILL);

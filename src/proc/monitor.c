@@ -142,11 +142,14 @@ int monitor_run(struct child *child)
     if (child_is_orphan(child)) {
         return CHILD_STOPPED;
     }
-    start_looking_up(&m); /* all signals are blocked until child_begin(), and stay so in the threads */
+    start_looking_up(&m); /* signals are blocked, and stay so in the threads */
     for (size_t i = 0; i < backends->count; i++) {
         check_start(&m.checks[i], &backends->items[i], &m.loop, combine, &m);
     }
-    child_begin(child, &m.loop, stop, tend);
+    if (child_begin(child, &m.loop, stop, tend) != 0) {
+        log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"%s\"", strerror(errno));
+        return CHILD_UNABLE;
+    }
     ev_run(m.loop.ev, 0);
     child_end(child);
     for (size_t i = 0; i < backends->count; i++) {

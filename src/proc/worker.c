@@ -314,7 +314,10 @@ int worker_run(struct child *child)
         return CHILD_STOPPED;
     }
     watch(&w);
-    child_begin(child, &w.loop, stop, tend);
+    if (child_begin(child, &w.loop, stop, tend) != 0) {
+        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"%s\"", w.index, strerror(errno));
+        return CHILD_UNABLE;
+    }
     ev_run(w.loop.ev, 0);
     child_end(child);
     session_drop_all(&w.proxy);

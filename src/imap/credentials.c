@@ -14,11 +14,11 @@ static char *copy_name(struct span s)
     return strndup((const char *)s.bytes, s.len);
 }
 
-int credentials_set(struct credentials *c, const char *method, struct span user, struct span authorize,
-                    struct span password)
+enum credentials_result credentials_set(struct credentials *c, const char *method, struct span user,
+                                        struct span authorize, struct span password)
 {
     if (user.len == 0 || has_nul(user) || has_nul(authorize) || has_nul(password)) {
-        return -1;
+        return CREDENTIALS_BAD;
     }
     bool other = authorize.len > 0 && (authorize.len != user.len || memcmp(authorize.bytes, user.bytes, user.len) != 0);
     c->method = method;
@@ -27,9 +27,9 @@ int credentials_set(struct credentials *c, const char *method, struct span user,
     if (c->user == NULL || (other && c->authorize == NULL) ||
         secret_set(&c->password, password.bytes, password.len) != 0) {
         credentials_clear(c);
-        return -1;
+        return CREDENTIALS_MEMORY;
     }
-    return 0;
+    return CREDENTIALS_SET;
 }
 
 void credentials_clear(struct credentials *c)

@@ -17,12 +17,18 @@ struct credentials {
     const struct sasl_mechanism *passes; /* how alone the backend can be logged in to; NULL: in any way */
 };
 
+enum credentials_result {
+    CREDENTIALS_SET,
+    CREDENTIALS_BAD,    /* the user is empty, or a NUL is in any of them */
+    CREDENTIALS_MEMORY, /* memory is short */
+};
+
 /*
- * Copies into empty credentials. `authorize` may be empty or equal to `user`: both mean NULL.
- * 0, or -1 when the user is empty, a NUL is in any of them, or memory is short; they are empty then.
+ * Copies into empty credentials, which are empty after a failure. `authorize` may be empty or equal to `user`: both mean
+ * NULL.
  */
-int credentials_set(struct credentials *c, const char *method, struct span user, struct span authorize,
-                    struct span password);
+enum credentials_result credentials_set(struct credentials *c, const char *method, struct span user, struct span authorize,
+                                        struct span password);
 
 /* Wipes and frees; they are empty afterwards. */
 void credentials_clear(struct credentials *c);

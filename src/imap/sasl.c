@@ -33,6 +33,11 @@ static const struct sasl_mechanism mechanisms[SASL_COUNT] = {
 };
 
 /* RFC 4616: [authzid] NUL authcid NUL passwd, and not one NUL more. */
+static enum sasl_result result_of(enum credentials_result result)
+{
+    return result == CREDENTIALS_SET ? SASL_DONE : result == CREDENTIALS_BAD ? SASL_BAD : SASL_MEMORY;
+}
+
 static enum sasl_result plain_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
 {
@@ -48,21 +53,24 @@ static enum sasl_result plain_step(struct sasl *s, struct span response, const c
         at = nul + 1;
     }
     part[2] = (struct span){at, (size_t)(end - at)};
-    return credentials_set(out, s->mechanism->name, part[1], part[0], part[2]) == 0 ? SASL_DONE : SASL_BAD;
+    return result_of(credentials_set(out, s->mechanism->name, part[1], part[0], part[2]));
 }
 
 static enum sasl_result login_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
 {
     if (s->steps == 0) {
-        if (response.len == 0 || buffer_append(&s->user, response.bytes, response.len, COMMAND_LINE_MAX) != 0) {
+        if (response.len == 0) {
             return SASL_BAD;
+        }
+        if (buffer_append(&s->user, response.bytes, response.len, COMMAND_LINE_MAX) != 0) {
+            return SASL_MEMORY; /* a response is never longer than a line */
         }
         *challenge = "UGFzc3dvcmQ6"; /* "Password:" */
         return SASL_CHALLENGE;
     }
     struct span user = {buffer_data(&s->user), s->user.len};
-    return credentials_set(out, s->mechanism->name, user, (struct span){0}, response) == 0 ? SASL_DONE : SASL_BAD;
+    return result_of(credentials_set(out, s->mechanism->name, user, (struct span){0}, response));
 }
 
 /* --- mechanisms that pass: the whole message is kept, the user is only read ------------------------------ */
@@ -70,11 +78,11 @@ static enum sasl_result login_step(struct sasl *s, struct span response, const c
 static enum sasl_result pass(const struct sasl *s, struct span user, struct span authorize, struct span message,
                              struct credentials *out)
 {
-    if (credentials_set(out, s->mechanism->name, user, authorize, message) != 0) {
-        return SASL_BAD;
+    enum sasl_result result = result_of(credentials_set(out, s->mechanism->name, user, authorize, message));
+    if (result == SASL_DONE) {
+        out->passes = s->mechanism;
     }
-    out->passes = s->mechanism;
-    return SASL_DONE;
+    return result;
 }
 
 /* Cuts `rest` at the first `end`, which must be there, and gives what stands before it. */

@@ -24,6 +24,7 @@ enum sasl_result {
     SASL_DONE,      /* the credentials are complete; where the mechanism passes: the user is known, see credentials.h */
     SASL_CANCELLED, /* the client said "*" */
     SASL_BAD,       /* no base64, or not what the mechanism asks for */
+    SASL_MEMORY,    /* memory is short */
 };
 
 enum sasl_id {

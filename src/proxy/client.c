@@ -281,7 +281,11 @@ static struct step do_login(struct session *s)
     if (begin_attempt(s) != 0) {
         return step_end(REASON_MEMORY);
     }
-    if (credentials_set(&s->attempt->credentials, "LOGIN", user, (struct span){0}, password) != 0) {
+    enum credentials_result result = credentials_set(&s->attempt->credentials, "LOGIN", user, (struct span){0}, password);
+    if (result == CREDENTIALS_MEMORY) {
+        return step_end(REASON_MEMORY);
+    }
+    if (result == CREDENTIALS_BAD) {
         return abandon_attempt(s, "BAD The user name is empty.");
     }
     lexer_next(&s->lexer);
@@ -303,6 +307,8 @@ static struct step sasl_answer(struct session *s, struct span response)
         return try_login(s, step_go(STATE_CONNECT));
     case SASL_CANCELLED:
         return abandon_attempt(s, "BAD Authentication cancelled.");
+    case SASL_MEMORY:
+        return step_end(REASON_MEMORY);
     case SASL_BAD:
         break;
     }
@@ -333,6 +339,9 @@ static struct step pass_response(struct session *s, struct span response)
     bool unknown = s->attempt->credentials.user == NULL;
     enum sasl_result result =
         unknown ? sasl_step(&s->sasl, response, &challenge, &s->attempt->credentials) : sasl_look(response);
+    if (result == SASL_MEMORY) {
+        return step_end(REASON_MEMORY);
+    }
     if (result != SASL_DONE) {
         return abandon_attempt(s, result == SASL_CANCELLED ? "BAD Authentication cancelled." : "BAD Malformed response.");
     }
@@ -470,12 +479,18 @@ static struct step run(struct session *s, enum lexer_result result)
     return step_end(fault_reason(s->lexer.fault));
 }
 
-static struct step ended(enum stream_status status)
+enum reason client_end(const struct stream *client)
 {
-    return step_end(status == STREAM_END       ? REASON_CLIENT_CLOSED
-                    : status == STREAM_RESET   ? REASON_CLIENT_RESET
-                    : status == STREAM_FLOODED ? REASON_TLS_FLOOD
-                                               : REASON_TLS_BROKEN);
+    switch (client->end) {
+    case STREAM_END:
+        return REASON_CLIENT_CLOSED;
+    case STREAM_FLOODED:
+        return REASON_TLS_FLOOD;
+    case STREAM_FAILED:
+        return REASON_TLS_BROKEN;
+    default:
+        return stream_failed_here(client) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET;
+    }
 }
 
 struct step client_wait(struct session *s)
@@ -486,7 +501,7 @@ struct step client_wait(struct session *s)
         return step_more();
     }
     if (status != STREAM_READY) {
-        return ended(status);
+        return step_end(client_end(&s->client));
     }
     return stream_take(&s->client, 0) == 0 ? step_more() : step_end(REASON_MEMORY);
 }
@@ -499,7 +514,7 @@ struct step client_talk(struct session *s)
         size_t taken;
         enum stream_status status = stream_peek(&s->client, &bytes);
         if (status != STREAM_READY) {
-            return status == STREAM_AGAIN ? step_more() : ended(status);
+            return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client));
         }
         enum lexer_result result = lexer_feed(&s->lexer, bytes.bytes, bytes.len, &taken);
         if (stream_take(&s->client, taken) != 0) {

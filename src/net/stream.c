@@ -312,7 +312,9 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
         s->control = s->control > 0 ? (uint8_t)(s->control - 1) : 0;
         *len += n;
     } while (*len < size && SSL_has_pending(s->tls));
+    int error = errno;
     put_wire(s);
+    errno = error;
     return status;
 }
 
@@ -325,6 +327,9 @@ static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size
         status = s->tls != NULL ? tls_read(s, into, size, len) : raw_read(s, into, size, flags, len);
         if (status == STREAM_END && s->write_error != 0) {
             status = STREAM_RESET; /* the end is of our own making */
+        }
+        if (status == STREAM_RESET && s->write_error == 0) {
+            s->read_error = errno;
         }
         if (status != STREAM_READY && status != STREAM_AGAIN) {
             s->end = status;
@@ -352,17 +357,19 @@ enum stream_status stream_peek(struct stream *s, struct span *bytes)
 }
 
 /* Drops octets from a raw socket that were peeked at before, so that they are there. */
-static void raw_discard(struct stream *s, size_t len)
+static int raw_discard(struct stream *s, size_t len)
 {
     uint8_t octets[1024];
     while (len > 0) {
         ssize_t n = recv(s->io.fd, octets, len < sizeof octets ? len : sizeof octets, 0);
-        if (n <= 0) {
-            break;
+        if (n > 0) {
+            secret_wipe(octets, (size_t)n);
+            len -= (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            return -1; /* what stays there would be taken for the next command */
         }
-        secret_wipe(octets, (size_t)n);
-        len -= (size_t)n;
     }
+    return 0;
 }
 
 int stream_take(struct stream *s, size_t len)
@@ -376,7 +383,7 @@ int stream_take(struct stream *s, size_t len)
         return 0;
     }
     if (s->tls == NULL) {
-        raw_discard(s, len);
+        result = raw_discard(s, len);
     } else if (len < peeked.len) {
         result = buffer_append(&s->in, peeked.bytes + len, peeked.len - len, PEEK_MAX);
     }
@@ -472,12 +479,13 @@ void stream_flush(struct stream *s)
     }
 }
 
-bool stream_failed_here(const struct stream *s)
+static bool is_our_own(int error)
 {
-    switch (s->write_error) {
+    switch (error) {
     case 0:
     case EPIPE:
     case ECONNRESET:
+    case ECONNREFUSED:
     case ETIMEDOUT:
     case EHOSTUNREACH:
     case ENETUNREACH:
@@ -485,6 +493,11 @@ bool stream_failed_here(const struct stream *s)
     default:
         return true;
     }
+}
+
+bool stream_failed_here(const struct stream *s)
+{
+    return is_our_own(s->write_error) || is_our_own(s->read_error);
 }
 
 size_t stream_unsent(const struct stream *s)

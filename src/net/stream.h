@@ -48,6 +48,7 @@ struct stream {
     uint32_t share;         /* octets of TLS that may still be read in it */
     enum stream_status end; /* how reading ended; STREAM_READY while it has not */
     int write_error;        /* errno of the write that failed: everything sent since is thrown away; 0: none failed */
+    int read_error;         /* errno of the read that failed; 0: none */
     uint8_t control;        /* TLS records without application data, less those with it */
     bool end_told;          /* the caller knows */
     bool drained;           /* TLS wants more from the kernel before it gives anything */
@@ -92,7 +93,7 @@ enum stream_status stream_peek(struct stream *s, struct span *bytes);
 
 /*
  * Takes the first `len` octets of what was shown; the scratch buffer is wiped, since it may hold a password.
- * 0, or -1 when memory is short.
+ * 0, or -1 when memory is short: then they may be shown once more, and the stream must be closed.
  */
 int stream_take(struct stream *s, size_t len);
 
@@ -126,7 +127,7 @@ int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 /* Tries to send what was kept. */
 void stream_flush(struct stream *s);
 
-/* Whether a write failed for want of something of our own system's, and not because the peer has gone. */
+/* Whether reading or writing failed for want of something of our own system's, and not because the peer has gone. */
 bool stream_failed_here(const struct stream *s);
 
 /* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */

@@ -33,6 +33,9 @@ struct step client_handshake(struct session *s);
 struct step client_handshake_expired(struct session *s);
 ev_tstamp client_handshake_deadline(const struct session *s);
 
+/* Why a client's stream has ended. */
+enum reason client_end(const struct stream *client);
+
 /* Queues a line: `tag` (empty: "*"), a blank, and the text. 0, or -1 when memory is short. */
 int client_reply(struct session *s, struct span tag, const char *text);
 

@@ -337,7 +337,7 @@ static enum dial_result look_behind(struct dial *d, struct stream *stream)
 
 const char *dial_end(const struct stream *stream, enum stream_status status)
 {
-    return stream_failed_here(stream)  ? "write-failed"
+    return stream_failed_here(stream)  ? "io-failed"
            : status == STREAM_FLOODED ? "tls-flood"
            : status == STREAM_FAILED  ? "tls-broken"
                                       : "connection-closed";

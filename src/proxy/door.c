@@ -7,6 +7,7 @@
 
 #include "net/proxy_header.h"
 #include "proxy/admission.h"
+#include "proxy/client.h"
 
 enum { HELD_MAX = 256 }; /* in one worker: a tarpit must not eat the descriptors of those who are welcome */
 
@@ -45,8 +46,7 @@ struct step door_header(struct session *s)
     }
     enum stream_status status = stream_peek(&s->client, &bytes);
     if (status != STREAM_READY) {
-        return status == STREAM_AGAIN ? step_more()
-               : step_end(status == STREAM_END ? REASON_CLIENT_CLOSED : REASON_CLIENT_RESET);
+        return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client));
     }
     struct proxy_header *h = s->proxy_header;
     enum proxy_header_result result = proxy_header_feed(h, bytes.bytes, bytes.len, &taken);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/relay.h"
 
+#include "proxy/client.h"
+
 enum {
     DRAIN_MS = 10000,   /* without progress, after one side has ended */
     ENDS_MAX = 16,      /* sessions that a backend may end in a second: more of them are a death */
@@ -72,19 +74,7 @@ static bool is_orphan(struct session *s)
     return ++ends->count > ENDS_MAX && idle && s->client.end == STREAM_READY;
 }
 
-static enum reason client_reason(const struct stream *client)
-{
-    switch (client->end) {
-    case STREAM_FLOODED:
-        return REASON_TLS_FLOOD;
-    case STREAM_FAILED:
-        return REASON_TLS_BROKEN;
-    default:
-        return stream_failed_here(client) ? REASON_CLIENT_WRITE : REASON_CLIENT_RESET;
-    }
-}
-
-static enum reason backend_reason(const struct stream *backend)
+static enum reason backend_end(const struct stream *backend)
 {
     switch (backend->end) {
     case STREAM_FLOODED:
@@ -92,7 +82,7 @@ static enum reason backend_reason(const struct stream *backend)
     case STREAM_FAILED:
         return REASON_BACKEND_TLS_BROKEN;
     case STREAM_RESET:
-        return stream_failed_here(backend) ? REASON_BACKEND_WRITE : REASON_BACKEND_RESET;
+        return stream_failed_here(backend) ? REASON_BACKEND_FAILED : REASON_BACKEND_RESET;
     default:
         return REASON_BACKEND_CLOSED;
     }
@@ -100,7 +90,7 @@ static enum reason backend_reason(const struct stream *backend)
 
 static struct step backend_ended(struct session *s)
 {
-    s->reason = backend_reason(&s->backend);
+    s->reason = backend_end(&s->backend);
     if (!is_orphan(s)) {
         return step_end(s->reason);
     }
@@ -112,15 +102,19 @@ struct step relay_drain(struct session *s)
 {
     if (s->backend.end != STREAM_READY) {
         /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
+        bool as_told = s->backend_told && !stream_failed_here(&s->backend);
         return !flushed(&s->client) ? step_more()
-               : s->backend_told    ? step_end(REASON_CLIENT_CLOSED)
+               : as_told            ? step_end(REASON_CLIENT_CLOSED)
                                     : backend_ended(s);
     }
     if (s->client.end == STREAM_READY || !flushed(&s->backend)) {
         return step_more();
     }
-    if (s->client.end != STREAM_END || s->client.write_error != 0) {
-        return step_end(client_reason(&s->client));
+    if (s->client.end != STREAM_END) {
+        return step_end(client_end(&s->client));
+    }
+    if (s->client.write_error != 0) {
+        return step_end(stream_failed_here(&s->client) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
     }
     /* The client may have closed its side only, and still read what it asked for. */
     if (!s->backend_told) {

@@ -200,6 +200,11 @@ static struct step move(struct session *s, enum session_state state)
     return step;
 }
 
+static int error_of(const struct stream *stream)
+{
+    return stream->write_error != 0 ? stream->write_error : stream->read_error;
+}
+
 static struct step end(struct session *s, enum reason reason)
 {
     if (s->state == STATE_LINGER) {
@@ -207,7 +212,7 @@ static struct step end(struct session *s, enum reason reason)
     }
     bool lingers = (rows[s->state].next & TO(LINGER)) != 0;
     s->reason = reason;
-    s->error = s->client.write_error != 0 ? s->client.write_error : s->backend.write_error;
+    s->error = error_of(&s->client) != 0 ? error_of(&s->client) : error_of(&s->backend);
     if (reason == REASON_TLS_FLOOD) {
         admission_flooded(s);
     }
@@ -278,35 +283,6 @@ static bool wait_for_side(struct session *s, enum side side)
     return readable && stream_pending(stream);
 }
 
-/* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
-static void carry_out(struct session *s, struct step step)
-{
-    struct proxy *proxy = s->proxy;
-    while (step.kind != STEP_MORE) {
-        step = step.kind == STEP_GO ? move(s, step.state) : end(s, step.reason);
-    }
-    show_activity(proxy, NULL);
-    if (s->state == STATE_DEAD) {
-        destroy(s);
-        return;
-    }
-    if (!rows[s->state].relays && s->state != STATE_LINGER) {
-        stream_flush(&s->client); /* all replies of this round in one packet */
-    }
-    bool client = wait_for_side(s, SIDE_CLIENT), backend = wait_for_side(s, SIDE_BACKEND);
-    if (client || backend) {
-        loop_again(s->proxy->loop, &s->again);
-    } else {
-        loop_forget(&s->again);
-    }
-}
-
-static struct step read_side(struct session *s, enum side side)
-{
-    handler *read = side == SIDE_CLIENT ? rows[s->state].client : rows[s->state].backend;
-    return is_readable(s, side) && read != NULL ? read(s) : step_more();
-}
-
 static struct step flush_side(struct session *s, struct stream *stream)
 {
     size_t before = stream_unsent(stream);
@@ -314,7 +290,39 @@ static struct step flush_side(struct session *s, struct stream *stream)
     if (stream_unsent(stream) < before) {
         s->active = session_now(s);
     }
-    return stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
+    return before > 0 && stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
+}
+
+/* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
+static void carry_out(struct session *s, struct step step)
+{
+    struct proxy *proxy = s->proxy;
+    do {
+        while (step.kind != STEP_MORE) {
+            step = step.kind == STEP_GO ? move(s, step.state) : end(s, step.reason);
+        }
+        if (!rows[s->state].relays && s->state != STATE_LINGER && s->state != STATE_DEAD) {
+            step = flush_side(s, &s->client); /* all replies of this round in one packet */
+        }
+    } while (step.kind != STEP_MORE);
+    if (s->state == STATE_DEAD) {
+        destroy(s);
+        show_activity(proxy, NULL);
+        return;
+    }
+    bool client = wait_for_side(s, SIDE_CLIENT), backend = wait_for_side(s, SIDE_BACKEND);
+    if (client || backend) {
+        loop_again(s->proxy->loop, &s->again);
+    } else {
+        loop_forget(&s->again);
+    }
+    show_activity(proxy, NULL);
+}
+
+static struct step read_side(struct session *s, enum side side)
+{
+    handler *read = side == SIDE_CLIENT ? rows[s->state].client : rows[s->state].backend;
+    return is_readable(s, side) && read != NULL ? read(s) : step_more();
 }
 
 void session_event(struct ev_loop *ev, struct ev_io *io, int revents)

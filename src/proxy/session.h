@@ -65,7 +65,7 @@ struct session {
 
     enum session_state state;
     enum reason reason;   /* once it ends, or is to end */
-    int error;            /* errno of a write that failed, for the log; 0: none */
+    int error;            /* errno of what failed on one of its sockets, for the log; 0: nothing */
     struct ev_timer timer; /* the state's deadline */
     struct loop_task again;
     ev_tstamp started;

@@ -127,7 +127,8 @@ static int open_entrance(struct service *service, const struct listener *listene
     return 0;
 }
 
-static void open_listener(struct service *service, size_t index, struct config_source *source)
+/* 0, or -1 when somebody else listens there. */
+static int open_listener(struct service *service, size_t index, struct config_source *source)
 {
     const struct listener *listener = &service->listeners[index];
     union address addresses[2];
@@ -141,11 +142,16 @@ static void open_listener(struct service *service, size_t index, struct config_s
             free(service->entrances[service->entrance_count].fds);
             continue;
         }
+        int error = errno;
         char path[64], text[ADDRESS_TEXT_SIZE];
         snprintf(path, sizeof path, "listeners.[%zu].address", index);
         option_error(&source->report, path, "cannot listen on %s port %u: %s", address_text(&addresses[i], text),
-                     address_port(&addresses[i]), strerror(errno));
+                     address_port(&addresses[i]), strerror(error));
+        if (error == EADDRINUSE) {
+            return -1;
+        }
     }
+    return 0;
 }
 
 /* The table of client networks, with the bans of the time before. */
@@ -161,8 +167,8 @@ static void open_table(struct service *service, struct config_source *source)
 
 int service_open(struct service *service, struct config_source *source)
 {
-    for (size_t i = 0; i < service->config.listeners.count; i++) {
-        open_listener(service, i, source);
+    /* What somebody else has ends the attempt: of two servers that start at once, one must not be in the other's way. */
+    for (size_t i = 0; i < service->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);
     if (columns_map(&service->processes, "process", service->workers + 1, sizeof(struct process_share)) != 0) {

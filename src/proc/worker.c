@@ -32,7 +32,8 @@ struct worker {
     size_t capacity;         /* sessions that the descriptor limit carries */
     bool paused;             /* accepting nobody until something becomes free */
     bool stopping;
-    ev_tstamp complained;
+    ev_tstamp complained;    /* of being full */
+    ev_tstamp unwatched;     /* of a listening socket that the kernel would not watch */
     struct ev_timer retry;
     struct ev_timer goodbye;
 };
@@ -72,20 +73,29 @@ static bool reserve(struct worker *w)
  * Stops accepting: those who wait stay in the kernel's queue. The doors open again when a session ends, or
  * after a moment, since what was short may have been freed by another process.
  */
-static void pause_doors(struct worker *w, const char *cause)
+static void close_doors(struct worker *w)
 {
-    ev_tstamp now = loop_now(&w->loop);
-    if (now - w->complained > COMPLAINT_SECONDS) {
-        w->complained = now;
-        log_event(LOG_LEVEL_WARNING, "accept-paused", "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count,
-                  cause);
-    }
     for (size_t i = 0; i < w->service->entrance_count; i++) {
         ev_io_stop(w->loop.ev, &w->doors[i]);
     }
     w->paused = true;
     ev_timer_set(&w->retry, RETRY_SECONDS, 0.);
     ev_timer_start(w->loop.ev, &w->retry);
+}
+
+static void complain(struct worker *w, ev_tstamp *last, const char *event, const char *cause)
+{
+    ev_tstamp now = loop_now(&w->loop);
+    if (now - *last > COMPLAINT_SECONDS) {
+        *last = now;
+        log_event(LOG_LEVEL_WARNING, event, "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count, cause);
+    }
+}
+
+static void pause_doors(struct worker *w, const char *cause)
+{
+    complain(w, &w->complained, "accept-paused", cause);
+    close_doors(w);
 }
 
 static void open_doors(struct worker *w)
@@ -164,7 +174,8 @@ static void knock(struct ev_loop *ev, struct ev_io *door, int revents)
     (void)ev;
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        pause_doors(w, "cannot watch a listening socket");
+        complain(w, &w->unwatched, "listener-unwatched", "watched again after a moment");
+        close_doors(w);
         return;
     }
     for (int i = 0; i < ACCEPT_BATCH && admit(w, door);) {
@@ -273,7 +284,7 @@ static int prepare(struct worker *w)
     w->child->data = w;
     w->share = service_own_share(service, w->index);
     w->capacity = descriptor_capacity();
-    w->complained = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
+    w->complained = w->unwatched = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
     w->proxy = (struct proxy){
         .loop = &w->loop,
         .tls = service->tls,

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What processes tell each other of a backend, and that none of it is believed blindly. */
+#include "proxy/backend.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+TestSuite(backend, .fini = test_over);
+
+Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
+{
+    struct rig r;
+    struct endpoint e;
+    char list[CAPABILITY_OFFER_MAX];
+    rig_init(&r, LISTENER_IMPLICIT, WHOLE);
+    rig_connect(&r);
+    struct backends *b = r.proxy.backends;
+    backend_endpoint(&b->items[0], &e);
+    cr_expect_eq(e.count, 1);
+    memset((char *)b->found.write + sizeof(struct published), 0xff, b->found.size - sizeof(struct published));
+    backend_endpoint(&b->items[0], &e);
+    cr_expect_eq(e.count, 0);
+    backends_offer(b, list);
+    cr_expect_str_eq(list, CAPABILITY_SECURE);
+    rig_over(&r);
+}
+
+/* Each process writes its own column; here one process plays two. */
+static void find(struct backends *b, unsigned column, bool up)
+{
+    unsigned own = b->own;
+    usleep(2000); /* findings are told apart by the millisecond */
+    b->own = column;
+    if (up) {
+        backend_set_up(&b->items[0]);
+    } else {
+        backend_set_down(&b->items[0], "test");
+    }
+    b->own = own;
+}
+
+Test(backend, the_latest_finding_of_all_processes_holds)
+{
+    struct rig r;
+    rig_init(&r, LISTENER_IMPLICIT, WHOLE);
+    rig_connect(&r);
+    struct backends *b = r.proxy.backends;
+    cr_expect(!backend_is_known(&b->items[0]) && backend_is_up(&b->items[0]));
+    find(b, 1, false);
+    cr_expect(backend_is_known(&b->items[0]) && !backend_is_up(&b->items[0]));
+    find(b, 0, true);
+    cr_expect(backend_is_up(&b->items[0]));
+    find(b, 1, false);
+    cr_expect(!backend_is_up(&b->items[0]));
+    rig_over(&r);
+}
+
+Test(backend, a_finding_of_the_future_is_not_believed)
+{
+    struct rig r;
+    rig_init(&r, LISTENER_IMPLICIT, WHOLE);
+    rig_connect(&r);
+    struct backends *b = r.proxy.backends;
+    memset(b->columns.each[1].write, 0xff, b->columns.each[1].size);
+    cr_expect(backend_is_up(&b->items[0]) && !backend_is_known(&b->items[0]));
+    rig_over(&r);
+}

@@ -511,6 +511,7 @@ void stream_shutdown(struct stream *s)
         ERR_clear_error();
         (void)SSL_shutdown(s->tls);
         put_wire(s);
+        buffer_clear(&s->out); /* a close_notify that has no room now is not worth waiting for */
     }
     (void)shutdown(s->io.fd, SHUT_WR);
 }

@@ -26,7 +26,7 @@ static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the
 
 static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
 static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
-static const ev_tstamp STALL_SECONDS = 2.;     /* without such a round: the whole system, or all of us, stood still */
+enum { STALL_MS = 2000 };                      /* without such a round: the whole system, or all of us, stood still */
 
 enum { SIGNALS = 4 };
 
@@ -66,7 +66,7 @@ struct master {
     struct ev_timer rotate;
     struct ev_timer expiry;
     struct ev_timer care;
-    ev_tstamp cared;    /* when that was last */
+    uint64_t cared_ms;  /* when that was last, of clock_boot_us() */
     uint32_t ban_epoch; /* of the bans that were written to the state file */
     bool unsaved;       /* they have changed since */
     ev_tstamp saved;    /* when it was written last, or that was tried */
@@ -240,7 +240,8 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
 static void look_for_hung(struct master *m)
 {
     uint64_t now = clock_boot_us() / 1000, limit = m->service->config.hang_timeout_ms;
-    bool stalled = clock_monotonic() - m->cared > STALL_SECONDS;
+    bool stalled = now - m->cared_ms > STALL_MS;
+    m->cared_ms = now;
     for (unsigned i = 0; i < m->seat_count; i++) {
         struct seat *seat = &m->seats[i];
         const struct process_share *share = service_share(m->service, seat->index);
@@ -379,7 +380,6 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
     (void)ev, (void)revents;
     log_flush();
     look_for_hung(m);
-    m->cared = clock_monotonic();
     geoip_refresh(m->service->geoip);
     send_databases(m);
     (void)table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
@@ -439,7 +439,7 @@ int master_run(struct service *service)
         return 1;
     }
     watch(&m);
-    m.cared = clock_monotonic();
+    m.cared_ms = clock_boot_us() / 1000;
     load_bans(&m);
     for (unsigned i = 0; i < m.seat_count; i++) {
         struct seat *seat = &m.seats[i];

@@ -309,6 +309,18 @@ def test_a_flood_is_a_warning_in_the_log(binary, place, backend, certificate, lo
         front.destroy()
 
 
+def test_floods_are_charged_to_the_network(guard, backend):
+    """As failed logins are: more of them than login_failures are a ban, of which a password is not asked."""
+    front = guard(backend().address, limits={"login_failures": "2/10m"})
+    for _ in range(3):
+        client = HostileClient(front, TLS13)
+        client.send_records(b"".join(client.key_update() for _ in range(40)))
+        assert front.end_of(client) == "tls-flood"
+    assert front.event("banned", network="127.0.0.1")
+    with front.connect() as wire:
+        assert not wire.rest()
+
+
 @pytest.mark.parametrize("login", [False, True], ids=["before login", "after login"])
 def test_a_few_key_updates_of_a_client(guard, backend, login):
     front = guard(backend().address)

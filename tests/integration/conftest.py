@@ -19,7 +19,7 @@ from courier import Courier
 from cyrus import Cyrus
 from dovecot import Dovecot, TLSDovecot
 from fakebackend import FakeBackend, LegacyServer
-from guard import Guard
+from guard import Guard, guards
 from secrets_in_logs import password
 from waiting import SANITIZED
 
@@ -114,21 +114,10 @@ def logs(request):
 @pytest.fixture
 def guard(binary, place, certificate, logs):
     """Starts imapguards that end with the test: guard(backend address, settings...)."""
-    started = []
+    def make(backend, certificates=None, **settings):
+        return Guard(binary, place, backend, certificates or [certificate], **settings)
 
-    def start(backend, certificates=None, **settings):
-        this = Guard(binary, place, backend, certificates or [certificate], **settings)
-        started.append(this)
-        logs.append(this.output)
-        return this.start()
-
-    yield start
-    try:
-        for this in started:
-            this.check()
-    finally:
-        for this in started:
-            this.destroy()
+    yield from guards(make, logs)
 
 
 @pytest.fixture

@@ -197,3 +197,22 @@ class Guard:
     def end_of(self, wire):
         """The reason for which this client's session ended."""
         return self.event("disconnect", rport=wire.port)["reason"]
+
+
+def guards(make, logs):
+    """The body of a fixture that gives a way to start imapguards: make(...) makes one. They end with the test."""
+    started = []
+
+    def start(*arguments, **settings):
+        this = make(*arguments, **settings)
+        started.append(this)
+        logs.append(this.output)
+        return this.start()
+
+    yield start
+    try:
+        for this in started:
+            this.check()
+    finally:
+        for this in started:
+            this.destroy()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from guard import LINE, Guard, events_in
+from guard import LINE, Guard, events_in, guards
 from process import alive
 from waiting import SANITIZED, listening, wait_for
 
@@ -55,9 +55,7 @@ class TroubledGuard(Guard):
 @pytest.fixture
 def troubled(binary, place, certificate, logs, backend):
     """Starts one imapguard before a fake backend: troubled(log settings, stderr=descriptor, mounts=script)."""
-    started = []
-
-    def start(log=None, *, stderr=None, mounts=None, workers=1):
+    def make(log=None, *, stderr=None, mounts=None, workers=1):
         program = None
         if mounts:
             inner, program = place / "in-namespace", place / "imapguard"
@@ -68,17 +66,9 @@ def troubled(binary, place, certificate, logs, backend):
         front = TroubledGuard(binary, place, backend().address, [certificate], log=log, workers=workers,
                               limits={"connection_rate": "100000/1m"}, program=program)
         front.stderr = stderr
-        started.append(front)
-        logs.append(front.output)
-        return front.start()
+        return front
 
-    yield start
-    try:
-        for front in started:
-            front.check()
-    finally:
-        for front in started:
-            front.destroy()
+    yield from guards(make, logs)
 
 
 @pytest.fixture

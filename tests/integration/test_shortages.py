@@ -22,7 +22,7 @@ import process
 import tables
 from fakebackend import LegacyServer, obey
 from faults import BLOCK, COUNT, EVER, LOOP, NEXT_CHILD, SHORT, STALL, FaultyGuard, build, spins
-from guard import events_in, libconfig
+from guard import events_in, guards, libconfig
 from waiting import SANITIZED, listening, wait_for
 from wire import Wire, trusting
 
@@ -42,21 +42,8 @@ def library(vault):
 @pytest.fixture
 def faulty(library, binary, place, certificate, logs):
     """Starts imapguards that run under the library: faulty(backend address, settings...)."""
-    started = []
-
-    def start(backend, **settings):
-        this = FaultyGuard(library, binary, place, backend, [certificate], **settings)
-        started.append(this)
-        logs.append(this.output)
-        return this.start()
-
-    yield start
-    try:
-        for this in started:
-            this.check()
-    finally:
-        for this in started:
-            this.destroy()
+    yield from guards(lambda backend, **settings: FaultyGuard(
+        library, binary, place, backend, [certificate], **settings), logs)
 
 
 # --- each call in each state --------------------------------------------------------------------------------

@@ -106,6 +106,15 @@ ev_tstamp loop_now(const struct loop *loop)
     return loop->now;
 }
 
+/* Setting it makes libev tell the kernel, whatever it thinks that the kernel knows. */
+void loop_watch(struct loop *loop, struct ev_io *io)
+{
+    if (!ev_is_active(io)) {
+        ev_io_set(io, io->fd, EV_READ);
+        ev_io_start(loop->ev, io);
+    }
+}
+
 void loop_again(struct loop *loop, struct loop_task *task)
 {
     if (task->link != NULL) {

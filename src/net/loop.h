@@ -57,6 +57,12 @@ void loop_fini(struct loop *loop);
  */
 ev_tstamp loop_now(const struct loop *loop);
 
+/*
+ * Watches a descriptor for reading, unless that is being done. A watcher that libev has given up because the kernel
+ * could not watch its descriptor (EV_ERROR) is really begun anew, which ev_io_start() alone does not do.
+ */
+void loop_watch(struct loop *loop, struct ev_io *io);
+
 /* Runs the task once, after the other sessions had their turn. Listing it twice is listing it once. */
 void loop_again(struct loop *loop, struct loop_task *task);
 

@@ -50,16 +50,14 @@ static void signals_came(struct ev_loop *ev, struct ev_io *io, int revents)
 static void beat(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct child *child = timer->data;
-    (void)revents;
+    (void)ev, (void)revents;
     show_life(child);
     log_flush();
     child->tend(child);
-    if (!ev_is_active(&child->signals)) {
-        ev_io_start(ev, &child->signals);
-    }
+    loop_watch(child->loop, &child->signals);
     take_signals(child);
-    if (!ev_is_active(&child->messages) && !child->orphan) {
-        ev_io_start(ev, &child->messages);
+    if (!child->orphan) {
+        loop_watch(child->loop, &child->messages);
     }
 }
 

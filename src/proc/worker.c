@@ -79,6 +79,7 @@ static void close_doors(struct worker *w)
         ev_io_stop(w->loop.ev, &w->doors[i]);
     }
     w->paused = true;
+    ev_timer_stop(w->loop.ev, &w->retry);
     ev_timer_set(&w->retry, RETRY_SECONDS, 0.);
     ev_timer_start(w->loop.ev, &w->retry);
 }
@@ -103,7 +104,7 @@ static void open_doors(struct worker *w)
     w->paused = false;
     ev_timer_stop(w->loop.ev, &w->retry);
     for (size_t i = 0; i < w->service->entrance_count; i++) {
-        ev_io_start(w->loop.ev, &w->doors[i]);
+        loop_watch(&w->loop, &w->doors[i]);
     }
 }
 

@@ -857,6 +857,34 @@ def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
     assert not spins(front.worker())
 
 
+def test_a_worker_to_whom_epoll_refuses_everything_for_a_while_serves_again(faulty, backend):
+    """Also where the end of a session opens the listening sockets again in the round in which they were lost."""
+    front = faulty(backend().address, limits={"connection_rate": "1000000/1s"})
+    pid, over = front.worker(), threading.Event()
+
+    def client():
+        while not over.is_set():
+            with contextlib.suppress(OSError, AssertionError):
+                with front.session(patience=PATIENCE) as wire:
+                    wire.command(b"NOOP")
+
+    crowd = [threading.Thread(target=client, daemon=True) for _ in range(8)]
+    for thread in crowd:
+        thread.start()
+    try:
+        for after in range(20):
+            front.faults.arm("epoll_ctl", errno.ENOMEM, pid=pid, times=50, after=after)
+            wait_for(lambda: front.faults.fired("epoll_ctl") >= 10, "epoll_ctl() fails")
+            front.faults.disarm()
+            with front.plain(patience=PATIENCE) as wire:
+                noop(wire)
+    finally:
+        over.set()
+        for thread in crowd:
+            thread.join()
+    assert front.worker() == pid
+
+
 def test_a_successor_whose_listening_socket_epoll_refuses_opens_it_later(faulty, backend):
     """With a word in the log."""
     front = faulty(backend().address)

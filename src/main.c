@@ -87,7 +87,7 @@ static int run(const char *path, bool foreground, bool test)
     struct config_source source;
     int status = 1;
 
-    signal(SIGPIPE, SIG_IGN); /* a reader of standard error that goes away ends nothing here */
+    signal(SIGPIPE, SIG_IGN); /* a standard error that is closed must not end us */
     raise_descriptor_limit();
     if (service_load(&service, &source, path) != 0) {
         config_source_fini(&source);

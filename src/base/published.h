@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A value in shared memory that one process writes and all others read, without a lock: two slots, of which the
- * version tells the one that holds. A writer that dies in the middle has changed nothing, and one that means harm can
- * give values that are no such values, but neither a size nor an end of a reader's patience.
+ * version tells the one that holds. A writer that dies in the middle has changed nothing. A hostile writer can publish
+ * any octets; it cannot change the size, and a reader does not wait for it without end.
  */
 #ifndef IMAPGUARD_BASE_PUBLISHED_H
 #define IMAPGUARD_BASE_PUBLISHED_H
@@ -22,7 +22,7 @@ size_t published_space(size_t size);
 /* Replaces the value of `size` octets; never from two processes or threads at one time. */
 void published_write(struct published *p, const void *value, size_t size);
 
-/* Copies the value as it was at one moment to `out`. 0, or -1 when the writer does not let it stand for so long. */
+/* Copies the value as it was at one moment to `out`. 0, or -1 if the value kept changing. */
 int published_read(const struct published *p, void *out, size_t size);
 
 /* Changes with each writing. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared memory in which a process that was taken over can harm no other. A region is an anonymous file that cannot
- * change its size and cannot be mapped for writing again (fcntl(2), F_SEAL_FUTURE_WRITE): the master maps it twice
- * before it forks, once for writing and once for reading, and a child that gives the first mapping up can never have
- * it back. A reader still believes nothing that it finds there: sizes and shapes are its own, values are checked.
+ * Shared memory that only its writer can change, also when another process was taken over. A region is an anonymous file
+ * that cannot change its size and cannot be mapped for writing again (fcntl(2), F_SEAL_FUTURE_WRITE): the master maps it
+ * twice before it forks, once for writing and once for reading, and a child that drops the first mapping can never get
+ * it back. A reader still trusts nothing that it finds there: sizes and shapes are its own, values are checked.
  *
  * Columns are regions of the same shape, one for each process that writes.
  */
@@ -24,10 +24,10 @@ struct region {
  */
 int region_map(struct region *r, const char *name, size_t size);
 
-/* Gives the right to write up, for good. */
+/* Drops write access for good. */
 void region_keep_read(struct region *r);
 
-/* Gives the region up. All zero is a region that is not mapped, also afterwards. */
+/* Unmaps the region. All zero is a region that is not mapped, also afterwards. */
 void region_unmap(struct region *r);
 
 struct columns {

@@ -28,7 +28,8 @@ enum login_result {
     LOGIN_FORBIDDEN,     /* the backend takes no password in any of these ways */
     LOGIN_NO_MECHANISM,  /* it does not know the one that the client used */
     LOGIN_NOT_AUTHORIZE, /* it cannot log in as somebody else: only AUTHENTICATE PLAIN can say that */
-    LOGIN_TOO_BIG,       /* or memory is short */
+    LOGIN_TOO_BIG,       /* or memory is short for it */
+    LOGIN_MEMORY,        /* memory is short for the names; login_build() does not return it */
 };
 
 /*

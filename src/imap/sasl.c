@@ -32,12 +32,12 @@ static const struct sasl_mechanism mechanisms[SASL_COUNT] = {
     [SASL_SCRAM_SHA_256] = {"SCRAM-SHA-256", SASL_SCRAM_SHA_256, true, false, "", scram_step},
 };
 
-/* RFC 4616: [authzid] NUL authcid NUL passwd, and not one NUL more. */
 static enum sasl_result result_of(enum credentials_result result)
 {
     return result == CREDENTIALS_SET ? SASL_DONE : result == CREDENTIALS_BAD ? SASL_BAD : SASL_MEMORY;
 }
 
+/* RFC 4616: [authzid] NUL authcid NUL passwd, and not one NUL more. */
 static enum sasl_result plain_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
 {

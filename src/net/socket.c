@@ -58,7 +58,7 @@ static int listening(const union address *address, bool share)
     return fd;
 }
 
-/* To share only once it listens is what makes it the only one: the kernel lets no two sockets listen that do not share. */
+/* The kernel lets no second socket listen while this one does not share: so there is no moment in which both can. */
 int socket_listen(const union address *address)
 {
     int fd = listening(address, false);

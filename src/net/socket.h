@@ -7,9 +7,10 @@
 #include "net/endpoint.h"
 
 /*
- * A TCP socket that listens on an address that nobody else listens on, also none of those that would share it: of two
- * servers that start at the same moment one fails with EADDRINUSE. Others may share it from then on. What clients need
- * is set here, since accepted sockets inherit it. The descriptor, or -1 with errno set.
+ * A TCP socket that listens on the address. Fails with EADDRINUSE if any other socket listens there, even one with
+ * SO_REUSEPORT: of two servers that start at the same moment, one fails. Sets SO_REUSEPORT afterwards, for
+ * socket_listen_beside(). What clients need is set here, since accepted sockets inherit it. The descriptor, or -1 with
+ * errno set.
  */
 int socket_listen(const union address *address);
 

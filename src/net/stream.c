@@ -12,7 +12,7 @@
 enum {
     PEEK_MAX = 16 * 1024,  /* a TLS record */
     SHARE = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop */
-    OUT_MAX = 256 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
+    OUT_MAX = 192 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
 };
 
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data)
@@ -83,6 +83,9 @@ enum stream_status stream_connected(struct stream *s)
  */
 static void write_failed(struct stream *s, int error)
 {
+    if (s->write_error != 0) {
+        return;
+    }
     s->write_error = error;
     s->loop->wire_len = 0;
     buffer_clear(&s->queued);
@@ -106,9 +109,14 @@ static size_t put(struct stream *s, const uint8_t *bytes, size_t len)
 /* Sends octets behind what waits, and keeps what the kernel does not take. */
 static void put_or_keep(struct stream *s, const uint8_t *bytes, size_t len)
 {
-    size_t done = s->out.len == 0 && len > 0 ? put(s, bytes, len) : 0;
+    if (s->write_error != 0 || len == 0) {
+        return;
+    }
+    size_t done = s->out.len == 0 ? put(s, bytes, len) : 0;
     if (s->write_error == 0 && buffer_append(&s->out, bytes + done, len - done, OUT_MAX) != 0) {
-        write_failed(s, ENOBUFS);
+        bool flooded = s->out.len + len - done > OUT_MAX;
+        s->end = flooded && s->end == STREAM_READY ? STREAM_FLOODED : s->end;
+        write_failed(s, flooded ? EPIPE : ENOMEM);
     }
 }
 
@@ -147,8 +155,8 @@ static int bio_write(BIO *bio, const char *bytes, int len)
         put_wire(s);
     }
     if (size > LOOP_WIRE_SIZE) {
-        put_or_keep(s, (const uint8_t *)bytes, size);
-    } else {
+        put_or_keep(s, (const uint8_t *)bytes, size); /* such as a flight with a long chain of certificates */
+    } else if (s->write_error == 0) {
         memcpy(loop->wire + loop->wire_len, bytes, size);
         loop->wire_len += size;
     }
@@ -237,7 +245,14 @@ int stream_set_tls(struct stream *s, SSL *tls)
     return 0;
 }
 
-/* What OpenSSL says of a call that did not succeed. */
+/* Whether OpenSSL has failed for want of memory. */
+static bool lacks_memory(void)
+{
+    return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+           ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
+/* What OpenSSL says of a call that did not succeed. After STREAM_RESET errno says more. */
 static enum stream_status tls_status(struct stream *s, int result)
 {
     int error = errno;
@@ -254,7 +269,8 @@ static enum stream_status tls_status(struct stream *s, int result)
         errno = error;
         return error == 0 ? STREAM_END : STREAM_RESET;
     default:
-        return STREAM_FAILED;
+        errno = ENOMEM;
+        return lacks_memory() ? STREAM_RESET : STREAM_FAILED;
     }
 }
 
@@ -265,6 +281,7 @@ enum stream_status stream_handshake(struct stream *s)
     errno = 0;
     int result = SSL_do_handshake(s->tls);
     enum stream_status status = result == 1 ? STREAM_READY : tls_status(s, result);
+    s->read_error = status == STREAM_RESET ? errno : 0;
     put_wire(s);
     if (status == STREAM_READY) {
         s->established = true;
@@ -426,7 +443,7 @@ static void encrypt(struct stream *s, const uint8_t *bytes, size_t len)
     size_t n;
     ERR_clear_error();
     if (SSL_write_ex(s->tls, bytes, len, &n) != 1) {
-        write_failed(s, ENOMEM); /* nothing else is left: see bio_write() */
+        write_failed(s, lacks_memory() ? ENOMEM : EPIPE); /* where reading has failed, OpenSSL does not write either */
     }
 }
 
@@ -449,7 +466,7 @@ int stream_send(struct stream *s, const void *bytes, size_t len, size_t limit)
         s->sent += len;
         encrypt(s, bytes, len);
         put_wire(s);
-        return s->write_error == ENOMEM ? -1 : 0;
+        return 0;
     }
     size_t done = s->out.len == 0 ? put(s, bytes, len) : 0;
     s->sent += len;
@@ -482,16 +499,18 @@ void stream_flush(struct stream *s)
 static bool is_our_own(int error)
 {
     switch (error) {
-    case 0:
-    case EPIPE:
-    case ECONNRESET:
-    case ECONNREFUSED:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-        return false;
-    default:
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+    case EMFILE:
+    case ENFILE:
+    case EIO:
+    case EBADF:
+    case EFAULT:
+    case EINVAL:
         return true;
+    default:
+        return false;
     }
 }
 

@@ -25,7 +25,7 @@ enum stream_status {
     STREAM_END,     /* the peer has closed its side, in order or not, and there is nothing left to read */
     STREAM_RESET,   /* the connection is broken */
     STREAM_FAILED,  /* TLS failed, or memory is short */
-    STREAM_FLOODED, /* the peer sends TLS records without application data, more than STREAM_CONTROL_MAX */
+    STREAM_FLOODED, /* the peer sends TLS messages in place of application data, more than STREAM_CONTROL_MAX */
 };
 
 /*
@@ -49,7 +49,7 @@ struct stream {
     enum stream_status end; /* how reading ended; STREAM_READY while it has not */
     int write_error;        /* errno of the write that failed: everything sent since is thrown away; 0: none failed */
     int read_error;         /* errno of the read that failed; 0: none */
-    uint8_t control;        /* TLS records without application data, less those with it */
+    uint8_t control;        /* messages and alerts of TLS that came, less records with application data */
     bool end_told;          /* the caller knows */
     bool drained;           /* TLS wants more from the kernel before it gives anything */
     bool established;       /* the handshake is done */
@@ -73,7 +73,7 @@ void stream_close(struct stream *s);
 /* Waits for these events (EV_READ, EV_WRITE or 0), and for EV_WRITE while octets are unsent. Cheap when nothing changes. */
 void stream_watch(struct stream *s, int events);
 
-/* Ends the wait for a non-blocking connect(): STREAM_READY, STREAM_AGAIN, or STREAM_RESET with errno set. */
+/* Ends the wait for a non-blocking connect(): STREAM_READY, or STREAM_RESET with errno set. */
 enum stream_status stream_connected(struct stream *s);
 
 /*
@@ -114,7 +114,7 @@ bool stream_pending(const struct stream *s);
 
 /*
  * Sends, and keeps what the peer does not take now. 0, or -1 when more than `limit` octets (and TLS's overhead) would
- * have to be kept, or memory is short.
+ * have to be kept, or memory is short for keeping them.
  *
  * After a write that failed, `write_error` is set, and the stream takes everything and sends nothing. Reading gives
  * what had already arrived, and ends then with STREAM_RESET.
@@ -127,7 +127,7 @@ int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 /* Tries to send what was kept. */
 void stream_flush(struct stream *s);
 
-/* Whether reading or writing failed for want of something of our own system's, and not because the peer has gone. */
+/* Whether reading or writing failed because of this host (no memory, say), and not because of the peer. */
 bool stream_failed_here(const struct stream *s);
 
 /* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */

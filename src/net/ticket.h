@@ -13,10 +13,10 @@ struct ticket_keys;
 /* Maps the keys and fills the first ones. NULL when memory or randomness is short. Workers inherit the mapping. */
 struct ticket_keys *ticket_keys_new(void);
 
-/* In a worker: gives the right to change them up, for good. */
+/* In a worker: drops write access for good. */
 void ticket_keys_keep_read(struct ticket_keys *keys);
 
-/* In a process that speaks no TLS with clients: gives them up, for good. */
+/* In a process that speaks no TLS with clients: unmaps them, for good. */
 void ticket_keys_forget(struct ticket_keys *keys);
 
 /* Wipes (for the process that may change them) and unmaps. */

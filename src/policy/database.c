@@ -16,6 +16,8 @@ enum {
     SEALS = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
 };
 
+const char database_shortage[] = "this host is short of memory or descriptors";
+
 static bool exists(const struct database *d)
 {
     return d->path != NULL && d->path[0] != '\0';
@@ -179,7 +181,11 @@ static void leave(struct database *d)
 static const char *use(struct database *d, int file, bool checked)
 {
     MMDB_s mmdb;
-    if (open_descriptor(file, &mmdb) != MMDB_SUCCESS) {
+    int status = open_descriptor(file, &mmdb);
+    if (status == MMDB_OUT_OF_MEMORY_ERROR || status == MMDB_IO_ERROR || status == MMDB_FILE_OPEN_ERROR) {
+        return database_shortage;
+    }
+    if (status != MMDB_SUCCESS) {
         return "not a MaxMind DB, or not a whole one";
     }
     const char *cause = checked ? NULL : check(d, &mmdb);
@@ -191,7 +197,6 @@ static const char *use(struct database *d, int file, bool checked)
     d->mmdb = mmdb;
     d->open = true;
     d->file = file;
-    d->version++;
     return NULL;
 }
 
@@ -208,6 +213,8 @@ const char *database_load(struct database *d)
     }
     if (cause != NULL) {
         close(file);
+    } else {
+        d->version++;
     }
     return cause;
 }

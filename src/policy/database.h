@@ -39,6 +39,9 @@ const char *database_load(struct database *d);
 /* Whether the file is another than that which was read last, and has stopped changing. To be asked once a second. */
 bool database_is_due(struct database *d);
 
+/* What database_adopt() returns when it can be tried again. */
+extern const char database_shortage[];
+
 /*
  * Uses an anonymous file that database_load() has filled in another process, and owns the descriptor from then on, also
  * on failure. NULL, or what is wrong (static), and the one before stays: a file that is not sealed is not believed.

@@ -119,7 +119,9 @@ void geoip_adopt(struct geoip *g, unsigned database, uint32_t version, int descr
         return;
     }
     const char *cause = database_adopt(d, descriptor);
-    d->version = version;
+    if (cause != database_shortage) {
+        d->version = version;
+    }
     if (cause != NULL) {
         log_failure(d, cause);
     }

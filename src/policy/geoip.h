@@ -49,7 +49,8 @@ int geoip_descriptor(const struct geoip *g, unsigned database);
 
 /*
  * In a worker: uses that version of a database, which the master has taken since, and owns the descriptor from then on.
- * Logs "geoip-failed" when it cannot, and keeps the one before; the version is the new one either way.
+ * Logs "geoip-failed" when it cannot, and keeps the one before; the version is the new one either way, unless this host
+ * was short of something: then it can be given again.
  */
 void geoip_adopt(struct geoip *g, unsigned database, uint32_t version, int descriptor);
 

@@ -6,7 +6,7 @@ enum { SKEW_US = 60 * 1000000 };
 
 /*
  * The time moves on by one interval for each that comes, and may run ahead of the clock by the whole duration. One that
- * is further ahead than any may be is from before the clock was set back: it is forgotten.
+ * is further ahead than any may be is none of ours, and is forgotten.
  */
 bool rate_allows(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
 {

@@ -118,7 +118,7 @@ static unsigned sessions_of(const struct table *t, size_t slot)
     return sum;
 }
 
-/* A ban that ends later than any may is from before the clock was set back: it is lifted. */
+/* A ban that ends later than any may is none of ours: a worker that was taken over may have written it. */
 static bool in_force(const struct table *t, uint64_t ban, uint64_t now_us)
 {
     uint64_t longest_us = (uint64_t)t->limits->ban_time_max_ms * 1000 + SKEW_US;
@@ -354,9 +354,10 @@ enum table_entry table_enter(struct table *t, const struct network_address *addr
     uint64_t key = key_of(t, &network);
     size_t slot;
     *ref = (struct table_ref){0};
+    unsigned tries = 0;
     do {
         slot = find_or_insert(t, key, now_us);
-        if (slot == t->slots) {
+        if (slot == t->slots || ++tries > TRIES_MAX) {
             return TABLE_ENTERED;
         }
     } while (!count_in(t, slot, key));
@@ -540,7 +541,7 @@ bool table_tell(struct table *t, const struct network_address *address, uint64_t
         return true;
     }
     uint32_t told = atomic_load(&t->entries[slot].told);
-    bool due = told == 0 || now - told >= TELL_SECONDS; /* also when the clock was set back */
+    bool due = told == 0 || now - told >= TELL_SECONDS;
     return due && atomic_compare_exchange_strong(&t->entries[slot].told, &told, now);
 }
 

@@ -39,15 +39,20 @@ enum channel_result channel_receive(int end, struct channel_message *message, in
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
     ssize_t n = recvmsg(end, &header, MSG_CMSG_CLOEXEC);
     if (n < 0) {
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? CHANNEL_NOTHING : CHANNEL_END;
+        return errno == ECONNRESET ? CHANNEL_END : CHANNEL_NOTHING;
     }
     struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
     if (n == 0) {
         return CHANNEL_END;
     }
-    if (n != (ssize_t)sizeof *message || rights == NULL || rights->cmsg_type != SCM_RIGHTS) {
+    if (rights == NULL || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
+        rights->cmsg_len != CMSG_LEN(sizeof *descriptor)) {
         return CHANNEL_NOTHING; /* there was no descriptor left for it: the master sends it again */
     }
     memcpy(descriptor, CMSG_DATA(rights), sizeof *descriptor);
+    if (n != (ssize_t)sizeof *message) {
+        close(*descriptor);
+        return CHANNEL_NOTHING;
+    }
     return CHANNEL_MESSAGE;
 }

@@ -22,7 +22,7 @@ static void show_life(struct child *child)
 static void show_databases(struct child *child)
 {
     struct process_share *share = service_own_share(child->service, child->index);
-    for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
+    for (unsigned i = 0; i < GEOIP_DATABASES && child->service->geoip != NULL; i++) {
         atomic_store(&share->geoip[i], geoip_version(child->service->geoip, i));
     }
 }
@@ -69,7 +69,7 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
     (void)revents;
     switch (channel_receive(io->fd, &message, &descriptor)) {
     case CHANNEL_MESSAGE:
-        if (message.kind == CHANNEL_GEOIP && message.which < GEOIP_DATABASES) {
+        if (message.kind == CHANNEL_GEOIP && message.which < GEOIP_DATABASES && child->service->geoip != NULL) {
             geoip_adopt(child->service->geoip, message.which, message.version, descriptor);
             show_databases(child);
         } else {

@@ -47,7 +47,7 @@ int child_become(struct child *child);
 int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
                 void (*tend)(struct child *child));
 
-/* Whether the master died before it could be noticed: then the child must not serve. */
+/* True if the master died before child_become() asked for the death signal: then the child must not serve. */
 bool child_is_orphan(const struct child *child);
 
 /* Ends what child_begin() began. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static const ev_tstamp STOP_SECONDS = 5.;    /* then children that have not stop
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
+static const ev_tstamp SEND_SECONDS = 5.;      /* for a child to take a database, before it is sent again */
 static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
 static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
 enum { STALL_MS = 2000 };                      /* without such a round: the whole system, or all of us, stood still */
@@ -47,6 +49,7 @@ struct seat {
     int channel;       /* our end; -1: nobody at the other */
     ev_tstamp started; /* of clock_monotonic() */
     uint64_t since_ms; /* since when, at least, it has not shown that it lives: of clock_boot_us() */
+    ev_tstamp sent[GEOIP_DATABASES]; /* when a database was sent last, of clock_monotonic(); 0: never */
     bool served;       /* some child has served here */
     bool hung;         /* it was killed because it hung */
     ev_tstamp delay;   /* before the next start */
@@ -273,10 +276,11 @@ static void send_databases(struct master *m)
     for (unsigned i = 0; i < m->service->workers; i++) {
         const struct process_share *share = service_share(m->service, i);
         for (unsigned j = 0; j < GEOIP_DATABASES && m->seats[i].channel != -1; j++) {
-            uint32_t version = geoip_version(m->service->geoip, j);
-            if (atomic_load(&share->beat_ms) != 0 && atomic_load(&share->geoip[j]) != version) {
-                struct channel_message message = {CHANNEL_GEOIP, j, version};
-                (void)channel_send(m->seats[i].channel, &message, geoip_descriptor(m->service->geoip, j));
+            struct channel_message message = {CHANNEL_GEOIP, j, geoip_version(m->service->geoip, j)};
+            bool wanted = atomic_load(&share->beat_ms) != 0 && atomic_load(&share->geoip[j]) != message.version;
+            if (wanted && clock_monotonic() - m->seats[i].sent[j] >= SEND_SECONDS &&
+                channel_send(m->seats[i].channel, &message, geoip_descriptor(m->service->geoip, j)) == 0) {
+                m->seats[i].sent[j] = clock_monotonic();
             }
         }
     }
@@ -298,7 +302,7 @@ static void stop(struct master *m, int status)
     }
     m->stopping = true;
     m->status = status;
-    log_event(LOG_LEVEL_INFO, "stopping", "sessions=%u", service_sessions(m->service));
+    log_event(LOG_LEVEL_INFO, "stopping", "sessions=%llu", (unsigned long long)service_sessions(m->service));
     for (unsigned i = 0; i < m->seat_count; i++) {
         ev_timer_stop(m->ev, &m->seats[i].respawn);
     }
@@ -430,6 +434,9 @@ static void watch(struct master *m)
 int master_run(struct service *service)
 {
     struct master m = {.service = service, .seat_count = service->workers + 1};
+    if (!service->account.change) {
+        (void)prctl(PR_SET_DUMPABLE, 0); /* the children have our account, and must not have our memory */
+    }
     loop_put_aside();
     m.ev = ev_default_loop(EVFLAG_AUTO);
     m.seats = calloc(m.seat_count, sizeof *m.seats);
@@ -458,6 +465,9 @@ int master_run(struct service *service)
         save_bans(&m);
     }
     log_event(LOG_LEVEL_INFO, "stopped", "status=%d", m.status);
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL); /* a further signal does not interrupt what is left to do: keys are wiped */
     leave_loop(&m);
     free(m.seats);
     return m.status;

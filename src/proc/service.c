@@ -100,6 +100,16 @@ int service_load(struct service *service, struct config_source *source, const ch
     return 0;
 }
 
+static void close_entrance(struct service *service, size_t index)
+{
+    for (unsigned i = 0; i < service->workers; i++) {
+        if (service->entrances[index].fds[i] != -1) {
+            close(service->entrances[index].fds[i]);
+        }
+    }
+    free(service->entrances[index].fds);
+}
+
 /* One address, one socket for each worker. */
 static int open_entrance(struct service *service, const struct listener *listener, const union address *address)
 {
@@ -138,8 +148,7 @@ static int open_listener(struct service *service, size_t index, struct config_so
             continue;
         }
         if (i == 1 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-            service->entrance_count--; /* "*" on a host without IPv6 is IPv4 alone */
-            free(service->entrances[service->entrance_count].fds);
+            close_entrance(service, --service->entrance_count); /* "*" on a host without IPv6 is IPv4 alone */
             continue;
         }
         int error = errno;
@@ -200,19 +209,18 @@ void service_keep(struct service *service, unsigned index)
         ticket_keys_forget(service->tickets);
         table_forget(service->table);
         tls_free(service->tls);
+        geoip_free(service->geoip);
+        access_free(service->access);
         service->tls = NULL;
+        service->geoip = NULL;
+        service->access = NULL;
     }
 }
 
 void service_free(struct service *service)
 {
     for (size_t i = 0; i < service->entrance_count; i++) {
-        for (unsigned j = 0; j < service->workers; j++) {
-            if (service->entrances[i].fds[j] != -1) {
-                close(service->entrances[i].fds[j]);
-            }
-        }
-        free(service->entrances[i].fds);
+        close_entrance(service, i);
     }
     free(service->entrances);
     columns_unmap(&service->processes);
@@ -245,15 +253,16 @@ void service_clear(struct service *service, unsigned index)
     struct process_share *share = service_own_share(service, index);
     atomic_store(&share->beat_ms, 0);
     atomic_store(&share->sessions, 0);
+    atomic_store(&share->activity.session, 0);
     if (index < service->workers) {
         table_clear_worker(service->table, index);
         backends_clear_worker(service->backends, index);
     }
 }
 
-unsigned service_sessions(const struct service *service)
+uint64_t service_sessions(const struct service *service)
 {
-    unsigned sum = 0;
+    uint64_t sum = 0;
     for (unsigned i = 0; i < service->workers; i++) {
         sum += atomic_load(&service_share(service, i)->sessions);
     }

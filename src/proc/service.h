@@ -62,9 +62,9 @@ int service_load(struct service *service, struct config_source *source, const ch
 int service_open(struct service *service, struct config_source *source);
 
 /*
- * In a child just forked: gives up for good what it must not have. Each keeps the right to write its own columns; a
+ * In a child just forked: drops for good what it must not have. Each child keeps write access to its own columns only; a
  * worker keeps its own sockets, since whoever holds a socket gets a share of the connections. The monitor, which is
- * number service->workers, keeps nothing of the clients' side: no socket, key or ticket, and not the table of networks.
+ * number service->workers, keeps nothing of the clients' side: no socket, key, ticket, rule, database or table.
  */
 void service_keep(struct service *service, unsigned index);
 
@@ -72,13 +72,13 @@ void service_keep(struct service *service, unsigned index);
 const struct process_share *service_share(const struct service *service, unsigned index);
 struct process_share *service_own_share(const struct service *service, unsigned index);
 
-/* In the master, after that child has died: what it had counted is no more. */
+/* In the master: resets what a dead child had told. */
 void service_clear(struct service *service, unsigned index);
 
 /* Frees and closes everything. */
 void service_free(struct service *service);
 
 /* Sessions of all workers together. */
-unsigned service_sessions(const struct service *service);
+uint64_t service_sessions(const struct service *service);
 
 #endif

@@ -52,7 +52,7 @@ static bool is_full(const struct worker *w)
 }
 
 /*
- * Counts one session more before looking: two workers at the last place may both give it up, and never both have it.
+ * Counts one session more before looking: two workers at the last place may both back off, and never both have it.
  * False when there is none.
  */
 static bool reserve(struct worker *w)

@@ -311,11 +311,19 @@ void backends_warn(const struct backends *b)
 
 void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint)
 {
+    if (!endpoint_is_name(backend->options->address)) {
+        backend->fixed = *endpoint;
+        return;
+    }
     published_write(own_found(backend->all, endpoint_at(backend->index)), endpoint, sizeof *endpoint);
 }
 
 void backend_endpoint(const struct backend *backend, struct endpoint *out)
 {
+    if (!endpoint_is_name(backend->options->address)) {
+        *out = backend->fixed;
+        return;
+    }
     if (published_read(found(backend->all, endpoint_at(backend->index)), out, sizeof *out) != 0 ||
         !endpoint_is_valid(out)) {
         *out = (struct endpoint){0};
@@ -385,7 +393,7 @@ bool backend_enter(const struct backend *backend)
 {
     const struct backends *b = backend->all;
     uint64_t sum = 0;
-    /* Counted before looking: two workers at the last place may both give it up, and never both have it. */
+    /* Counted before looking: two workers at the last place may both back off, and never both have it. */
     atomic_fetch_add(&own_share(backend)->sessions, 1);
     if (backend->options->max_sessions == 0) {
         return true;

@@ -42,6 +42,7 @@ struct backend {
     struct tls_client *tls; /* NULL: in the clear */
     size_t index;
     struct backends *all;
+    struct endpoint fixed;  /* where it is, when its address is no name: known to each process by itself */
 };
 
 /*

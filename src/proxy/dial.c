@@ -66,19 +66,23 @@ static const struct connect_fault {
     {ENFILE, "no-descriptors", true},
     {EADDRNOTAVAIL, "no-local-port", true},
     {ENETUNREACH, "network-unreachable", true},
+    {EAFNOSUPPORT, "network-unreachable", true},
     {ENOBUFS, "out-of-memory", true},
     {ENOMEM, "out-of-memory", true},
     {0, "connection-failed", false},
 };
 
+/* Of several addresses the one that fails for a reason of the backend's says more than all that fail for ours. */
 static void note_fault(struct dial *d, int error)
 {
     const struct connect_fault *fault = connect_faults;
     while (fault->error != 0 && fault->error != error) {
         fault++;
     }
-    d->cause = fault->cause;
-    d->local = fault->local;
+    if (d->local || !fault->local) {
+        d->cause = fault->cause;
+        d->local = fault->local;
+    }
 }
 
 static enum dial_result reached(struct dial *d, struct stream *stream)
@@ -87,6 +91,7 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
     size_t len = proxy_header_write((enum proxy_header_version)d->backend->options->proxy_protocol, &d->client->peer,
                                     &d->client->local, header);
     d->connected = loop_now(d->loop);
+    d->local = false;
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
         return fail_for_memory(d);
     }
@@ -107,7 +112,6 @@ static enum dial_result connect_next(struct dial *d, struct stream *stream)
         stream_init(stream, d->loop, fd, d->callback, d->data);
         stream->connecting = pending;
         d->began = loop_now(d->loop);
-        d->local = false;
         return pending ? DIAL_MORE : reached(d, stream);
     }
     return fail(d, d->cause);
@@ -119,6 +123,7 @@ enum dial_result dial_begin(struct dial *d, const struct backend *backend, const
     *d = (struct dial){.backend = backend, .client = client, .loop = loop, .callback = callback, .data = data,
                        .cause = "no-address"};
     backend_endpoint(backend, &d->endpoint);
+    d->local = d->endpoint.count > 0; /* until an address fails for another reason */
     return connect_next(d, stream);
 }
 
@@ -399,6 +404,7 @@ enum dial_result dial_expired(struct dial *d, struct stream *stream)
         [DIAL_DONE] = "login-timeout",
     };
     d->cause = causes[d->phase];
+    d->local = false;
     return d->phase == DIAL_CONNECT ? connect_next(d, stream) : fail(d, d->cause);
 }
 

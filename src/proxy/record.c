@@ -48,7 +48,7 @@ static void begin_visitor(struct visitor *v, struct log_line *line, enum log_lev
 static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
     begin_without_place(&s->visitor, line, level, event);
-    if (s->client.tls != NULL && SSL_is_init_finished(s->client.tls)) {
+    if (s->client.established) {
         log_word(line, "tls", SSL_get_version(s->client.tls));
         log_word(line, "cipher", SSL_get_cipher_name(s->client.tls));
     }

@@ -33,7 +33,9 @@ static struct step copy(struct session *s, struct stream *from, struct stream *t
     size_t len;
     enum stream_status status = stream_read(from, scratch, LOOP_SCRATCH_SIZE, &len);
     if (status == STREAM_READY) {
-        s->active = session_now(s);
+        if (to->write_error == 0) {
+            s->active = session_now(s); /* what is thrown away is no progress */
+        }
         if (stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) != 0) {
             return step_end(REASON_MEMORY);
         }

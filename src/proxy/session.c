@@ -349,6 +349,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     carry_out(s, step);
 }
 
+#ifndef NDEBUG
 /* Changes with everything that a session can do with its streams. */
 static uint64_t work_of(const struct session *s)
 {
@@ -356,14 +357,16 @@ static uint64_t work_of(const struct session *s)
     return 5 * c->received + c->sent + c->in.len + c->end_told + c->drained + 5 * b->received + b->sent + b->in.len +
            b->end_told + b->drained;
 }
+#endif
 
 /* What TLS has decrypted or buffered already is no event for the kernel. */
 static void run_again(struct loop_task *task)
 {
     struct session *s = (struct session *)((char *)task - offsetof(struct session, again));
     struct step step = step_more();
+#ifndef NDEBUG
     uint64_t before = work_of(s);
-    (void)before;
+#endif
     show_activity(s->proxy, s);
     if (stream_pending(&s->client)) {
         step = read_side(s, SIDE_CLIENT);

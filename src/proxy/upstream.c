@@ -251,7 +251,7 @@ static enum login_result build(struct attempt *a)
     c.user = strndup(c.user, route_user_len(a->route, c.user));
     c.authorize = c.authorize != NULL ? strndup(c.authorize, route_user_len(a->route, c.authorize)) : NULL;
     enum login_result result = c.user == NULL || (a->credentials.authorize != NULL && c.authorize == NULL)
-                                   ? LOGIN_TOO_BIG
+                                   ? LOGIN_MEMORY
                                    : login_build(&a->message, TAG_LOGIN, &c, &a->dial.able);
     free(c.user);
     free(c.authorize);
@@ -273,6 +273,8 @@ struct step upstream_login(struct session *s)
     case LOGIN_NO_MECHANISM:
         blame(a, "no-mechanism", (struct span){0});
         return go_elsewhere(s);
+    case LOGIN_MEMORY:
+        return step_end(REASON_MEMORY);
     case LOGIN_TOO_BIG:
         blame(a, "login-too-long", (struct span){0});
         return unavailable(s);

@@ -78,8 +78,8 @@ struct channel {
  * newline. The flags are in shared memory once log_open() was called.
  */
 enum { TORN_STDERR, TORN_FILE, TORN_FLAGS };
-static atomic_bool private_torn[TORN_FLAGS];
-static atomic_bool *torn_flags = private_torn;
+static atomic_uchar private_torn[TORN_FLAGS];
+static atomic_uchar *torn_flags = private_torn;
 
 static const struct channel inherited_stderr = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR};
 
@@ -182,7 +182,7 @@ static uint64_t queue_clear(void)
  */
 static ssize_t write_file(const struct channel *c, const char *octets, size_t len)
 {
-    bool torn = atomic_exchange(&torn_flags[c->torn], false);
+    bool torn = atomic_exchange(&torn_flags[c->torn], 0) != 0; /* whatever another process has made of it */
     struct iovec parts[] = {{"\n", 1}, {(char *)octets, len}};
     ssize_t n = torn ? writev(c->fd, parts, 2) : write(c->fd, octets, len);
     if (n == (ssize_t)(len + torn)) {

@@ -68,6 +68,13 @@ int socket_listen(const union address *address)
     return fd;
 }
 
+bool socket_is_listening(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
+}
+
 int socket_listen_beside(const union address *address)
 {
     return listening(address, true);

@@ -14,6 +14,9 @@
  */
 int socket_listen(const union address *address);
 
+/* Whether a socket still listens: a process that has it could have shut it down for all. */
+bool socket_is_listening(int fd);
+
 /* A further socket that shares the address (SO_REUSEPORT): the kernel spreads connections over them all. */
 int socket_listen_beside(const union address *address);
 

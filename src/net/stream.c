@@ -11,7 +11,8 @@
 
 enum {
     PEEK_MAX = 16 * 1024,  /* a TLS record */
-    SHARE = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop */
+    SHARE = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop ... */
+    CONTROL_COST = 1024,   /* ... and what a message in place of mail counts for: a change of keys is dear */
     OUT_MAX = 192 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
 };
 
@@ -224,6 +225,7 @@ static void count_control(int written, int version, int type, const void *bytes,
     if (written || !message) {
         return;
     }
+    s->share -= s->share < CONTROL_COST ? s->share : CONTROL_COST;
     if (s->control++ == STREAM_CONTROL_MAX) {
         SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
     }
@@ -316,6 +318,7 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
 {
     enum stream_status status = STREAM_READY;
     *len = 0;
+    (void)share_of(s);
     do {
         size_t n = 0;
         ERR_clear_error();
@@ -328,7 +331,7 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
         s->drained = false;
         s->control = s->control > 0 ? (uint8_t)(s->control - 1) : 0;
         *len += n;
-    } while (*len < size && SSL_has_pending(s->tls));
+    } while (*len < size && s->share > 0 && SSL_has_pending(s->tls));
     int error = errno;
     put_wire(s);
     errno = error;

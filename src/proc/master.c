@@ -153,6 +153,9 @@ static void start_child(struct seat *seat)
         return;
     }
     self.channel = ends[1];
+    if (seat->role == &role_worker) {
+        service_mend_entrances(m->service, seat->index);
+    }
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the child's own handlers */
     pid_t pid = fork();

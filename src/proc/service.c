@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/socket.h"
 #include "proc/rules.h"
 
@@ -196,6 +197,25 @@ static void keep_entrances(struct service *service, unsigned index)
                 fds[j] = -1;
             }
         }
+    }
+}
+
+void service_mend_entrances(struct service *service, unsigned index)
+{
+    for (size_t i = 0; i < service->entrance_count; i++) {
+        struct entrance *e = &service->entrances[i];
+        if (socket_is_listening(e->fds[index])) {
+            continue;
+        }
+        int fd = socket_listen_beside(&e->address);
+        if (fd == -1) {
+            log_event(LOG_LEVEL_ERROR, "listener-failed", "worker=%u listener=%s cause=\"%s\"", index,
+                      e->listener->options->name, strerror(errno));
+            continue;
+        }
+        close(e->fds[index]);
+        e->fds[index] = fd;
+        log_event(LOG_LEVEL_ERROR, "listener-replaced", "worker=%u listener=%s", index, e->listener->options->name);
     }
 }
 

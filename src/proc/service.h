@@ -62,6 +62,12 @@ int service_load(struct service *service, struct config_source *source, const ch
 int service_open(struct service *service, struct config_source *source);
 
 /*
+ * In the master, before that worker is started: replaces its sockets that do not listen any more, because a worker that
+ * was taken over has shut them down. Logs "listener-replaced", or "listener-failed" when that is not possible.
+ */
+void service_mend_entrances(struct service *service, unsigned index);
+
+/*
  * In a child just forked: drops for good what it must not have. Each child keeps write access to its own columns only; a
  * worker keeps its own sockets, since whoever holds a socket gets a share of the connections. The monitor, which is
  * number service->workers, keeps nothing of the clients' side: no socket, key, ticket, rule, database or table.

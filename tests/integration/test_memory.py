@@ -39,7 +39,7 @@ def test_each_process_writes_what_is_its_own(guard, backend, geoip_folder):
             } | {"clients": "rw", "tickets": "r-", "monitor": "r-", "geoip": "r-"}
         assert regions(monitor) == {
             f"{kind}-{number}": "rw" if number == 2 else "r-" for kind in ("process", "backends") for number in range(3)
-        } | {"monitor": "rw", "geoip": "r-"}
+        } | {"monitor": "rw"}
         # The master may write what it clears after a death; not what nobody may change any more.
         assert regions(front.process.pid)["geoip"] == "r-"
 

@@ -1,8 +1,10 @@
 """Master and workers: who they are, how they end, and what outlives the end of one."""
 
+import ctypes
 import os
 import pwd
 import signal
+import socket
 import time
 
 import pytest
@@ -88,6 +90,42 @@ def test_connections_wait_for_the_new_worker(guard, backend):
         front.kill_worker(pid)
         with front.plain() as wire:
             assert wire.command(b"NOOP").status.startswith(b"OK")
+
+
+def sockets_of(pid):
+    """Copies of the listening sockets of a process: pidfd_getfd(2), for which Python has no name."""
+    libc, found = ctypes.CDLL(None, use_errno=True), []
+    process_fd = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        fd = libc.syscall(438, process_fd, int(name), 0)
+        if fd == -1:
+            continue
+        if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+            copy = socket.socket(fileno=fd)
+            if copy.family == socket.AF_INET and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.append(copy)
+        else:
+            os.close(fd)
+    os.close(process_fd)
+    return found
+
+
+@needs_root
+def test_a_listening_socket_that_a_worker_has_shut_down_is_replaced(guard, backend):
+    """One that was taken over could; its successor must not inherit it."""
+    front = guard(backend().address, workers=1)
+    worker = front.workers()[0]
+    mine = sockets_of(worker)
+    assert len(mine) == 2
+    for one in mine:
+        one.shutdown(socket.SHUT_RDWR)
+        one.close()
+    assert not listening(front.starttls_port)
+    front.kill_worker(worker)
+    front.event("listener-replaced", listener="imaps")
+    with front.plain() as wire, front.secure() as other:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+        assert other.command(b"NOOP").status.startswith(b"OK")
 
 
 def test_workers_end_with_a_killed_master(guard, backend):

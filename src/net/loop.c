@@ -1,37 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net/loop.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
 /*
- * libev ends the process when it has no memory for a list of its own. This much is put aside for that moment, untouched
- * and therefore free of charge, and put aside anew as soon as there is memory again.
+ * libev ends the process when it gets no memory for a list of its own. Then it gets some of this, which costs nothing
+ * until it is used and is never given back: the lists only grow.
  */
-enum { RESERVE = 1024 * 1024 };
-static void *reserve;
+enum { ASIDE_SIZE = 1024 * 1024, ALIGNMENT = 16 };
+static _Alignas(16) char aside[ASIDE_SIZE];
+static size_t aside_used;
 
-static void *allocate(void *old, long size)
+static bool is_aside(const void *memory)
 {
-    if (size <= 0) {
-        free(old);
+    return (uintptr_t)memory >= (uintptr_t)aside && (uintptr_t)memory < (uintptr_t)(aside + ASIDE_SIZE);
+}
+
+/* The octets that may be read there; a block of ours has its size in front of it. */
+static size_t size_of(void *memory)
+{
+    size_t size = 0;
+    if (is_aside(memory)) {
+        memcpy(&size, (char *)memory - ALIGNMENT, sizeof size);
+    } else if (memory != NULL) {
+        size = malloc_usable_size(memory);
+    }
+    return size;
+}
+
+static void *take_aside(size_t size)
+{
+    size_t whole = ALIGNMENT + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (size > ASIDE_SIZE / 2 || whole > ASIDE_SIZE - aside_used) {
         return NULL;
     }
-    void *memory = realloc(old, (size_t)size);
-    if (memory == NULL) {
-        free(reserve);
-        reserve = NULL;
-        memory = realloc(old, (size_t)size);
+    char *block = aside + aside_used;
+    aside_used += whole;
+    memcpy(block, &size, sizeof size);
+    return block + ALIGNMENT;
+}
+
+/* As realloc(), and free() for a size of 0: see ev_set_allocator() in ev(3). */
+static void *allocate(void *old, long wanted)
+{
+    size_t size = wanted > 0 ? (size_t)wanted : 0;
+    void *memory = NULL;
+    if (size > 0 && !is_aside(old) && (memory = realloc(old, size)) != NULL) {
+        return memory;
+    }
+    if (size > 0) {
+        memory = is_aside(old) ? malloc(size) : NULL;
+        memory = memory != NULL ? memory : take_aside(size);
+        if (memory == NULL) {
+            return NULL;
+        }
+        size_t kept = size_of(old) < size ? size_of(old) : size;
+        if (kept > 0) {
+            memcpy(memory, old, kept);
+        }
+    }
+    if (!is_aside(old)) {
+        free(old);
     }
     return memory;
 }
 
 void loop_put_aside(void)
 {
-    if (reserve == NULL) {
-        reserve = malloc(RESERVE);
-    }
     ev_set_allocator(allocate);
 }
 
@@ -40,9 +79,6 @@ static void read_clock(struct ev_loop *ev, struct ev_check *check, int revents)
     struct loop *loop = check->data;
     (void)ev, (void)revents;
     loop->now = clock_monotonic();
-    if (reserve == NULL) {
-        reserve = malloc(RESERVE);
-    }
 }
 
 /* Runs those that are listed now; who lists itself again is served in the next round, after the kernel's events. */

@@ -473,13 +473,25 @@ int epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout, c
 
 /* --- processes ---------------------------------------------------------------------------------------------- */
 
-/* The child that was just born has the faults that waited for it. */
-static void adopt_faults(void)
+/* The slots that wait for the next child, a bit for each. */
+static uint32_t slots_for_next_child(void)
+{
+    uint32_t slots = 0;
+    for (int i = 0; i < CALL_COUNT && is_armed(); i++) {
+        slots |= load(&control->slots[i].pid) == PID_NEXT_CHILD ? 1u << i : 0;
+    }
+    return slots;
+}
+
+/* The calling process is the child that these slots waited for. */
+static void adopt_faults(uint32_t slots)
 {
     for (int i = 0; i < CALL_COUNT; i++) {
         int32_t next = PID_NEXT_CHILD;
-        __atomic_compare_exchange_n(&control->slots[i].pid, &next, (int32_t)getpid(), 0, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST);
+        if ((slots >> i & 1) != 0) {
+            __atomic_compare_exchange_n(&control->slots[i].pid, &next, (int32_t)getpid(), 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST);
+        }
     }
 }
 
@@ -490,9 +502,11 @@ pid_t fork(void)
     if (!stalls && happens(CALL_FORK, 0) == ACTION_FAIL) {
         return -1;
     }
+    /* Looked up before the fork: a child that was forked earlier and runs late is not the next one. */
+    uint32_t slots = slots_for_next_child();
     pid_t pid = real_fork();
     if (pid == 0 && is_armed()) {
-        adopt_faults();
+        adopt_faults(slots);
         if (stalls) {
             (void)happens(CALL_FORK, 0);
         }

@@ -22,7 +22,7 @@ void attempt_free(struct attempt *a)
     }
     credentials_clear(&a->credentials);
     dial_clear(&a->dial);
-    answer_reader_fini(&a->reader);
+    response_reader_fini(&a->reader);
     buffer_clear(&a->said);
     login_clear(&a->message);
     buffer_clear(&a->tag);

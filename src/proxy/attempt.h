@@ -3,7 +3,7 @@
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
-#include "imap/answer.h"
+#include "imap/response.h"
 #include "imap/credentials.h"
 #include "imap/login.h"
 #include "proxy/dial.h"
@@ -24,7 +24,7 @@ struct attempt {
     struct dial_client client;
     struct dial dial;
     struct login_message message;
-    struct answer_reader reader;
+    struct response_reader reader;
     unsigned lines; /* read since the login was sent */
 
     /* For the client. */

@@ -55,7 +55,7 @@ static void leave(struct check *c)
 {
     struct buffer *list = &c->dial.list;
     buffer_clear(&c->list);
-    (void)buffer_append(&c->list, buffer_data(list), list->len, ANSWER_LINE_MAX); /* the next check tries again */
+    (void)buffer_append(&c->list, buffer_data(list), list->len, RESPONSE_LINE_MAX); /* the next check tries again */
     c->leaving = true;
     loop_forget(&c->again);
     (void)stream_send(&c->stream, LOGOUT, sizeof LOGOUT - 1, MESSAGE_MAX);

@@ -168,7 +168,7 @@ static enum dial_result keep_list(struct dial *d, struct span list)
 {
     capability_parse(list, &d->able);
     buffer_clear(&d->list);
-    return buffer_append(&d->list, list.bytes, list.len, ANSWER_LINE_MAX) == 0 ? DIAL_MORE : fail_for_memory(d);
+    return buffer_append(&d->list, list.bytes, list.len, RESPONSE_LINE_MAX) == 0 ? DIAL_MORE : fail_for_memory(d);
 }
 
 static enum dial_result introduce(struct dial *d, struct stream *stream)
@@ -256,14 +256,14 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
 static enum dial_result take_greeting(struct dial *d, struct stream *stream, struct span line)
 {
     struct span list;
-    struct answer said = answer_parse(line, "");
-    if (said.kind != ANSWER_OK) {
-        return fail_with(d, said.kind == ANSWER_BYE       ? "bye"
-                            : said.kind == ANSWER_PREAUTH ? "preauth"
+    struct response said = response_parse(line, "");
+    if (said.kind != RESPONSE_OK) {
+        return fail_with(d, said.kind == RESPONSE_BYE       ? "bye"
+                            : said.kind == RESPONSE_PREAUTH ? "preauth"
                                                           : "no-greeting",
                          line);
     }
-    if (answer_code_capability(&said, &list) && keep_list(d, list) == DIAL_FAILED) {
+    if (response_code_capability(&said, &list) && keep_list(d, list) == DIAL_FAILED) {
         return DIAL_FAILED;
     }
     return next_phase(d, stream);
@@ -271,17 +271,17 @@ static enum dial_result take_greeting(struct dial *d, struct stream *stream, str
 
 static enum dial_result take_capability(struct dial *d, struct stream *stream, struct span line)
 {
-    struct answer said = answer_parse(line, TAG_CAPABILITY);
-    if (said.kind == ANSWER_CAPABILITY) {
+    struct response said = response_parse(line, TAG_CAPABILITY);
+    if (said.kind == RESPONSE_CAPABILITY) {
         return keep_list(d, said.text);
     }
-    if (said.tagged && said.kind == ANSWER_OK) {
+    if (said.tagged && said.kind == RESPONSE_OK) {
         return next_phase(d, stream);
     }
-    if (!said.tagged && (said.kind == ANSWER_OTHER || said.kind == ANSWER_OK || said.kind == ANSWER_NO)) {
+    if (!said.tagged && (said.kind == RESPONSE_OTHER || said.kind == RESPONSE_OK || said.kind == RESPONSE_NO)) {
         return DIAL_MORE;
     }
-    return fail_with(d, said.kind == ANSWER_BYE ? "bye" : "no-capabilities", line);
+    return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "no-capabilities", line);
 }
 
 /*
@@ -290,13 +290,13 @@ static enum dial_result take_capability(struct dial *d, struct stream *stream, s
  */
 static enum dial_result take_starttls(struct dial *d, struct stream *stream, struct span line)
 {
-    struct answer said = answer_parse(line, TAG_STARTTLS);
+    struct response said = response_parse(line, TAG_STARTTLS);
     (void)stream;
-    if (said.tagged && said.kind == ANSWER_OK) {
+    if (said.tagged && said.kind == RESPONSE_OK) {
         return DIAL_MORE; /* see talk(): what is behind it can be looked for once it is taken */
     }
-    if (said.tagged || said.kind == ANSWER_BYE) {
-        return fail_with(d, said.kind == ANSWER_BYE ? "bye" : "starttls-refused", line);
+    if (said.tagged || said.kind == RESPONSE_BYE) {
+        return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "starttls-refused", line);
     }
     return fail_with(d, "starttls-injection", line);
 }
@@ -304,14 +304,14 @@ static enum dial_result take_starttls(struct dial *d, struct stream *stream, str
 /* Whether it likes to know is its own affair. */
 static enum dial_result take_id(struct dial *d, struct stream *stream, struct span line)
 {
-    struct answer said = answer_parse(line, TAG_ID);
+    struct response said = response_parse(line, TAG_ID);
     if (said.tagged) {
         return next_phase(d, stream);
     }
-    if (said.kind == ANSWER_OTHER || said.kind == ANSWER_OK || said.kind == ANSWER_NO) {
+    if (said.kind == RESPONSE_OTHER || said.kind == RESPONSE_OK || said.kind == RESPONSE_NO) {
         return DIAL_MORE;
     }
-    return fail_with(d, said.kind == ANSWER_BYE ? "bye" : "nonsense", line);
+    return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "nonsense", line);
 }
 
 static enum dial_result take_line(struct dial *d, struct stream *stream, struct span line)
@@ -363,15 +363,15 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
         d->local = stream_failed_here(stream);
         return fail(d, dial_end(stream, status));
     }
-    enum answer_result read = answer_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
-    enum dial_result result = read == ANSWER_LINE   ? take_line(d, stream, line)
-                              : read == ANSWER_MORE ? DIAL_MORE
-                                                    : fail(d, answer_fault(read));
+    enum response_result read = response_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
+    enum dial_result result = read == RESPONSE_LINE   ? take_line(d, stream, line)
+                              : read == RESPONSE_MORE ? DIAL_MORE
+                                                    : fail(d, response_fault(read));
     *more = taken < bytes.len;
     if (result != DIAL_FAILED && stream_take(stream, taken) != 0) {
         return fail_for_memory(d);
     }
-    return result == DIAL_MORE && read == ANSWER_LINE && phase == DIAL_STARTTLS ? look_behind(d, stream) : result;
+    return result == DIAL_MORE && read == RESPONSE_LINE && phase == DIAL_STARTTLS ? look_behind(d, stream) : result;
 }
 
 enum dial_result dial_event(struct dial *d, struct stream *stream)
@@ -416,7 +416,7 @@ ev_tstamp dial_deadline(const struct dial *d)
 
 void dial_clear(struct dial *d)
 {
-    answer_reader_fini(&d->reader);
+    response_reader_fini(&d->reader);
     buffer_clear(&d->list);
     *d = (struct dial){0};
 }

@@ -10,7 +10,7 @@
 #define IMAPGUARD_PROXY_DIAL_H
 
 #include "base/address.h"
-#include "imap/answer.h"
+#include "imap/response.h"
 #include "imap/capability.h"
 #include "net/stream.h"
 #include "proxy/backend.h"
@@ -44,7 +44,7 @@ struct dial {
     bool encrypted;
     ev_tstamp began;          /* with the address that is tried now */
     ev_tstamp connected;      /* 0: not yet */
-    struct answer_reader reader;
+    struct response_reader reader;
     unsigned lines;           /* read so far */
     struct capabilities able;
     struct buffer list;       /* of its capabilities, after TLS where there is TLS */

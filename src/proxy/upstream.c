@@ -70,7 +70,7 @@ static struct step go_elsewhere(struct session *s)
     struct attempt *a = s->attempt;
     stream_close(&s->backend);
     dial_clear(&a->dial);
-    answer_reader_fini(&a->reader);
+    response_reader_fini(&a->reader);
     login_clear(&a->message);
     buffer_clear(&a->untagged);
     a->lines = 0;
@@ -216,12 +216,12 @@ struct step upstream_answer(struct session *s)
             return login_broken(s, dial_end(&s->backend, status), (struct span){0});
         }
         bool all = true;
-        enum answer_result result = answer_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
-        if (result == ANSWER_LINE) {
+        enum response_result result = response_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
+        if (result == RESPONSE_LINE) {
             all = taken == bytes.len;
             step = ++a->lines > LINES_MAX ? login_broken(s, "too-many-lines", (struct span){0}) : take_answer(s, line);
-        } else if (result != ANSWER_MORE) {
-            return login_broken(s, answer_fault(result), (struct span){0});
+        } else if (result != RESPONSE_MORE) {
+            return login_broken(s, response_fault(result), (struct span){0});
         }
         if (stream_is_open(&s->backend) && stream_take(&s->backend, taken) != 0) {
             return step_end(REASON_MEMORY);
@@ -352,10 +352,10 @@ static bool code_is(struct span code, const char *word)
 
 /* The client's tagged answer, from the backend's; `code` is ours when the backend gave none that fits. */
 static int put_answer(struct buffer *out, struct span tag, const char *word, const char *code,
-                      const struct answer *said)
+                      const struct response *said)
 {
     struct span list;
-    bool has_list = answer_code_capability(said, &list);
+    bool has_list = response_code_capability(said, &list);
     /* RFC 2221 would lead the client around us, to a server that may not even speak TLS. */
     bool passes = said->code.len > 0 && !has_list && !code_is(said->code, "REFERRAL");
     if (put(out, tag) != 0 || put_text(out, word) != 0) {
@@ -377,7 +377,7 @@ static int put_answer(struct buffer *out, struct span tag, const char *word, con
     return keep_line(out, text);
 }
 
-static struct step login_accepted(struct session *s, const struct answer *said)
+static struct step login_accepted(struct session *s, const struct response *said)
 {
     struct attempt *a = s->attempt;
     if (put_answer(&a->untagged, tag_of(a), " OK ", "", said) != 0) {
@@ -442,7 +442,7 @@ static struct step refuse_unknown(struct session *s)
     return punish(s);
 }
 
-static struct step login_rejected(struct session *s, const struct answer *said)
+static struct step login_rejected(struct session *s, const struct response *said)
 {
     struct attempt *a = s->attempt;
     /* Who did not say yet who it is cannot have said it wrong. */
@@ -464,38 +464,38 @@ static struct step login_rejected(struct session *s, const struct answer *said)
 static struct step take_answer(struct session *s, struct span line)
 {
     struct attempt *a = s->attempt;
-    struct answer said = answer_parse(line, TAG_LOGIN);
+    struct response said = response_parse(line, TAG_LOGIN);
 
     if (!said.tagged && a->untagged.len + line.len > UNTAGGED_MAX) {
         return login_broken(s, "answer-too-long", (struct span){0});
     }
-    if (said.kind == ANSWER_CONTINUE) {
+    if (said.kind == RESPONSE_CONTINUE) {
         return send_part(s)                       ? step_more()
                : a->credentials.passes != NULL ? challenge(s, line)
                                                : login_broken(s, "unexpected-continuation", (struct span){0});
     }
-    if (said.tagged && said.kind == ANSWER_OK) {
+    if (said.tagged && said.kind == RESPONSE_OK) {
         return login_accepted(s, &said);
     }
-    if (said.tagged && said.kind == ANSWER_NO) {
+    if (said.tagged && said.kind == RESPONSE_NO) {
         return login_rejected(s, &said);
     }
-    if (said.kind == ANSWER_CAPABILITY) {
+    if (said.kind == RESPONSE_CAPABILITY) {
         return keep_capability(&a->untagged, said.text) == 0 ? step_more() : step_end(REASON_MEMORY);
     }
-    if (!said.tagged && (said.kind == ANSWER_OK || said.kind == ANSWER_NO || said.kind == ANSWER_BAD)) {
+    if (!said.tagged && (said.kind == RESPONSE_OK || said.kind == RESPONSE_NO || said.kind == RESPONSE_BAD)) {
         struct span list; /* such as [ALERT], which a client must show (RFC 9051 7.1) */
-        if (answer_code_capability(&said, &list)) {
+        if (response_code_capability(&said, &list)) {
             return keep_capability(&a->untagged, list) == 0 ? step_more() : step_end(REASON_MEMORY);
         }
         return keep_line(&a->untagged, line) == 0 ? step_more() : step_end(REASON_MEMORY);
     }
-    if (said.kind == ANSWER_OTHER) {
+    if (said.kind == RESPONSE_OTHER) {
         return step_more();
     }
     /* From here on only codes are logged: some servers repeat the command in what they say, password and all. */
-    return login_broken(s, said.kind == ANSWER_BYE   ? "bye"
-                           : said.kind == ANSWER_BAD ? "backend-bad"
+    return login_broken(s, said.kind == RESPONSE_BYE   ? "bye"
+                           : said.kind == RESPONSE_BAD ? "backend-bad"
                                                      : "nonsense",
                         said.code);
 }

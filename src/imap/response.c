@@ -1,59 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "imap/answer.h"
+#include "imap/response.h"
 
 #include <string.h>
 
 /* The line's octets up to its LF are there: cuts the CRLF off. */
-static enum answer_result complete(struct span *line)
+static enum response_result complete(struct span *line)
 {
     if (line->len < 2 || line->bytes[line->len - 2] != '\r') {
-        return ANSWER_BAD_BYTE;
+        return RESPONSE_BAD_BYTE;
     }
     line->len -= 2;
     if (memchr(line->bytes, '\r', line->len) != NULL || memchr(line->bytes, '\0', line->len) != NULL) {
-        return ANSWER_BAD_BYTE;
+        return RESPONSE_BAD_BYTE;
     }
-    return ANSWER_LINE;
+    return RESPONSE_LINE;
 }
 
-enum answer_result answer_feed(struct answer_reader *r, const void *bytes, size_t len, size_t *taken,
+enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
                                struct span *line)
 {
     if (r->complete) {
-        answer_reader_fini(r);
+        response_reader_fini(r);
     }
     *taken = 0;
     if (len == 0) {
-        return ANSWER_MORE;
+        return RESPONSE_MORE;
     }
     const uint8_t *lf = memchr(bytes, '\n', len);
     *taken = lf != NULL ? (size_t)(lf - (const uint8_t *)bytes) + 1 : len;
-    if (r->partial.len + *taken > ANSWER_LINE_MAX) {
-        return ANSWER_TOO_LONG;
+    if (r->partial.len + *taken > RESPONSE_LINE_MAX) {
+        return RESPONSE_TOO_LONG;
     }
     if (lf != NULL && r->partial.len == 0) {
         *line = (struct span){bytes, *taken}; /* the usual case: nothing is copied */
         return complete(line);
     }
-    if (buffer_append(&r->partial, bytes, *taken, ANSWER_LINE_MAX) != 0) {
-        return ANSWER_MEMORY;
+    if (buffer_append(&r->partial, bytes, *taken, RESPONSE_LINE_MAX) != 0) {
+        return RESPONSE_MEMORY;
     }
     if (lf == NULL) {
-        return ANSWER_MORE;
+        return RESPONSE_MORE;
     }
     r->complete = true;
     *line = (struct span){buffer_data(&r->partial), r->partial.len};
     return complete(line);
 }
 
-const char *answer_fault(enum answer_result result)
+const char *response_fault(enum response_result result)
 {
-    return result == ANSWER_TOO_LONG   ? "line-too-long"
-           : result == ANSWER_BAD_BYTE ? "bad-byte"
+    return result == RESPONSE_TOO_LONG   ? "line-too-long"
+           : result == RESPONSE_BAD_BYTE ? "bad-byte"
                                        : "out-of-memory";
 }
 
-void answer_reader_fini(struct answer_reader *r)
+void response_reader_fini(struct response_reader *r)
 {
     buffer_clear(&r->partial);
     r->complete = false;
@@ -61,22 +61,22 @@ void answer_reader_fini(struct answer_reader *r)
 
 static const struct {
     const char *word;
-    enum answer_kind kind;
+    enum response_kind kind;
     bool tagged; /* may be */
 } words[] = {
-    {"OK", ANSWER_OK, true},           {"NO", ANSWER_NO, true},
-    {"BAD", ANSWER_BAD, true},         {"PREAUTH", ANSWER_PREAUTH, false},
-    {"BYE", ANSWER_BYE, false},        {"CAPABILITY", ANSWER_CAPABILITY, false},
+    {"OK", RESPONSE_OK, true},           {"NO", RESPONSE_NO, true},
+    {"BAD", RESPONSE_BAD, true},         {"PREAUTH", RESPONSE_PREAUTH, false},
+    {"BYE", RESPONSE_BYE, false},        {"CAPABILITY", RESPONSE_CAPABILITY, false},
 };
 
-static enum answer_kind find_kind(struct span word, bool tagged)
+static enum response_kind find_kind(struct span word, bool tagged)
 {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if ((words[i].tagged || !tagged) && span_is(word, words[i].word)) {
             return words[i].kind;
         }
     }
-    return tagged ? ANSWER_NONSENSE : ANSWER_OTHER;
+    return tagged ? RESPONSE_NONSENSE : RESPONSE_OTHER;
 }
 
 static struct span behind_blank(struct span s)
@@ -88,13 +88,13 @@ static struct span behind_blank(struct span s)
     return s;
 }
 
-struct answer answer_parse(struct span line, const char *tag)
+struct response response_parse(struct span line, const char *tag)
 {
-    struct answer a = {.kind = ANSWER_NONSENSE, .code = span_of(""), .text = line};
+    struct response a = {.kind = RESPONSE_NONSENSE, .code = span_of(""), .text = line};
     struct span rest = line, first, word;
 
     if (line.len > 0 && line.bytes[0] == '+') {
-        a.kind = ANSWER_CONTINUE;
+        a.kind = RESPONSE_CONTINUE;
         return a;
     }
     if (line.len == 0 || line.bytes[0] == ' ' || !span_word(&rest, &first)) {
@@ -107,7 +107,7 @@ struct answer answer_parse(struct span line, const char *tag)
     }
     a.kind = find_kind(word, a.tagged);
     a.text = behind_blank(rest);
-    const uint8_t *close = a.text.len > 0 && a.text.bytes[0] == '[' && a.kind < ANSWER_CAPABILITY
+    const uint8_t *close = a.text.len > 0 && a.text.bytes[0] == '[' && a.kind < RESPONSE_CAPABILITY
                                ? memchr(a.text.bytes, ']', a.text.len)
                                : NULL;
     if (close != NULL) {
@@ -117,7 +117,7 @@ struct answer answer_parse(struct span line, const char *tag)
     return a;
 }
 
-bool answer_code_capability(const struct answer *a, struct span *list)
+bool response_code_capability(const struct response *a, struct span *list)
 {
     struct span rest = a->code, word;
     if (!span_word(&rest, &word) || !span_is(word, "CAPABILITY")) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imap/answer.h"
+#include "imap/response.h"
 #include "imap/capability.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,18 +44,18 @@ static void check_offered(struct span list)
 
 static void look(struct span line)
 {
-    struct answer a = answer_parse(line, "tag");
+    struct response a = response_parse(line, "tag");
     struct capabilities able;
     struct span list;
     if (memchr(line.bytes, '\n', line.len) != NULL || memchr(line.bytes, '\0', line.len) != NULL) {
         abort();
     }
-    if (a.kind == ANSWER_CAPABILITY) {
+    if (a.kind == RESPONSE_CAPABILITY) {
         capability_parse(a.text, &able);
         check_passed(a.text);
         check_offered(a.text);
     }
-    if (answer_code_capability(&a, &list)) {
+    if (response_code_capability(&a, &list)) {
         capability_parse(list, &able);
         check_passed(list);
     }
@@ -63,16 +63,16 @@ static void look(struct span line)
 
 static void run(const uint8_t *data, size_t size, size_t piece, struct buffer *trace)
 {
-    struct answer_reader r = {0};
+    struct response_reader r = {0};
     for (size_t at = 0; at < size;) {
         size_t taken, len = size - at < piece ? size - at : piece;
         struct span line;
-        enum answer_result result = answer_feed(&r, data + at, len, &taken, &line);
-        if (result == ANSWER_LINE) {
+        enum response_result result = response_feed(&r, data + at, len, &taken, &line);
+        if (result == RESPONSE_LINE) {
             look(line);
             (void)buffer_append(trace, line.bytes, line.len, UINT32_MAX);
             (void)buffer_append(trace, "\n", 1, UINT32_MAX);
-        } else if (result != ANSWER_MORE) {
+        } else if (result != RESPONSE_MORE) {
             break;
         }
         if (taken == 0 || taken > len) {
@@ -80,7 +80,7 @@ static void run(const uint8_t *data, size_t size, size_t piece, struct buffer *t
         }
         at += taken;
     }
-    answer_reader_fini(&r);
+    response_reader_fini(&r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

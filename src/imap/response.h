@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a backend says up to the answer to the login: lines, and what they mean (RFC 9051 section 7).
+ * Pure: bytes in, lines out, whatever the pieces in which they come. A backend is not trusted either.
+ */
+#ifndef IMAPGUARD_IMAP_RESPONSE_H
+#define IMAPGUARD_IMAP_RESPONSE_H
+
+#include "base/buffer.h"
+#include "base/span.h"
+
+enum { RESPONSE_LINE_MAX = 64 * 1024 };
+
+enum response_result {
+    RESPONSE_MORE,     /* all was taken, the line is not complete */
+    RESPONSE_LINE,     /* a line is complete */
+    RESPONSE_TOO_LONG, /* over RESPONSE_LINE_MAX */
+    RESPONSE_BAD_BYTE, /* a NUL, or a LF or CR without the other */
+    RESPONSE_MEMORY,
+};
+
+/* What of a line came so far. All zero is a reader between two lines; it owns memory only within one. */
+struct response_reader {
+    struct buffer partial;
+    bool complete; /* `partial` is the line that was handed out last */
+};
+
+/*
+ * Takes up to `len` octets, at most to the end of one line, and writes to `taken` how many they were. On
+ * RESPONSE_LINE, `line` is the line without CRLF: valid until the next call and while `bytes` are.
+ */
+enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
+                               struct span *line);
+
+/* What was wrong with a line, as a word for the log; only of the last three results. */
+const char *response_fault(enum response_result result);
+
+/* Gives back what the reader holds. */
+void response_reader_fini(struct response_reader *r);
+
+enum response_kind {
+    RESPONSE_OK, /* with `tagged` the answer to our command; without, for information */
+    RESPONSE_NO,
+    RESPONSE_BAD,
+    RESPONSE_PREAUTH,    /* never tagged, as the next two */
+    RESPONSE_BYE,
+    RESPONSE_CAPABILITY, /* `text` is the list */
+    RESPONSE_OTHER,      /* any other untagged response */
+    RESPONSE_CONTINUE,   /* "+" */
+    RESPONSE_NONSENSE,   /* neither untagged, nor "+", nor under our tag */
+};
+
+struct response {
+    enum response_kind kind;
+    bool tagged;
+    struct span code; /* what stands in brackets, "" when nothing does */
+    struct span text; /* what follows */
+};
+
+/* Tells what a line means to somebody who waits for an answer under `tag`. The spans point into the line. */
+struct response response_parse(struct span line, const char *tag);
+
+/* The list in a CAPABILITY response code; false when the code is another. */
+bool response_code_capability(const struct response *a, struct span *list);
+
+#endif

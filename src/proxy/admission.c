@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/attempt.h"
-#include "proxy/record.h"
+#include "proxy/session_log.h"
 
 static void observed(void *data, const char *rule, enum access_action action)
 {
-    record_observed(data, rule, access_action_word(action));
+    session_log_observed(data, rule, access_action_word(action));
 }
 
 /* Most clients from one private address: something in between hides them, and their limits are one's. */
@@ -29,7 +29,7 @@ static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
 static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason reason)
 {
     if (table_tell(proxy->table, &v->facts.address, clock_boot_us())) {
-        record_limited(v, reason);
+        session_log_limited(v, reason);
     }
 }
 
@@ -41,7 +41,7 @@ enum reason admission_connect(struct proxy *proxy, struct visitor *v)
     v->facts = facts_at_connect(&address, v->listener->options->name, proxy->geoip);
     struct verdict verdict = access_ask(proxy->access, &v->facts, observed, v);
     if (verdict.action != ACCESS_ALLOW) {
-        record_denied(v, verdict.rule, access_action_word(verdict.action));
+        session_log_denied(v, verdict.rule, access_action_word(verdict.action));
         return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
     }
     if (v->listener->proxies.count == 0) {
@@ -54,7 +54,7 @@ enum reason admission_connect(struct proxy *proxy, struct visitor *v)
         tell_limited(proxy, v, refusals[entry]);
         return refusals[entry];
     }
-    record_connect(v);
+    session_log_connect(v);
     return REASON_NONE;
 }
 
@@ -79,7 +79,7 @@ enum reason admission_login(struct session *s)
         struct verdict verdict = access_ask(s->proxy->access, &v->facts, observed, v);
         v->facts.user = NULL;
         if (verdict.action != ACCESS_ALLOW) {
-            record_login_refused(s, "rule", verdict.rule);
+            session_log_login_refused(s, "rule", verdict.rule);
             return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
         }
         limits = limits || verdict.limits;
@@ -89,7 +89,7 @@ enum reason admission_login(struct session *s)
         table_leave(s->proxy->table, &v->ref);
     }
     if (admission_is_banned(s)) {
-        record_login_refused(s, "banned", NULL);
+        session_log_login_refused(s, "banned", NULL);
         return REASON_BANNED;
     }
     return REASON_NONE;
@@ -102,7 +102,7 @@ void admission_login_failed(struct session *s)
     const struct credentials *c = &s->attempt->credentials;
     uint64_t now = clock_boot_us();
     if (!v->unlimited && table_fail(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == TABLE_FAILURE_BANNED) {
-        record_banned(v, &ban, now);
+        session_log_banned(v, &ban, now);
     }
 }
 
@@ -112,6 +112,6 @@ void admission_flooded(struct session *s)
     struct visitor *v = &s->visitor;
     uint64_t now = clock_boot_us();
     if (!v->unlimited && table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == TABLE_FAILURE_BANNED) {
-        record_banned(v, &ban, now);
+        session_log_banned(v, &ban, now);
     }
 }

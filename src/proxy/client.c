@@ -9,7 +9,7 @@
 #include "imap/id.h"
 #include "proxy/admission.h"
 #include "proxy/attempt.h"
-#include "proxy/record.h"
+#include "proxy/session_log.h"
 #include "proxy/upstream.h"
 
 enum {
@@ -163,7 +163,7 @@ static struct step do_starttls(struct session *s)
         return answer_bad(s, "BAD TLS is already active.");
     }
     if (is_injection(s)) {
-        record_starttls_refused(s, reasons[REASON_STARTTLS_INJECTION].word);
+        session_log_starttls_refused(s, reasons[REASON_STARTTLS_INJECTION].word);
         return step_end(REASON_STARTTLS_INJECTION);
     }
     struct step step = answer(s, "OK Begin TLS negotiation now.");
@@ -205,7 +205,7 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     if (!login) {
         user = sent.user != NULL ? span_of(sent.user) : (struct span){0};
     }
-    record_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
+    session_log_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
     credentials_clear(&sent);
     return answer(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }
@@ -541,7 +541,7 @@ ev_tstamp client_handshake_deadline(const struct session *s)
 
 struct step client_handshake_expired(struct session *s)
 {
-    record_tls_failed(s, "timeout");
+    session_log_tls_failed(s, "timeout");
     return step_end(REASON_HANDSHAKE_TIMEOUT);
 }
 
@@ -569,11 +569,11 @@ struct step client_handshake(struct session *s)
     }
     if (status != STREAM_READY) {
         bool flooded = status == STREAM_FLOODED;
-        record_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_failure());
+        session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_failure());
         return step_end(flooded ? REASON_TLS_FLOOD : REASON_TLS_FAILED);
     }
     if (s->client.alpn_foreign) {
-        record_alpn_foreign(s);
+        session_log_alpn_foreign(s);
     }
     forget_plaintext(s);
     if (s->visitor.listener->options->tls == LISTENER_IMPLICIT) {

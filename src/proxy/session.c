@@ -9,7 +9,7 @@
 #include "proxy/attempt.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
-#include "proxy/record.h"
+#include "proxy/session_log.h"
 #include "proxy/relay.h"
 #include "proxy/upstream.h"
 
@@ -225,7 +225,7 @@ static struct step end(struct session *s, enum reason reason)
 static void destroy(struct session *s)
 {
     struct proxy *proxy = s->proxy;
-    record_disconnect(s);
+    session_log_disconnect(s);
     admission_over(proxy, &s->visitor);
     door_let_go(s);
     free(s->proxy_header);

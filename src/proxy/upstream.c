@@ -8,7 +8,7 @@
 #include "proxy/attempt.h"
 #include "proxy/client.h"
 #include "proxy/dial.h"
-#include "proxy/record.h"
+#include "proxy/session_log.h"
 
 /* The tag of our login: one that no answer to a client could bear by accident. */
 #define TAG_LOGIN "guard-login"
@@ -50,7 +50,7 @@ static struct step unavailable(struct session *s)
 {
     struct attempt *a = s->attempt;
     struct span said = {buffer_data(&a->said), a->said.len};
-    record_login(s, LOG_LEVEL_WARNING, "login-unavailable", a->cause, said);
+    session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", a->cause, said);
     int result = client_reply(s, tag_of(a), "NO [UNAVAILABLE] The mail server does not answer: try again.");
     end_attempt(s);
     return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
@@ -281,7 +281,7 @@ struct step upstream_login(struct session *s)
     case LOGIN_NOT_AUTHORIZE:
         break;
     }
-    record_login(s, LOG_LEVEL_INFO, "login-refused", "no-authorize", (struct span){0});
+    session_log_login(s, LOG_LEVEL_INFO, "login-refused", "no-authorize", (struct span){0});
     int result = client_reply(s, tag_of(a), "NO [AUTHORIZATIONFAILED] The mail server cannot act for another user.");
     end_attempt(s);
     return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
@@ -383,7 +383,7 @@ static struct step login_accepted(struct session *s, const struct response *said
     if (put_answer(&a->untagged, tag_of(a), " OK ", "", said) != 0) {
         return step_end(REASON_MEMORY);
     }
-    record_login(s, LOG_LEVEL_INFO, "login", NULL, (struct span){0});
+    session_log_login(s, LOG_LEVEL_INFO, "login", NULL, (struct span){0});
     s->user = a->credentials.user;
     s->method = a->credentials.method;
     a->credentials.user = NULL;
@@ -438,7 +438,7 @@ static struct step refuse_unknown(struct session *s)
         put_text(&a->answer, " NO [AUTHENTICATIONFAILED] Authentication failed.\r\n") != 0) {
         return step_end(REASON_MEMORY);
     }
-    record_login(s, LOG_LEVEL_INFO, "login-failed", "no-route", (struct span){0});
+    session_log_login(s, LOG_LEVEL_INFO, "login-failed", "no-route", (struct span){0});
     return punish(s);
 }
 
@@ -452,12 +452,12 @@ static struct step login_rejected(struct session *s, const struct response *said
         return step_end(REASON_MEMORY);
     }
     if (trouble) {
-        record_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
+        session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
         int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
         return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
     }
-    record_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
+    session_log_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
     return punish(s);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "proxy/record.h"
+#include "proxy/session_log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static void put_client_name(const struct session *s, struct log_line *line)
     }
 }
 
-void record_connect(struct visitor *v)
+void session_log_connect(struct visitor *v)
 {
     struct log_line line;
     if (log_wants(LOG_LEVEL_DEBUG)) {
@@ -71,7 +71,7 @@ void record_connect(struct visitor *v)
     }
 }
 
-void record_cleartext(struct session *s, struct span user, const char *method)
+void session_log_cleartext(struct session *s, struct span user, const char *method)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
@@ -82,7 +82,7 @@ void record_cleartext(struct session *s, struct span user, const char *method)
     log_end(&line);
 }
 
-void record_starttls_refused(struct session *s, const char *cause)
+void session_log_starttls_refused(struct session *s, const char *cause)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
@@ -90,7 +90,7 @@ void record_starttls_refused(struct session *s, const char *cause)
     log_end(&line);
 }
 
-void record_tls_failed(struct session *s, const char *cause)
+void session_log_tls_failed(struct session *s, const char *cause)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
@@ -98,7 +98,7 @@ void record_tls_failed(struct session *s, const char *cause)
     log_end(&line);
 }
 
-void record_alpn_foreign(struct session *s)
+void session_log_alpn_foreign(struct session *s)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
@@ -116,7 +116,7 @@ static void put_credentials(struct log_line *line, const struct credentials *c)
     log_word(line, "method", c->method);
 }
 
-void record_login_refused(struct session *s, const char *reason, const char *rule)
+void session_log_login_refused(struct session *s, const char *reason, const char *rule)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "login-refused");
@@ -129,7 +129,7 @@ void record_login_refused(struct session *s, const char *reason, const char *rul
     log_end(&line);
 }
 
-void record_login(struct session *s, enum log_level level, const char *event, const char *reason,
+void session_log_login(struct session *s, enum log_level level, const char *event, const char *reason,
                   struct span said)
 {
     struct log_line line;
@@ -148,7 +148,7 @@ void record_login(struct session *s, enum log_level level, const char *event, co
     log_end(&line);
 }
 
-void record_denied(struct visitor *v, const char *rule, const char *action)
+void session_log_denied(struct visitor *v, const char *rule, const char *action)
 {
     struct log_line line;
     begin_visitor(v, &line, LOG_LEVEL_INFO, "denied");
@@ -157,7 +157,7 @@ void record_denied(struct visitor *v, const char *rule, const char *action)
     log_end(&line);
 }
 
-void record_observed(struct visitor *v, const char *rule, const char *action)
+void session_log_observed(struct visitor *v, const char *rule, const char *action)
 {
     struct log_line line;
     begin_visitor(v, &line, LOG_LEVEL_INFO, "observed");
@@ -169,7 +169,7 @@ void record_observed(struct visitor *v, const char *rule, const char *action)
     log_end(&line);
 }
 
-void record_limited(struct visitor *v, enum reason reason)
+void session_log_limited(struct visitor *v, enum reason reason)
 {
     struct log_line line;
     begin_visitor(v, &line, LOG_LEVEL_INFO, "limited");
@@ -177,7 +177,7 @@ void record_limited(struct visitor *v, enum reason reason)
     log_end(&line);
 }
 
-void record_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us)
+void session_log_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us)
 {
     struct log_line line;
     char text[NETWORK_TEXT_SIZE];
@@ -188,7 +188,7 @@ void record_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_
     log_end(&line);
 }
 
-void record_disconnect(struct session *s)
+void session_log_disconnect(struct session *s)
 {
     struct log_line line;
     char duration[32];

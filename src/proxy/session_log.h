@@ -1,47 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the log says of clients and their sessions: every line carries the same keys in the same order. */
-#ifndef IMAPGUARD_PROXY_RECORD_H
-#define IMAPGUARD_PROXY_RECORD_H
+#ifndef IMAPGUARD_PROXY_SESSION_LOG_H
+#define IMAPGUARD_PROXY_SESSION_LOG_H
 
 #include "base/log.h"
 #include "base/span.h"
 #include "proxy/session.h"
 
 /* "connect": a client was let in. */
-void record_connect(struct visitor *v);
+void session_log_connect(struct visitor *v);
 
 /* "cleartext-password": `user` sent one before TLS; empty when it is not known. */
-void record_cleartext(struct session *s, struct span user, const char *method);
+void session_log_cleartext(struct session *s, struct span user, const char *method);
 
 /* "starttls-refused": `cause` says why. */
-void record_starttls_refused(struct session *s, const char *cause);
+void session_log_starttls_refused(struct session *s, const char *cause);
 
 /* "tls-failed" with OpenSSL's `cause`. */
-void record_tls_failed(struct session *s, const char *cause);
+void session_log_tls_failed(struct session *s, const char *cause);
 
 /* "alpn-foreign": a lenient listener let a client in that offered other protocols than "imap". */
-void record_alpn_foreign(struct session *s);
+void session_log_alpn_foreign(struct session *s);
 
 /* How an attempt went: "login", "login-failed" or "login-unavailable"; `reason` NULL for a login. */
-void record_login(struct session *s, enum log_level level, const char *event, const char *reason,
+void session_log_login(struct session *s, enum log_level level, const char *event, const char *reason,
                   struct span said);
 
 /* "login-refused": not even tried. `rule` NULL: by none. */
-void record_login_refused(struct session *s, const char *reason, const char *rule);
+void session_log_login_refused(struct session *s, const char *reason, const char *rule);
 
 /* "denied": a rule has refused the client at connect. */
-void record_denied(struct visitor *v, const char *rule, const char *action);
+void session_log_denied(struct visitor *v, const char *rule, const char *action);
 
 /* "observed": a rule with `observe` would have done `action`. */
-void record_observed(struct visitor *v, const char *rule, const char *action);
+void session_log_observed(struct visitor *v, const char *rule, const char *action);
 
 /* "limited": refused at connect because of a ban or a limit. */
-void record_limited(struct visitor *v, enum reason reason);
+void session_log_limited(struct visitor *v, enum reason reason);
 
 /* "banned": a ban begins. */
-void record_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us);
+void session_log_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us);
 
 /* "disconnect", with s->reason. */
-void record_disconnect(struct session *s);
+void session_log_disconnect(struct session *s);
 
 #endif

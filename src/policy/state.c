@@ -44,7 +44,7 @@ static bool read_number(struct span word, uint64_t max, uint64_t *out)
 }
 
 /* "NETWORK UNTIL LEVEL", the time in microseconds. */
-static bool read_ban(struct span line, struct table_ban *ban)
+static bool read_ban(struct span line, struct client_table_ban *ban)
 {
     struct span network, until, level;
     uint64_t number;
@@ -58,11 +58,11 @@ static bool read_ban(struct span line, struct table_ban *ban)
 }
 
 /* Goes through a whole file; hands each ban to `take` if that is given. NULL, or what is wrong with it. */
-static const char *walk(struct span text, void (*take)(struct table *t, const struct table_ban *ban, void *data),
-                        struct table *t, void *data)
+static const char *walk(struct span text, void (*take)(struct client_table *t, const struct client_table_ban *ban, void *data),
+                        struct client_table *t, void *data)
 {
     struct span line, word;
-    struct table_ban ban;
+    struct client_table_ban ban;
     uint64_t count = 0, told;
     if (!cut_line(&text, &line) || !span_is(line, HEADER)) {
         return "does not begin as a file of bans";
@@ -92,13 +92,13 @@ struct loading {
     size_t count;
 };
 
-static void take_ban(struct table *t, const struct table_ban *ban, void *data)
+static void take_ban(struct client_table *t, const struct client_table_ban *ban, void *data)
 {
     struct loading *loading = data;
-    struct table_ban moved = *ban;
+    struct client_table_ban moved = *ban;
     if (ban->until_us > loading->wall_us) {
         moved.until_us = loading->now_us + (ban->until_us - loading->wall_us);
-        loading->count += table_restore_ban(t, &moved, loading->now_us) == 0;
+        loading->count += client_table_restore_ban(t, &moved, loading->now_us) == 0;
     }
 }
 
@@ -129,7 +129,7 @@ static uint8_t *read_file(const char *path, size_t *len)
     return text;
 }
 
-size_t state_load(struct table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+size_t state_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     struct loading loading = {.now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
@@ -157,7 +157,7 @@ struct saving {
     size_t count;
 };
 
-static void write_ban(void *data, const struct table_ban *ban)
+static void write_ban(void *data, const struct client_table_ban *ban)
 {
     char text[NETWORK_TEXT_SIZE];
     struct saving *saving = data;
@@ -167,7 +167,7 @@ static void write_ban(void *data, const struct table_ban *ban)
 }
 
 /* Writes and closes. 0, or -1 with errno set. */
-static int write_bans(const struct table *t, int fd, uint64_t now_us, uint64_t wall_us)
+static int write_bans(const struct client_table *t, int fd, uint64_t now_us, uint64_t wall_us)
 {
     struct saving saving = {.file = fdopen(fd, "w"), .now_us = now_us, .wall_us = wall_us};
     if (saving.file == NULL) {
@@ -175,7 +175,7 @@ static int write_bans(const struct table *t, int fd, uint64_t now_us, uint64_t w
         return -1;
     }
     fprintf(saving.file, "%s\n", HEADER);
-    table_each_ban(t, now_us, write_ban, &saving);
+    client_table_each_ban(t, now_us, write_ban, &saving);
     fprintf(saving.file, "end %zu\n", saving.count);
     bool good = fflush(saving.file) == 0 && !ferror(saving.file) && fsync(fd) == 0;
     return fclose(saving.file) == 0 && good ? 0 : -1;
@@ -194,7 +194,7 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-int state_save(const struct table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+int state_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     char beside[NAME_MAX_LEN];
     if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {

@@ -6,7 +6,7 @@
 #ifndef IMAPGUARD_POLICY_STATE_H
 #define IMAPGUARD_POLICY_STATE_H
 
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 /*
  * The file goes by wall-clock time, the table by the time since boot: both are asked for as they are at one moment
@@ -16,9 +16,9 @@
  * or an end that is missing) is logged ("state-ignored", warning: path, cause) and ignored whole. Returns how many
  * bans were taken.
  */
-size_t state_load(struct table *t, const char *path, uint64_t now_us, uint64_t wall_us);
+size_t state_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 /* Writes all bans in force. 0, or -1 with errno set, the old file as it was and nothing left beside it. */
-int state_save(const struct table *t, const char *path, uint64_t now_us, uint64_t wall_us);
+int state_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 #endif

@@ -355,7 +355,7 @@ static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int
     backends_warn(m->service->backends);
 }
 
-static void log_unbanned(void *data, const struct table_ban *ban)
+static void log_unbanned(void *data, const struct client_table_ban *ban)
 {
     char text[NETWORK_TEXT_SIZE];
     struct master *m = data;
@@ -389,8 +389,8 @@ static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
     look_for_hung(m);
     geoip_refresh(m->service->geoip);
     send_databases(m);
-    (void)table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
-    uint32_t epoch = table_ban_epoch(m->service->table);
+    (void)client_table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
+    uint32_t epoch = client_table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
     m->ban_epoch = epoch;
     if (m->unsaved && has_state_file(m) && clock_monotonic() - m->saved >= SAVE_SECONDS) {
@@ -405,7 +405,7 @@ static void load_bans(struct master *m)
         size_t count = state_load(m->service->table, path, clock_boot_us(), clock_wall_us());
         log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
     }
-    m->ban_epoch = table_ban_epoch(m->service->table);
+    m->ban_epoch = client_table_ban_epoch(m->service->table);
 }
 
 static void watch(struct master *m)

@@ -168,7 +168,7 @@ static int open_listener(struct service *service, size_t index, struct config_so
 static void open_table(struct service *service, struct config_source *source)
 {
     const struct limits *limits = &service->config.limits;
-    service->table = table_new(&limits->network, service->workers);
+    service->table = client_table_new(&limits->network, service->workers);
     if (service->table == NULL) {
         option_error(&source->report, "limits.table_size", "no memory for %u networks: %s", limits->network.table_size,
                      strerror(errno));
@@ -227,7 +227,7 @@ void service_keep(struct service *service, unsigned index)
     ticket_keys_keep_read(service->tickets);
     if (index == service->workers) {
         ticket_keys_forget(service->tickets);
-        table_forget(service->table);
+        client_table_unmap(service->table);
         tls_free(service->tls);
         geoip_free(service->geoip);
         access_free(service->access);
@@ -248,7 +248,7 @@ void service_free(struct service *service)
         listener_clear(&service->listeners[i]);
     }
     free(service->listeners);
-    table_free(service->table);
+    client_table_free(service->table);
     access_free(service->access);
     geoip_free(service->geoip);
     backends_free(service->backends);
@@ -275,7 +275,7 @@ void service_clear(struct service *service, unsigned index)
     atomic_store(&share->sessions, 0);
     atomic_store(&share->activity.session, 0);
     if (index < service->workers) {
-        table_clear_worker(service->table, index);
+        client_table_clear_worker(service->table, index);
         backends_clear_worker(service->backends, index);
     }
 }

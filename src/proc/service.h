@@ -16,7 +16,7 @@
 #include "proc/account.h"
 #include "policy/access.h"
 #include "policy/geoip.h"
-#include "policy/table.h"
+#include "policy/client_table.h"
 #include "proxy/backend.h"
 #include "proxy/proxy.h"
 
@@ -44,7 +44,7 @@ struct service {
     struct backends *backends;
     struct geoip *geoip;
     struct access *access;
-    struct table *table;
+    struct client_table *table;
     struct listener *listeners; /* one for each of the configuration's */
     unsigned workers;
     struct entrance *entrances;

@@ -278,7 +278,7 @@ static int prepare(struct worker *w)
         return -1;
     }
     w->doors = calloc(service->entrance_count, sizeof *w->doors);
-    if (w->doors == NULL || loop_init(&w->loop) != 0 || table_attach(service->table, w->index) != 0) {
+    if (w->doors == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
         return -1;
     }

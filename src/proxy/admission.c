@@ -28,7 +28,7 @@ static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
 /* A flood of refusals is told once a minute for each network. */
 static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason reason)
 {
-    if (table_tell(proxy->table, &v->facts.address, clock_boot_us())) {
+    if (client_table_should_log(proxy->table, &v->facts.address, clock_boot_us())) {
         session_log_limited(v, reason);
     }
 }
@@ -36,7 +36,7 @@ static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason rea
 enum reason admission_connect(struct proxy *proxy, struct visitor *v)
 {
     static const enum reason refusals[] = {
-        [TABLE_BANNED] = REASON_BANNED, [TABLE_RATE] = REASON_CONNECTION_RATE, [TABLE_SESSIONS] = REASON_SESSIONS};
+        [CLIENT_TABLE_BANNED] = REASON_BANNED, [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE, [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
     struct network_address address = network_address_of(&v->peer);
     v->facts = facts_at_connect(&address, v->listener->options->name, proxy->geoip);
     struct verdict verdict = access_ask(proxy->access, &v->facts, observed, v);
@@ -48,9 +48,9 @@ enum reason admission_connect(struct proxy *proxy, struct visitor *v)
         look_for_gateway(proxy, v);
     }
     v->unlimited = !verdict.limits;
-    enum table_entry entry =
-        v->unlimited ? TABLE_ENTERED : table_enter(proxy->table, &address, clock_boot_us(), &v->ref);
-    if (entry != TABLE_ENTERED) {
+    enum client_table_entry entry =
+        v->unlimited ? CLIENT_TABLE_ENTERED : client_table_enter(proxy->table, &address, clock_boot_us(), &v->ref);
+    if (entry != CLIENT_TABLE_ENTERED) {
         tell_limited(proxy, v, refusals[entry]);
         return refusals[entry];
     }
@@ -60,12 +60,12 @@ enum reason admission_connect(struct proxy *proxy, struct visitor *v)
 
 void admission_over(struct proxy *proxy, struct visitor *v)
 {
-    table_leave(proxy->table, &v->ref);
+    client_table_leave(proxy->table, &v->ref);
 }
 
 bool admission_is_banned(const struct session *s)
 {
-    return !s->visitor.unlimited && table_is_banned(s->proxy->table, s->visitor.ref, clock_boot_us());
+    return !s->visitor.unlimited && client_table_is_banned(s->proxy->table, s->visitor.ref, clock_boot_us());
 }
 
 enum reason admission_login(struct session *s)
@@ -86,7 +86,7 @@ enum reason admission_login(struct session *s)
     }
     if (!limits) {
         v->unlimited = true;
-        table_leave(s->proxy->table, &v->ref);
+        client_table_leave(s->proxy->table, &v->ref);
     }
     if (admission_is_banned(s)) {
         session_log_login_refused(s, "banned", NULL);
@@ -97,21 +97,21 @@ enum reason admission_login(struct session *s)
 
 void admission_login_failed(struct session *s)
 {
-    struct table_ban ban;
+    struct client_table_ban ban;
     struct visitor *v = &s->visitor;
     const struct credentials *c = &s->attempt->credentials;
     uint64_t now = clock_boot_us();
-    if (!v->unlimited && table_fail(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == TABLE_FAILURE_BANNED) {
+    if (!v->unlimited && client_table_login_failed(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
         session_log_banned(v, &ban, now);
     }
 }
 
 void admission_flooded(struct session *s)
 {
-    struct table_ban ban;
+    struct client_table_ban ban;
     struct visitor *v = &s->visitor;
     uint64_t now = clock_boot_us();
-    if (!v->unlimited && table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == TABLE_FAILURE_BANNED) {
+    if (!v->unlimited && client_table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
         session_log_banned(v, &ban, now);
     }
 }

@@ -4,10 +4,10 @@
 #define IMAPGUARD_PROXY_LIMITS_H
 
 #include "base/option.h"
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 struct limits {
-    struct table_limits network;   /* for each client network, over all workers */
+    struct client_table_limits network;   /* for each client network, over all workers */
     char *state_file;              /* where bans are kept over a restart; "": nowhere */
     uint32_t login_attempts;       /* on one connection */
     uint32_t login_delay_ms;       /* before the answer to the first failed login; doubles ... */

@@ -17,7 +17,7 @@
 #include "policy/access.h"
 #include "policy/gateway.h"
 #include "policy/geoip.h"
-#include "policy/table.h"
+#include "policy/client_table.h"
 #include "proxy/backend.h"
 #include "proxy/limits.h"
 #include "proxy/reason.h"
@@ -44,7 +44,7 @@ struct proxy {
     struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
     const struct access *access;
     struct geoip *geoip;      /* NULL: no databases */
-    struct table *table;
+    struct client_table *table;
     struct gateway gateway;
     struct activity *activity;
     uint64_t next_id;         /* of a session: to be set to something that no other worker uses */

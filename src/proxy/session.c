@@ -467,7 +467,7 @@ void session_end_all(struct proxy *proxy, enum reason reason)
 
 void session_end_banned(struct proxy *proxy)
 {
-    uint32_t epoch = table_ban_epoch(proxy->table);
+    uint32_t epoch = client_table_ban_epoch(proxy->table);
     if (epoch == proxy->ban_epoch) {
         return;
     }

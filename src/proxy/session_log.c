@@ -177,7 +177,7 @@ void session_log_limited(struct visitor *v, enum reason reason)
     log_end(&line);
 }
 
-void session_log_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us)
+void session_log_banned(struct visitor *v, const struct client_table_ban *ban, uint64_t now_us)
 {
     struct log_line line;
     char text[NETWORK_TEXT_SIZE];

@@ -39,7 +39,7 @@ void session_log_observed(struct visitor *v, const char *rule, const char *actio
 void session_log_limited(struct visitor *v, enum reason reason);
 
 /* "banned": a ban begins. */
-void session_log_banned(struct visitor *v, const struct table_ban *ban, uint64_t now_us);
+void session_log_banned(struct visitor *v, const struct client_table_ban *ban, uint64_t now_us);
 
 /* "disconnect", with s->reason. */
 void session_log_disconnect(struct session *s);

@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "net/listener.h"
 #include "policy/facts.h"
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 struct visitor {
     const struct listener *listener;
@@ -14,7 +14,7 @@ struct visitor {
     union address peer;   /* the client: as the PROXY header has it, where there is one */
     union address local;  /* where it came in */
     struct facts facts;
-    struct table_ref ref; /* where it is counted */
+    struct client_table_ref ref; /* where it is counted */
     bool unlimited;       /* a rule with `limits = false` has let it in: not counted, not banned */
 };
 

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 enum { SIZE = 131072, NETWORKS = 1000000, BANS = 1000, FLIGHT_MAX = 64, SOURCES = 250 };
 
@@ -52,31 +52,31 @@ static struct network_address numbered(uint32_t number)
     return network_address_of(&a);
 }
 
-static void pass(struct table *t, uint32_t from, uint32_t count, uint64_t now_us)
+static void pass(struct client_table *t, uint32_t from, uint32_t count, uint64_t now_us)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct network_address a = numbered(from + i);
-        struct table_ref ref;
-        (void)table_enter(t, &a, now_us + i, &ref);
-        table_leave(t, &ref);
+        struct client_table_ref ref;
+        (void)client_table_enter(t, &a, now_us + i, &ref);
+        client_table_leave(t, &ref);
     }
 }
 
 static int bench_table(void)
 {
-    static const struct table_limits limits = {.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 100,
+    static const struct client_table_limits limits = {.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 100,
         .connection_rate = {120, 60000}, .login_failures = {10, 600000}, .ban_time_ms = 900000,
         .ban_time_max_ms = 86400000, .table_size = SIZE};
     uint64_t now_us = (uint64_t)(seconds(CLOCK_REALTIME) * 1e6);
-    struct table *t = table_new(&limits, 2);
-    if (t == NULL || table_attach(t, 0) != 0) {
+    struct client_table *t = client_table_new(&limits, 2);
+    if (t == NULL || client_table_set_worker(t, 0) != 0) {
         perror("table");
         return 1;
     }
     for (uint32_t i = 0; i < BANS; i++) {
         struct network_address a = numbered(i);
-        struct table_ban ban = {.network = network_around(&a, 32, 64), .until_us = now_us + 900000000, .level = 1};
-        if (table_restore_ban(t, &ban, now_us) != 0) {
+        struct client_table_ban ban = {.network = network_around(&a, 32, 64), .until_us = now_us + 900000000, .level = 1};
+        if (client_table_restore_ban(t, &ban, now_us) != 0) {
             return 1;
         }
     }
@@ -90,13 +90,13 @@ static int bench_table(void)
     unsigned kept = 0;
     for (uint32_t i = 0; i < BANS; i++) {
         struct network_address a = numbered(i);
-        struct table_ref ref;
-        kept += table_enter(t, &a, now_us + 2000000, &ref) == TABLE_BANNED;
-        table_leave(t, &ref);
+        struct client_table_ref ref;
+        kept += client_table_enter(t, &a, now_us + 2000000, &ref) == CLIENT_TABLE_BANNED;
+        client_table_leave(t, &ref);
     }
     printf("table: %d networks at %d entries: %ld KiB before, %ld KiB after (PSS); %u of %d bans kept; %zu entries; "
-           "%.3f us an admission\n", NETWORKS, SIZE, before, after, kept, BANS, table_fill(t), each_us);
-    table_free(t);
+           "%.3f us an admission\n", NETWORKS, SIZE, before, after, kept, BANS, client_table_used(t), each_us);
+    client_table_free(t);
     return after <= before + before / 100 && kept == BANS && each_us < 2. ? 0 : 1;
 }
 

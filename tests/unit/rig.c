@@ -93,8 +93,8 @@ void rig_set_policy(struct rig *r)
     test_report_init(&report);
     r->proxy.access = access_new(&rules, &around, &report.report);
     cr_assert_not_null(r->proxy.access, "%s", report.text);
-    r->proxy.table = table_new(&r->limits.network, 1);
-    cr_assert(r->proxy.table != NULL && table_attach(r->proxy.table, 0) == 0);
+    r->proxy.table = client_table_new(&r->limits.network, 1);
+    cr_assert(r->proxy.table != NULL && client_table_set_worker(r->proxy.table, 0) == 0);
 }
 
 void rig_connect(struct rig *r)
@@ -141,7 +141,7 @@ void rig_over(struct rig *r)
         close(r->door);
     }
     access_free((struct access *)r->proxy.access);
-    table_free(r->proxy.table);
+    client_table_free(r->proxy.table);
     listener_clear(&r->listener);
     option_free(&limits_option_table, &r->limits);
     tls_free(r->proxy.tls);

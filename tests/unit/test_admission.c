@@ -191,17 +191,17 @@ Test(admission, a_login_on_a_connection_older_than_the_ban_is_refused)
     rig_connect(&r);
     rig_play(&r, "greeting", SECURE_GREETING);
     struct secret password = {0};
-    struct table_ban ban;
+    struct client_table_ban ban;
     r.limits.network.login_failures = (struct option_rate){1, 600000};
-    enum table_failure result = TABLE_FAILURE_COUNTED;
+    enum client_table_failure result = CLIENT_TABLE_FAILURE_COUNTED;
     uint64_t now = clock_boot_us();
-    for (char c = 'a'; result != TABLE_FAILURE_BANNED && c < 'z'; c++) {
+    for (char c = 'a'; result != CLIENT_TABLE_FAILURE_BANNED && c < 'z'; c++) {
         cr_assert_eq(secret_set(&password, &c, 1), 0);
-        result = table_fail(r.proxy.table, rig_session(&r)->visitor.ref, &rig_session(&r)->visitor.facts.address,
+        result = client_table_login_failed(r.proxy.table, rig_session(&r)->visitor.ref, &rig_session(&r)->visitor.facts.address,
                             "joe", &password, now, &ban);
         secret_clear(&password);
     }
-    cr_assert_eq(result, TABLE_FAILURE_BANNED);
+    cr_assert_eq(result, CLIENT_TABLE_FAILURE_BANNED);
     rig_play(&r, "too late", "> a LOGIN joe " PASSWORD "\n< a NO [CONTACTADMIN] Too many failed logins from your network.\n"
         "< * BYE Too many failed logins from your network.\n.\nb0\nlog login-refused\nlog reason=banned\n");
     rig_over(&r);

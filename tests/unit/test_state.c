@@ -15,23 +15,23 @@ TestSuite(state, .fini = test_over);
 #define START (UINT64_C(86400) * 1000000)    /* the time since boot ... */
 #define WALL (UINT64_C(1700000000) * 1000000) /* ... and on the wall, at one moment */
 
-static const struct table_limits limits = {.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 9,
+static const struct client_table_limits limits = {.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 9,
     .connection_rate = {1000, 1000}, .login_failures = {1, 1000}, .ban_time_ms = 60000, .ban_time_max_ms = 3600000,
     .table_size = 1024};
 
-static struct table *table_with(const char *const *networks, size_t count)
+static struct client_table *table_with(const char *const *networks, size_t count)
 {
-    struct table *t = table_new(&limits, 1);
-    cr_assert(t != NULL && table_attach(t, 0) == 0);
+    struct client_table *t = client_table_new(&limits, 1);
+    cr_assert(t != NULL && client_table_set_worker(t, 0) == 0);
     for (size_t i = 0; i < count; i++) {
-        struct table_ban b = {.until_us = START + (i + 1) * 1000000, .level = (unsigned)i + 1};
+        struct client_table_ban b = {.until_us = START + (i + 1) * 1000000, .level = (unsigned)i + 1};
         cr_assert_eq(network_parse(networks[i], strlen(networks[i]), &b.network), 0);
-        cr_assert_eq(table_restore_ban(t, &b, START), 0);
+        cr_assert_eq(client_table_restore_ban(t, &b, START), 0);
     }
     return t;
 }
 
-static void show_ban(void *data, const struct table_ban *b)
+static void show_ban(void *data, const struct client_table_ban *b)
 {
     char network[NETWORK_TEXT_SIZE], *text = data;
     size_t len = strlen(text);
@@ -40,23 +40,23 @@ static void show_ban(void *data, const struct table_ban *b)
 }
 
 /* The bans of a table as text. */
-static const char *bans_of(const struct table *t)
+static const char *bans_of(const struct client_table *t)
 {
     static char text[1024];
     text[0] = '\0';
-    table_each_ban(t, START, show_ban, text);
+    client_table_each_ban(t, START, show_ban, text);
     return text;
 }
 
 /* Loads a file into an empty table; what it has then, and what was logged. */
 static const char *loaded(const char *path, const char **log)
 {
-    struct table *t = table_with(NULL, 0);
+    struct client_table *t = table_with(NULL, 0);
     capture_begin();
     (void)state_load(t, path, START, WALL);
     *log = capture_end();
     const char *text = bans_of(t);
-    table_free(t);
+    client_table_free(t);
     return text;
 }
 
@@ -64,7 +64,7 @@ static const char *const three[] = {"192.0.2.1", "2001:db8:1::/64", "198.51.100.
 
 Test(state, bans_come_back_as_they_were)
 {
-    struct table *t = table_with(three, COUNT(three)), *again = table_with(NULL, 0);
+    struct client_table *t = table_with(three, COUNT(three)), *again = table_with(NULL, 0);
     const char *path = temp_path("bans"), *log;
     cr_assert_eq(state_save(t, path, START, WALL), 0);
     cr_expect_eq(state_load(again, path, START, WALL), 3);
@@ -77,11 +77,11 @@ Test(state, bans_come_back_as_they_were)
     cr_expect_str_eq(log, "");
     struct stat info;
     cr_expect(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
-    struct table *later = table_with(NULL, 0);
+    struct client_table *later = table_with(NULL, 0);
     cr_expect_eq(state_load(later, path, START + 2000000, WALL + 2000000), 1, "those that are over stay away");
-    table_free(t);
-    table_free(again);
-    table_free(later);
+    client_table_free(t);
+    client_table_free(again);
+    client_table_free(later);
 }
 
 Test(state, no_file_is_no_bans_and_no_word)
@@ -93,7 +93,7 @@ Test(state, no_file_is_no_bans_and_no_word)
 
 Test(state, a_damaged_file_is_told_and_ignored_whole)
 {
-    struct table *t = table_with(three, COUNT(three));
+    struct client_table *t = table_with(three, COUNT(three));
     const char *path = temp_path("bans"), *log;
     char whole[2048];
     cr_assert_eq(state_save(t, path, START, WALL), 0);
@@ -115,12 +115,12 @@ Test(state, a_damaged_file_is_told_and_ignored_whole)
         cr_expect_str_eq(text, "", "%s", damaged[i]);
         cr_expect_not_null(strstr(log, "state-ignored"), "%s: %s", damaged[i], log);
     }
-    table_free(t);
+    client_table_free(t);
 }
 
 Test(state, a_file_that_cannot_be_written_leaves_the_old_one)
 {
-    struct table *t = table_with(three, COUNT(three));
+    struct client_table *t = table_with(three, COUNT(three));
     char path[1024], beside[1100];
     snprintf(path, sizeof path, "%s", temp_file("bans", "old", 3));
     snprintf(beside, sizeof beside, "%s.new", path);
@@ -132,5 +132,5 @@ Test(state, a_file_that_cannot_be_written_leaves_the_old_one)
     cr_expect_eq(state_save(t, path, START, WALL), -1, "a link there is not followed");
     unlink(beside);
     cr_expect_eq(state_save(t, "/nonexistent/bans", START, WALL), -1);
-    table_free(t);
+    client_table_free(t);
 }

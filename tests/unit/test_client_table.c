@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,23 +15,23 @@
 #include "policy/rate.h"
 #include "support.h"
 
-TestSuite(table, .fini = test_over);
+TestSuite(client_table, .fini = test_over);
 
 #define SECOND UINT64_C(1000000)
 #define START (1700000000 * SECOND)
 
-static struct table_limits limits_of(uint32_t sessions, uint32_t size)
+static struct client_table_limits limits_of(uint32_t sessions, uint32_t size)
 {
-    return (struct table_limits){.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = sessions,
+    return (struct client_table_limits){.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = sessions,
                                  .connection_rate = {1000000, 1000}, .login_failures = {3, 60000},
                                  .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = size};
 }
 
-static struct table *table_of(const struct table_limits *limits, unsigned workers)
+static struct client_table *table_of(const struct client_table_limits *limits, unsigned workers)
 {
-    struct table *t = table_new(limits, workers);
+    struct client_table *t = client_table_new(limits, workers);
     cr_assert_not_null(t);
-    cr_assert_eq(table_attach(t, 0), 0);
+    cr_assert_eq(client_table_set_worker(t, 0), 0);
     return t;
 }
 
@@ -48,64 +48,64 @@ static struct network_address numbered(uint32_t number)
     return network_address_of(&a);
 }
 
-static enum table_failure fail(struct table *t, struct table_ref ref, const struct network_address *a, const char *user,
-                               const char *password, uint64_t now, struct table_ban *ban)
+static enum client_table_failure fail(struct client_table *t, struct client_table_ref ref, const struct network_address *a, const char *user,
+                               const char *password, uint64_t now, struct client_table_ban *ban)
 {
     struct secret secret = {(uint8_t *)(uintptr_t)password, strlen(password)};
-    return table_fail(t, ref, a, user, &secret, now, ban);
+    return client_table_login_failed(t, ref, a, user, &secret, now, ban);
 }
 
 /* Fails until a ban begins. */
-static struct table_ban ban(struct table *t, const struct network_address *a, uint64_t now)
+static struct client_table_ban ban(struct client_table *t, const struct network_address *a, uint64_t now)
 {
     static unsigned number;
-    struct table_ban begun = {0};
-    struct table_ref ref;
+    struct client_table_ban begun = {0};
+    struct client_table_ref ref;
     char password[16];
-    cr_assert_eq(table_enter(t, a, now, &ref), TABLE_ENTERED);
+    cr_assert_eq(client_table_enter(t, a, now, &ref), CLIENT_TABLE_ENTERED);
     for (int i = 0; i < 4; i++) {
         snprintf(password, sizeof password, "%u", number++);
         cr_assert_eq(fail(t, ref, a, "u", password, now, &begun),
-                     i < 3 ? TABLE_FAILURE_COUNTED : TABLE_FAILURE_BANNED);
+                     i < 3 ? CLIENT_TABLE_FAILURE_COUNTED : CLIENT_TABLE_FAILURE_BANNED);
     }
-    cr_expect(table_is_banned(t, ref, now));
-    table_leave(t, &ref);
+    cr_expect(client_table_is_banned(t, ref, now));
+    client_table_leave(t, &ref);
     return begun;
 }
 
-Test(table, sessions_of_a_network_are_limited_and_given_back)
+Test(client_table, sessions_of_a_network_are_limited_and_given_back)
 {
-    struct table_limits limits = limits_of(2, 1024);
-    struct table *t = table_of(&limits, 2);
+    struct client_table_limits limits = limits_of(2, 1024);
+    struct client_table *t = table_of(&limits, 2);
     struct network_address a = address("2001:db8::1"), neighbour = address("2001:db8::ffff:2"), b = address("2001:db8:0:1::1");
-    struct table_ref refs[4];
-    cr_expect_eq(table_enter(t, &a, START, &refs[0]), TABLE_ENTERED);
-    cr_expect_eq(table_enter(t, &neighbour, START, &refs[1]), TABLE_ENTERED);
-    cr_expect_eq(table_enter(t, &a, START, &refs[2]), TABLE_SESSIONS);
+    struct client_table_ref refs[4];
+    cr_expect_eq(client_table_enter(t, &a, START, &refs[0]), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(client_table_enter(t, &neighbour, START, &refs[1]), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(client_table_enter(t, &a, START, &refs[2]), CLIENT_TABLE_SESSIONS);
     cr_expect_eq(refs[2].slot, 0, "nothing to give back");
-    cr_expect_eq(table_enter(t, &b, START, &refs[3]), TABLE_ENTERED, "another network");
-    cr_expect_eq(table_sessions(t, &a), 2);
-    table_leave(t, &refs[0]);
-    table_leave(t, &refs[0]);
-    cr_expect_eq(table_sessions(t, &neighbour), 1, "giving back twice is giving back once");
-    cr_expect_eq(table_enter(t, &a, START, &refs[0]), TABLE_ENTERED);
-    table_free(t);
+    cr_expect_eq(client_table_enter(t, &b, START, &refs[3]), CLIENT_TABLE_ENTERED, "another network");
+    cr_expect_eq(client_table_sessions(t, &a), 2);
+    client_table_leave(t, &refs[0]);
+    client_table_leave(t, &refs[0]);
+    cr_expect_eq(client_table_sessions(t, &neighbour), 1, "giving back twice is giving back once");
+    cr_expect_eq(client_table_enter(t, &a, START, &refs[0]), CLIENT_TABLE_ENTERED);
+    client_table_free(t);
 }
 
-Test(table, ipv4_counts_by_its_own_prefix_mapped_or_not)
+Test(client_table, ipv4_counts_by_its_own_prefix_mapped_or_not)
 {
-    struct table_limits limits = limits_of(1, 1024);
+    struct client_table_limits limits = limits_of(1, 1024);
     limits.ipv4_prefix = 24;
-    struct table *t = table_of(&limits, 1);
-    struct table_ref ref;
+    struct client_table *t = table_of(&limits, 1);
+    struct client_table_ref ref;
     struct network_address a = address("192.0.2.1"), mapped = address("::ffff:192.0.2.200"), other = address("192.0.3.1");
-    cr_expect_eq(table_enter(t, &a, START, &ref), TABLE_ENTERED);
-    cr_expect_eq(table_enter(t, &mapped, START, &ref), TABLE_SESSIONS);
-    cr_expect_eq(table_enter(t, &other, START, &ref), TABLE_ENTERED);
-    table_free(t);
+    cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(client_table_enter(t, &mapped, START, &ref), CLIENT_TABLE_SESSIONS);
+    cr_expect_eq(client_table_enter(t, &other, START, &ref), CLIENT_TABLE_ENTERED);
+    client_table_free(t);
 }
 
-Test(table, a_rate_allows_so_many_at_once_and_then_evenly)
+Test(client_table, a_rate_allows_so_many_at_once_and_then_evenly)
 {
     struct option_rate rate = {4, 8000};
     static const struct {
@@ -122,7 +122,7 @@ Test(table, a_rate_allows_so_many_at_once_and_then_evenly)
     }
 }
 
-Test(table, what_another_process_counted_a_moment_later_is_not_forgotten)
+Test(client_table, what_another_process_counted_a_moment_later_is_not_forgotten)
 {
     struct option_rate rate = {4, 8000};
     _Atomic uint64_t arrival = 0;
@@ -132,22 +132,22 @@ Test(table, what_another_process_counted_a_moment_later_is_not_forgotten)
     cr_expect_not(rate_allows(&arrival, &rate, START), "its clock was looked at half a millisecond earlier");
 }
 
-Test(table, a_clock_that_was_set_back_ends_what_it_began)
+Test(client_table, a_clock_that_was_set_back_ends_what_it_began)
 {
     struct option_rate rate = {1, 8000};
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 1);
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 1);
     struct network_address a = address("192.0.2.1");
-    struct table_ref ref;
+    struct client_table_ref ref;
     _Atomic uint64_t arrival = 0;
     cr_assert(rate_allows(&arrival, &rate, START + 86400 * SECOND));
     cr_expect(rate_allows(&arrival, &rate, START));
     ban(t, &a, START + 86400 * SECOND);
-    cr_expect_eq(table_enter(t, &a, START, &ref), TABLE_ENTERED);
-    table_free(t);
+    cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
+    client_table_free(t);
 }
 
-Test(table, over_a_minute_four_processes_get_the_rate_to_one_percent)
+Test(client_table, over_a_minute_four_processes_get_the_rate_to_one_percent)
 {
     struct option_rate rate = {600, 60000};
     struct counts {
@@ -173,25 +173,25 @@ Test(table, over_a_minute_four_processes_get_the_rate_to_one_percent)
     munmap(shared, sizeof *shared);
 }
 
-Test(table, refusals_move_nothing)
+Test(client_table, refusals_move_nothing)
 {
-    struct table_limits limits = limits_of(9, 1024);
+    struct client_table_limits limits = limits_of(9, 1024);
     limits.connection_rate = (struct option_rate){2, 10000};
-    struct table *t = table_of(&limits, 1);
+    struct client_table *t = table_of(&limits, 1);
     struct network_address a = address("192.0.2.1");
-    struct table_ref ref;
+    struct client_table_ref ref;
     for (int i = 0; i < 2; i++) {
-        cr_expect_eq(table_enter(t, &a, START, &ref), TABLE_ENTERED);
+        cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
     }
     for (int i = 0; i < 100; i++) {
-        cr_expect_eq(table_enter(t, &a, START, &ref), TABLE_RATE);
+        cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_RATE);
     }
-    cr_expect_eq(table_enter(t, &a, START + 5 * SECOND, &ref), TABLE_ENTERED, "who knocks in vain is not kept out longer");
-    cr_expect_eq(table_sessions(t, &a), 3);
-    table_free(t);
+    cr_expect_eq(client_table_enter(t, &a, START + 5 * SECOND, &ref), CLIENT_TABLE_ENTERED, "who knocks in vain is not kept out longer");
+    cr_expect_eq(client_table_sessions(t, &a), 3);
+    client_table_free(t);
 }
 
-Test(table, bans_double_in_a_row_and_begin_anew_after_a_while)
+Test(client_table, bans_double_in_a_row_and_begin_anew_after_a_while)
 {
     static const struct {
         uint64_t after_end; /* seconds from the end of the ban before to the next one */
@@ -214,7 +214,7 @@ Test(table, bans_double_in_a_row_and_begin_anew_after_a_while)
     cr_expect_eq(ban_level(word), BAN_LEVEL_MAX);
 }
 
-static void count_ban(void *data, const struct table_ban *b)
+static void count_ban(void *data, const struct client_table_ban *b)
 {
     char text[NETWORK_TEXT_SIZE];
     (void)network_text(&b->network, text);
@@ -222,116 +222,116 @@ static void count_ban(void *data, const struct table_ban *b)
     ++*(unsigned *)data;
 }
 
-Test(table, more_failures_than_allowed_are_a_ban_that_ends_once)
+Test(client_table, more_failures_than_allowed_are_a_ban_that_ends_once)
 {
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 2);
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 2);
     struct network_address a = address("192.0.2.1"), b = address("192.0.2.2");
-    struct table_ref ref;
+    struct client_table_ref ref;
     unsigned over = 0, seen = 0;
-    uint32_t epoch = table_ban_epoch(t);
-    struct table_ban begun = ban(t, &a, START);
+    uint32_t epoch = client_table_ban_epoch(t);
+    struct client_table_ban begun = ban(t, &a, START);
     cr_expect(begun.level == 1 && begun.until_us == START + 10 * SECOND);
-    cr_expect_neq(table_ban_epoch(t), epoch, "others hear of it");
-    cr_expect_eq(table_enter(t, &a, START + 9 * SECOND, &ref), TABLE_BANNED);
-    cr_expect_eq(table_enter(t, &b, START, &ref), TABLE_ENTERED);
-    cr_expect_eq(table_sweep(t, START + 9 * SECOND, count_ban, &over), 1);
-    table_each_ban(t, START + 9 * SECOND, count_ban, &seen);
+    cr_expect_neq(client_table_ban_epoch(t), epoch, "others hear of it");
+    cr_expect_eq(client_table_enter(t, &a, START + 9 * SECOND, &ref), CLIENT_TABLE_BANNED);
+    cr_expect_eq(client_table_enter(t, &b, START, &ref), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(client_table_sweep(t, START + 9 * SECOND, count_ban, &over), 1);
+    client_table_each_ban(t, START + 9 * SECOND, count_ban, &seen);
     cr_expect(over == 0 && seen == 1);
-    cr_expect_eq(table_sweep(t, START + 10 * SECOND, count_ban, &over), 0);
-    cr_expect_eq(table_sweep(t, START + 11 * SECOND, count_ban, &over), 0);
+    cr_expect_eq(client_table_sweep(t, START + 10 * SECOND, count_ban, &over), 0);
+    cr_expect_eq(client_table_sweep(t, START + 11 * SECOND, count_ban, &over), 0);
     cr_expect_eq(over, 1);
-    cr_expect_eq(table_enter(t, &a, START + 10 * SECOND, &ref), TABLE_ENTERED);
-    table_leave(t, &ref);
+    cr_expect_eq(client_table_enter(t, &a, START + 10 * SECOND, &ref), CLIENT_TABLE_ENTERED);
+    client_table_leave(t, &ref);
     cr_expect_eq(ban(t, &a, START + 10 * SECOND).level, 2);
-    table_free(t);
+    client_table_free(t);
 }
 
-Test(table, the_same_wrong_password_of_the_same_user_counts_once)
+Test(client_table, the_same_wrong_password_of_the_same_user_counts_once)
 {
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 1);
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 1);
     struct network_address a = address("192.0.2.1"), b = address("192.0.2.2");
-    struct table_ref here, there;
-    struct table_ban begun;
-    cr_assert_eq(table_enter(t, &a, START, &here), TABLE_ENTERED);
-    cr_assert_eq(table_enter(t, &b, START, &there), TABLE_ENTERED);
-    cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), TABLE_FAILURE_COUNTED);
+    struct client_table_ref here, there;
+    struct client_table_ban begun;
+    cr_assert_eq(client_table_enter(t, &a, START, &here), CLIENT_TABLE_ENTERED);
+    cr_assert_eq(client_table_enter(t, &b, START, &there), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED);
     for (int i = 0; i < 50; i++) {
-        cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), TABLE_FAILURE_KNOWN);
+        cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_KNOWN);
     }
-    cr_expect_eq(fail(t, here, &a, "bert", "old", START, &begun), TABLE_FAILURE_COUNTED, "another user");
-    cr_expect_eq(fail(t, there, &b, "anna", "old", START, &begun), TABLE_FAILURE_COUNTED, "another network");
-    cr_expect_eq(fail(t, here, &a, "annao", "ld", START, &begun), TABLE_FAILURE_COUNTED, "where the name ends matters");
-    cr_expect_eq(fail(t, here, &a, "anna", "new", START, &begun), TABLE_FAILURE_BANNED);
-    cr_expect_eq(fail(t, (struct table_ref){0}, &a, "x", "y", START, &begun), TABLE_FAILURE_COUNTED, "nowhere is never banned");
-    table_free(t);
+    cr_expect_eq(fail(t, here, &a, "bert", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "another user");
+    cr_expect_eq(fail(t, there, &b, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "another network");
+    cr_expect_eq(fail(t, here, &a, "annao", "ld", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "where the name ends matters");
+    cr_expect_eq(fail(t, here, &a, "anna", "new", START, &begun), CLIENT_TABLE_FAILURE_BANNED);
+    cr_expect_eq(fail(t, (struct client_table_ref){0}, &a, "x", "y", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "nowhere is never banned");
+    client_table_free(t);
 }
 
-Test(table, the_least_recent_goes_first_who_is_banned_last_and_who_has_sessions_never)
+Test(client_table, the_least_recent_goes_first_who_is_banned_last_and_who_has_sessions_never)
 {
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 1);
-    struct table_ref ref, held[20];
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 1);
+    struct client_table_ref ref, held[20];
     for (uint32_t i = 0; i < 20; i++) {
         struct network_address a = numbered(i), b = numbered(100 + i);
-        cr_assert_eq(table_enter(t, &a, START, &held[i]), TABLE_ENTERED);
+        cr_assert_eq(client_table_enter(t, &a, START, &held[i]), CLIENT_TABLE_ENTERED);
         ban(t, &b, START);
     }
     for (uint32_t i = 0; i < 100000; i++) {
         struct network_address a = numbered(1000 + i);
-        cr_assert_eq(table_enter(t, &a, START + i, &ref), TABLE_ENTERED);
-        table_leave(t, &ref);
+        cr_assert_eq(client_table_enter(t, &a, START + i, &ref), CLIENT_TABLE_ENTERED);
+        client_table_leave(t, &ref);
     }
-    cr_expect_leq(table_fill(t), 1024);
+    cr_expect_leq(client_table_used(t), 1024);
     for (uint32_t i = 0; i < 20; i++) {
         struct network_address a = numbered(i), b = numbered(100 + i);
-        cr_expect_eq(table_sessions(t, &a), 1);
-        cr_expect_eq(table_enter(t, &b, START + 1, &ref), TABLE_BANNED);
-        table_leave(t, &held[i]);
+        cr_expect_eq(client_table_sessions(t, &a), 1);
+        cr_expect_eq(client_table_enter(t, &b, START + 1, &ref), CLIENT_TABLE_BANNED);
+        client_table_leave(t, &held[i]);
     }
     struct network_address last = numbered(1000 + 99999);
     limits.sessions = 0;
-    cr_expect_eq(table_enter(t, &last, START, &ref), TABLE_SESSIONS, "the latest is still known");
-    table_free(t);
+    cr_expect_eq(client_table_enter(t, &last, START, &ref), CLIENT_TABLE_SESSIONS, "the latest is still known");
+    client_table_free(t);
 }
 
-Test(table, with_sessions_everywhere_clients_come_in_uncounted)
+Test(client_table, with_sessions_everywhere_clients_come_in_uncounted)
 {
-    struct table_limits limits = limits_of(9, 16);
-    struct table *t = table_of(&limits, 1);
-    struct table_ref ref;
+    struct client_table_limits limits = limits_of(9, 16);
+    struct client_table *t = table_of(&limits, 1);
+    struct client_table_ref ref;
     for (uint32_t i = 0; i < 16; i++) {
         struct network_address a = numbered(i);
-        cr_assert_eq(table_enter(t, &a, START, &ref), TABLE_ENTERED);
+        cr_assert_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
         cr_assert_neq(ref.slot, 0);
     }
     struct network_address more = numbered(17);
-    cr_expect_eq(table_enter(t, &more, START, &ref), TABLE_ENTERED);
+    cr_expect_eq(client_table_enter(t, &more, START, &ref), CLIENT_TABLE_ENTERED);
     cr_expect_eq(ref.slot, 0);
-    cr_expect(table_tell(t, &more, START) && table_tell(t, &more, START), "and what is refused of it is always told");
-    table_leave(t, &ref);
-    table_free(t);
+    cr_expect(client_table_should_log(t, &more, START) && client_table_should_log(t, &more, START), "and what is refused of it is always told");
+    client_table_leave(t, &ref);
+    client_table_free(t);
 }
 
-Test(table, refusals_are_told_once_a_minute)
+Test(client_table, refusals_are_told_once_a_minute)
 {
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 1);
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 1);
     struct network_address a = address("192.0.2.1");
-    struct table_ref ref;
-    table_enter(t, &a, START, &ref);
-    cr_expect(table_tell(t, &a, START));
-    cr_expect_not(table_tell(t, &a, START + 59 * SECOND));
-    cr_expect(table_tell(t, &a, START + 60 * SECOND));
-    cr_expect_not(table_tell(t, &a, START + 60 * SECOND));
-    table_free(t);
+    struct client_table_ref ref;
+    client_table_enter(t, &a, START, &ref);
+    cr_expect(client_table_should_log(t, &a, START));
+    cr_expect_not(client_table_should_log(t, &a, START + 59 * SECOND));
+    cr_expect(client_table_should_log(t, &a, START + 60 * SECOND));
+    cr_expect_not(client_table_should_log(t, &a, START + 60 * SECOND));
+    client_table_free(t);
 }
 
-Test(table, a_ban_can_be_put_back_if_it_fits)
+Test(client_table, a_ban_can_be_put_back_if_it_fits)
 {
-    struct table_limits limits = limits_of(9, 1024);
-    struct table *t = table_of(&limits, 1);
+    struct client_table_limits limits = limits_of(9, 1024);
+    struct client_table *t = table_of(&limits, 1);
     static const struct {
         const char *network;
         uint64_t until;
@@ -342,15 +342,15 @@ Test(table, a_ban_can_be_put_back_if_it_fits)
         {"192.0.2.3", START + 86400 * SECOND, -1},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct table_ban b = {.until_us = rows[i].until, .level = 3};
+        struct client_table_ban b = {.until_us = rows[i].until, .level = 3};
         cr_assert_eq(network_parse(rows[i].network, strlen(rows[i].network), &b.network), 0);
-        cr_expect_eq(table_restore_ban(t, &b, START), rows[i].result, "%s", rows[i].network);
+        cr_expect_eq(client_table_restore_ban(t, &b, START), rows[i].result, "%s", rows[i].network);
     }
     struct network_address a = address("192.0.2.1");
-    struct table_ref ref;
-    cr_expect_eq(table_enter(t, &a, START + 4 * SECOND, &ref), TABLE_BANNED);
+    struct client_table_ref ref;
+    cr_expect_eq(client_table_enter(t, &a, START + 4 * SECOND, &ref), CLIENT_TABLE_BANNED);
     cr_expect_eq(ban(t, &a, START + 6 * SECOND).level, 4, "the row goes on");
-    table_free(t);
+    client_table_free(t);
 }
 
 /* --- several processes ------------------------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ Test(table, a_ban_can_be_put_back_if_it_fits)
 enum { WORKERS = 4, LIMIT = 10 };
 
 struct arena {
-    struct table *table;
+    struct client_table *table;
     _Atomic int inside;       /* sessions of all; never more than there are ... */
     _Atomic int own[WORKERS]; /* ... and of each worker; never less than it has counted in `inside` */
     _Atomic int most;
@@ -366,11 +366,11 @@ struct arena {
     _Atomic bool stop;
 };
 
-static struct arena *arena_new(const struct table_limits *limits)
+static struct arena *arena_new(const struct client_table_limits *limits)
 {
     struct arena *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(a, MAP_FAILED);
-    a->table = table_new(limits, WORKERS);
+    a->table = client_table_new(limits, WORKERS);
     cr_assert_not_null(a->table);
     return a;
 }
@@ -379,7 +379,7 @@ static pid_t run(struct arena *a, unsigned worker, void (*work)(struct arena *a,
 {
     pid_t pid = fork();
     if (pid == 0) {
-        table_attach(a->table, worker);
+        client_table_set_worker(a->table, worker);
         work(a, worker);
         _exit(0);
     }
@@ -389,11 +389,11 @@ static pid_t run(struct arena *a, unsigned worker, void (*work)(struct arena *a,
 static void hammer(struct arena *a, unsigned worker)
 {
     struct network_address n = numbered(7);
-    struct table_ref refs[LIMIT];
+    struct client_table_ref refs[LIMIT];
     while (!atomic_load(&a->stop)) {
         int count = 0;
         for (int i = 0; i < 4; i++) {
-            if (table_enter(a->table, &n, START, &refs[count]) != TABLE_ENTERED) {
+            if (client_table_enter(a->table, &n, START, &refs[count]) != CLIENT_TABLE_ENTERED) {
                 continue;
             }
             count++;
@@ -407,14 +407,14 @@ static void hammer(struct arena *a, unsigned worker)
         while (count > 0) {
             atomic_fetch_sub(&a->inside, 1);
             atomic_fetch_sub(&a->own[worker], 1);
-            table_leave(a->table, &refs[--count]);
+            client_table_leave(a->table, &refs[--count]);
         }
     }
 }
 
-Test(table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothing)
+Test(client_table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothing)
 {
-    struct table_limits limits = limits_of(LIMIT, 1024);
+    struct client_table_limits limits = limits_of(LIMIT, 1024);
     for (int round = 0; round < 3; round++) {
         struct arena *a = arena_new(&limits);
         struct network_address n = numbered(7);
@@ -429,7 +429,7 @@ Test(table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothing)
         kill(pids[0], SIGKILL);
         waitpid(pids[0], NULL, 0);
         atomic_fetch_sub(&a->inside, atomic_load(&a->own[0]));
-        table_clear_worker(a->table, 0);
+        client_table_clear_worker(a->table, 0);
         unsigned before = atomic_load(&a->entered);
         while (atomic_load(&a->entered) < before + 1000) {
             usleep(100);
@@ -439,8 +439,8 @@ Test(table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothing)
             waitpid(pids[i], NULL, 0);
         }
         cr_expect(a->most <= LIMIT && a->most > 1, "%d at one time", a->most);
-        cr_expect_eq(table_sessions(a->table, &n), 0, "round %d", round);
-        table_free(a->table);
+        cr_expect_eq(client_table_sessions(a->table, &n), 0, "round %d", round);
+        client_table_free(a->table);
         munmap(a, sizeof *a);
     }
 }
@@ -450,16 +450,16 @@ static void scatter(struct arena *a, unsigned worker)
     unsigned seed = worker;
     for (int i = 0; i < 60000; i++) {
         struct network_address n = numbered((uint32_t)rand_r(&seed) % 300);
-        struct table_ref ref;
-        if (table_enter(a->table, &n, START + (uint64_t)i * 1000, &ref) == TABLE_ENTERED) {
-            table_leave(a->table, &ref);
+        struct client_table_ref ref;
+        if (client_table_enter(a->table, &n, START + (uint64_t)i * 1000, &ref) == CLIENT_TABLE_ENTERED) {
+            client_table_leave(a->table, &ref);
         }
     }
 }
 
-Test(table, networks_that_push_each_other_out_leave_nothing_behind)
+Test(client_table, networks_that_push_each_other_out_leave_nothing_behind)
 {
-    struct table_limits limits = limits_of(1000, 64);
+    struct client_table_limits limits = limits_of(1000, 64);
     struct arena *a = arena_new(&limits);
     for (unsigned i = 0; i < WORKERS; i++) {
         run(a, i, scatter);
@@ -468,34 +468,34 @@ Test(table, networks_that_push_each_other_out_leave_nothing_behind)
     }
     for (uint32_t i = 0; i < 300; i++) {
         struct network_address n = numbered(i);
-        cr_assert_eq(table_sessions(a->table, &n), 0);
+        cr_assert_eq(client_table_sessions(a->table, &n), 0);
     }
-    cr_expect_leq(table_fill(a->table), 64);
-    table_free(a->table);
+    cr_expect_leq(client_table_used(a->table), 64);
+    client_table_free(a->table);
     munmap(a, sizeof *a);
 }
 
 static void guess(struct arena *a, unsigned worker)
 {
     struct network_address n = numbered(7);
-    struct table_ban begun;
-    struct table_ref ref;
+    struct client_table_ban begun;
+    struct client_table_ref ref;
     char password[32];
     for (int i = 0; i < 2000; i++) {
-        if (table_enter(a->table, &n, START, &ref) != TABLE_ENTERED) {
+        if (client_table_enter(a->table, &n, START, &ref) != CLIENT_TABLE_ENTERED) {
             continue;
         }
         snprintf(password, sizeof password, "%u.%d", worker, i);
-        if (fail(a->table, ref, &n, "u", password, START, &begun) == TABLE_FAILURE_BANNED) {
+        if (fail(a->table, ref, &n, "u", password, START, &begun) == CLIENT_TABLE_FAILURE_BANNED) {
             atomic_fetch_add(&a->entered, 1);
         }
-        table_leave(a->table, &ref);
+        client_table_leave(a->table, &ref);
     }
 }
 
-Test(table, of_workers_that_see_the_same_guesser_one_begins_the_ban)
+Test(client_table, of_workers_that_see_the_same_guesser_one_begins_the_ban)
 {
-    struct table_limits limits = limits_of(1000, 1024);
+    struct client_table_limits limits = limits_of(1000, 1024);
     struct arena *a = arena_new(&limits);
     for (unsigned i = 0; i < WORKERS; i++) {
         run(a, i, guess);
@@ -503,6 +503,6 @@ Test(table, of_workers_that_see_the_same_guesser_one_begins_the_ban)
     while (wait(NULL) != -1) {
     }
     cr_expect_eq(a->entered, 1);
-    table_free(a->table);
+    client_table_free(a->table);
     munmap(a, sizeof *a);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/table.h"
+#include "policy/client_table.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -46,8 +46,8 @@ struct shared {
     _Atomic uint32_t bans; /* begun and not yet told to be over: the master looks for them when there are any */
 };
 
-struct table {
-    const struct table_limits *limits;
+struct client_table {
+    const struct client_table_limits *limits;
     unsigned workers;
     unsigned worker;
     size_t buckets;
@@ -65,13 +65,13 @@ struct table {
 
 /* --- where a network is --------------------------------------------------------------------------------- */
 
-static struct network network_of(const struct table *t, const struct network_address *address)
+static struct network network_of(const struct client_table *t, const struct network_address *address)
 {
     return network_around(address, t->limits->ipv4_prefix, t->limits->ipv6_prefix);
 }
 
 /* SipHash of up to four pieces, each with its length. */
-static uint64_t hash(const struct table *t, const struct span *pieces, size_t count)
+static uint64_t hash(const struct client_table *t, const struct span *pieces, size_t count)
 {
     uint8_t out[16] = {0};
     size_t len;
@@ -87,7 +87,7 @@ static uint64_t hash(const struct table *t, const struct span *pieces, size_t co
     return value >= KEY_LEAST ? value : value + KEY_LEAST;
 }
 
-static uint64_t key_of(const struct table *t, const struct network *n)
+static uint64_t key_of(const struct client_table *t, const struct network *n)
 {
     struct span piece = {n->first.octets, sizeof n->first.octets};
     return hash(t, &piece, 1);
@@ -99,17 +99,17 @@ static size_t place_of(uint64_t value, size_t count)
     return (size_t)(((value >> 32) * count) >> 32);
 }
 
-static size_t bucket_of(const struct table *t, uint64_t key)
+static size_t bucket_of(const struct client_table *t, uint64_t key)
 {
     return place_of(key, t->buckets) * WAYS;
 }
 
-static _Atomic uint32_t *column(const struct table *t, unsigned worker)
+static _Atomic uint32_t *column(const struct client_table *t, unsigned worker)
 {
     return t->sessions + worker * t->slots;
 }
 
-static unsigned sessions_of(const struct table *t, size_t slot)
+static unsigned sessions_of(const struct client_table *t, size_t slot)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < t->workers; i++) {
@@ -119,14 +119,14 @@ static unsigned sessions_of(const struct table *t, size_t slot)
 }
 
 /* A ban that ends later than any may is none of ours: a worker that was taken over may have written it. */
-static bool in_force(const struct table *t, uint64_t ban, uint64_t now_us)
+static bool in_force(const struct client_table *t, uint64_t ban, uint64_t now_us)
 {
     uint64_t longest_us = (uint64_t)t->limits->ban_time_max_ms * 1000 + SKEW_US;
     return ban_is_in_force(ban, now_us) && ban_until_us(ban) <= now_us + longest_us;
 }
 
 /* The slot of that key; t->slots when there is none. */
-static size_t find(const struct table *t, uint64_t key)
+static size_t find(const struct client_table *t, uint64_t key)
 {
     size_t first = bucket_of(t, key);
     for (size_t slot = first; slot < first + WAYS; slot++) {
@@ -137,7 +137,7 @@ static size_t find(const struct table *t, uint64_t key)
     return t->slots;
 }
 
-static void wipe_slot(struct table *t, size_t slot)
+static void wipe_slot(struct client_table *t, size_t slot)
 {
     struct entry *e = &t->entries[slot];
     uint64_t ban = atomic_exchange(&t->bans[slot], 0);
@@ -151,7 +151,7 @@ static void wipe_slot(struct table *t, size_t slot)
 }
 
 /* Empties a slot that has that key, unless a session comes in meanwhile or somebody else is quicker. */
-static bool evict(struct table *t, size_t slot, uint64_t key)
+static bool evict(struct client_table *t, size_t slot, uint64_t key)
 {
     if (!atomic_compare_exchange_strong(&t->keys[slot], &key, CLAIM(t->worker))) {
         return false;
@@ -170,7 +170,7 @@ static bool evict(struct table *t, size_t slot, uint64_t key)
  * Makes room in a bucket that has none: who was here least recently goes, and where all are banned, whose ban ends
  * first. Who has sessions stays.
  */
-static void make_room(struct table *t, size_t first, uint64_t now_us)
+static void make_room(struct client_table *t, size_t first, uint64_t now_us)
 {
     size_t victim = t->slots;
     bool victim_banned = true;
@@ -199,7 +199,7 @@ static void make_room(struct table *t, size_t first, uint64_t now_us)
 }
 
 /* Whether another slot of the bucket has the same key. */
-static bool is_twice(const struct table *t, size_t slot, uint64_t key)
+static bool is_twice(const struct client_table *t, size_t slot, uint64_t key)
 {
     size_t first = slot - slot % WAYS;
     for (size_t other = first; other < first + WAYS; other++) {
@@ -211,7 +211,7 @@ static bool is_twice(const struct table *t, size_t slot, uint64_t key)
 }
 
 /* Puts a key into an empty slot of its bucket; t->slots when there is none, or another process was quicker. */
-static size_t insert(struct table *t, uint64_t key)
+static size_t insert(struct client_table *t, uint64_t key)
 {
     size_t first = bucket_of(t, key);
     for (size_t slot = first; slot < first + WAYS; slot++) {
@@ -229,7 +229,7 @@ static size_t insert(struct table *t, uint64_t key)
 }
 
 /* The slot of a key, made if need be; t->slots when none can be had. */
-static size_t find_or_insert(struct table *t, uint64_t key, uint64_t now_us)
+static size_t find_or_insert(struct client_table *t, uint64_t key, uint64_t now_us)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         size_t slot = find(t, key);
@@ -244,7 +244,7 @@ static size_t find_or_insert(struct table *t, uint64_t key, uint64_t now_us)
     return t->slots;
 }
 
-static void touch(struct table *t, size_t slot, uint64_t now_us)
+static void touch(struct client_table *t, size_t slot, uint64_t now_us)
 {
     uint32_t seconds = (uint32_t)(now_us / 1000000);
     _Atomic uint32_t *seen = &t->entries[slot].seen;
@@ -256,7 +256,7 @@ static void touch(struct table *t, size_t slot, uint64_t now_us)
 /* --- making ---------------------------------------------------------------------------------------------- */
 
 /* Gives each array its place behind the one before, a page for itself; `base` 0 only counts. */
-static size_t lay_out(struct table *t, uint8_t *base)
+static size_t lay_out(struct client_table *t, uint8_t *base)
 {
     size_t at = 0;
     const struct {
@@ -287,9 +287,9 @@ static EVP_MAC_CTX *mac_new(void)
     return context;
 }
 
-struct table *table_new(const struct table_limits *limits, unsigned workers)
+struct client_table *client_table_new(const struct client_table_limits *limits, unsigned workers)
 {
-    struct table *t = calloc(1, sizeof *t);
+    struct client_table *t = calloc(1, sizeof *t);
     if (t == NULL) {
         return NULL;
     }
@@ -304,19 +304,19 @@ struct table *table_new(const struct table_limits *limits, unsigned workers)
     (void)lay_out(t, t->region.write);
     t->mac = mac_new();
     if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key) {
-        table_free(t);
+        client_table_free(t);
         errno = ENOMEM;
         return NULL;
     }
     return t;
 }
 
-void table_forget(struct table *t)
+void client_table_unmap(struct client_table *t)
 {
     region_unmap(&t->region);
 }
 
-void table_free(struct table *t)
+void client_table_free(struct client_table *t)
 {
     if (t == NULL) {
         return;
@@ -327,7 +327,7 @@ void table_free(struct table *t)
     free(t);
 }
 
-int table_attach(struct table *t, unsigned worker)
+int client_table_set_worker(struct client_table *t, unsigned worker)
 {
     t->worker = worker;
     return worker < t->workers ? 0 : -1;
@@ -336,7 +336,7 @@ int table_attach(struct table *t, unsigned worker)
 /* --- coming and going -------------------------------------------------------------------------------------- */
 
 /* Counts a session in a slot; false when the slot is another network's by now. */
-static bool count_in(struct table *t, size_t slot, uint64_t key)
+static bool count_in(struct client_table *t, size_t slot, uint64_t key)
 {
     _Atomic uint32_t *own = &column(t, t->worker)[slot];
     atomic_fetch_add(own, 1);
@@ -347,40 +347,40 @@ static bool count_in(struct table *t, size_t slot, uint64_t key)
     return false;
 }
 
-enum table_entry table_enter(struct table *t, const struct network_address *address, uint64_t now_us,
-                             struct table_ref *ref)
+enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address, uint64_t now_us,
+                             struct client_table_ref *ref)
 {
     struct network network = network_of(t, address);
     uint64_t key = key_of(t, &network);
     size_t slot;
-    *ref = (struct table_ref){0};
+    *ref = (struct client_table_ref){0};
     unsigned tries = 0;
     do {
         slot = find_or_insert(t, key, now_us);
         if (slot == t->slots || ++tries > TRIES_MAX) {
-            return TABLE_ENTERED;
+            return CLIENT_TABLE_ENTERED;
         }
     } while (!count_in(t, slot, key));
 
     /* From here on the slot is this network's, since it has a session. */
-    enum table_entry result = TABLE_ENTERED;
+    enum client_table_entry result = CLIENT_TABLE_ENTERED;
     if (in_force(t, atomic_load(&t->bans[slot]), now_us)) {
-        result = TABLE_BANNED;
+        result = CLIENT_TABLE_BANNED;
     } else if (sessions_of(t, slot) > t->limits->sessions) {
-        result = TABLE_SESSIONS;
+        result = CLIENT_TABLE_SESSIONS;
     } else if (!rate_allows(&t->entries[slot].arrival, &t->limits->connection_rate, now_us)) {
-        result = TABLE_RATE;
+        result = CLIENT_TABLE_RATE;
     }
     touch(t, slot, now_us);
-    if (result != TABLE_ENTERED) {
+    if (result != CLIENT_TABLE_ENTERED) {
         atomic_fetch_sub(&column(t, t->worker)[slot], 1);
         return result;
     }
     ref->slot = (uint32_t)slot + 1;
-    return TABLE_ENTERED;
+    return CLIENT_TABLE_ENTERED;
 }
 
-void table_leave(struct table *t, struct table_ref *ref)
+void client_table_leave(struct client_table *t, struct client_table_ref *ref)
 {
     if (ref->slot != 0) {
         atomic_fetch_sub(&column(t, t->worker)[ref->slot - 1], 1);
@@ -390,12 +390,12 @@ void table_leave(struct table *t, struct table_ref *ref)
 
 /* --- bans ---------------------------------------------------------------------------------------------------- */
 
-bool table_is_banned(const struct table *t, struct table_ref ref, uint64_t now_us)
+bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us)
 {
     return ref.slot != 0 && in_force(t, atomic_load(&t->bans[ref.slot - 1]), now_us);
 }
 
-static void name_slot(struct table *t, size_t slot, const struct network *n)
+static void name_slot(struct client_table *t, size_t slot, const struct network *n)
 {
     uint64_t halves[2];
     memcpy(halves, n->first.octets, sizeof halves);
@@ -404,9 +404,9 @@ static void name_slot(struct table *t, size_t slot, const struct network *n)
     atomic_store(&t->entries[slot].prefix, n->prefix);
 }
 
-static struct table_ban ban_at(const struct table *t, size_t slot, uint64_t ban)
+static struct client_table_ban ban_at(const struct client_table *t, size_t slot, uint64_t ban)
 {
-    struct table_ban out = {.until_us = ban_until_us(ban), .level = ban_level(ban)};
+    struct client_table_ban out = {.until_us = ban_until_us(ban), .level = ban_level(ban)};
     uint64_t halves[2] = {atomic_load(&t->entries[slot].network[0]), atomic_load(&t->entries[slot].network[1])};
     memcpy(out.network.first.octets, halves, sizeof halves);
     unsigned prefix = atomic_load(&t->entries[slot].prefix);
@@ -415,7 +415,7 @@ static struct table_ban ban_at(const struct table *t, size_t slot, uint64_t ban)
 }
 
 /* Begins a ban, unless one is in force. Exactly one of those who try at once does. */
-static bool begin_ban(struct table *t, size_t slot, uint64_t now_us, uint64_t *begun)
+static bool begin_ban(struct client_table *t, size_t slot, uint64_t now_us, uint64_t *begun)
 {
     uint64_t before = atomic_load(&t->bans[slot]);
     do {
@@ -432,12 +432,12 @@ static bool begin_ban(struct table *t, size_t slot, uint64_t now_us, uint64_t *b
     return true;
 }
 
-enum table_failure table_fail(struct table *t, struct table_ref ref, const struct network_address *address,
-                              const char *user, const struct secret *password, uint64_t now_us, struct table_ban *ban)
+enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
+                              const char *user, const struct secret *password, uint64_t now_us, struct client_table_ban *ban)
 {
     struct network network = network_of(t, address);
     if (ref.slot == 0) {
-        return TABLE_FAILURE_COUNTED;
+        return CLIENT_TABLE_FAILURE_COUNTED;
     }
     struct span pieces[] = {
         {network.first.octets, sizeof network.first.octets},
@@ -446,37 +446,37 @@ enum table_failure table_fail(struct table *t, struct table_ref ref, const struc
     };
     uint64_t wrong = hash(t, pieces, sizeof pieces / sizeof pieces[0]);
     if (atomic_exchange(&t->wrong[place_of(wrong, t->slots)], wrong) == wrong) {
-        return TABLE_FAILURE_KNOWN;
+        return CLIENT_TABLE_FAILURE_KNOWN;
     }
-    return table_charge(t, ref, address, now_us, ban);
+    return client_table_charge(t, ref, address, now_us, ban);
 }
 
-enum table_failure table_charge(struct table *t, struct table_ref ref, const struct network_address *address,
-                                uint64_t now_us, struct table_ban *ban)
+enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
+                                uint64_t now_us, struct client_table_ban *ban)
 {
     struct network network = network_of(t, address);
     size_t slot = ref.slot - 1;
     uint64_t begun;
     if (ref.slot == 0) {
-        return TABLE_FAILURE_COUNTED;
+        return CLIENT_TABLE_FAILURE_COUNTED;
     }
     if (rate_allows(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
-        return TABLE_FAILURE_COUNTED;
+        return CLIENT_TABLE_FAILURE_COUNTED;
     }
     name_slot(t, slot, &network);
     if (!begin_ban(t, slot, now_us, &begun)) {
-        return TABLE_FAILURE_COUNTED;
+        return CLIENT_TABLE_FAILURE_COUNTED;
     }
     *ban = ban_at(t, slot, begun);
-    return TABLE_FAILURE_BANNED;
+    return CLIENT_TABLE_FAILURE_BANNED;
 }
 
-uint32_t table_ban_epoch(const struct table *t)
+uint32_t client_table_ban_epoch(const struct client_table *t)
 {
     return atomic_load_explicit(&t->shared->ban_epoch, memory_order_relaxed);
 }
 
-int table_restore_ban(struct table *t, const struct table_ban *ban, uint64_t now_us)
+int client_table_restore_ban(struct client_table *t, const struct client_table_ban *ban, uint64_t now_us)
 {
     struct network network = network_of(t, &ban->network.first);
     uint64_t word = ban_make(ban->until_us, ban->level);
@@ -496,7 +496,7 @@ int table_restore_ban(struct table *t, const struct table_ban *ban, uint64_t now
     return 0;
 }
 
-size_t table_sweep(struct table *t, uint64_t now_us, void (*unbanned)(void *data, const struct table_ban *ban),
+size_t client_table_sweep(struct client_table *t, uint64_t now_us, void (*unbanned)(void *data, const struct client_table_ban *ban),
                    void *data)
 {
     size_t current = 0;
@@ -509,7 +509,7 @@ size_t table_sweep(struct table *t, uint64_t now_us, void (*unbanned)(void *data
             current++;
             continue;
         }
-        struct table_ban over = ban_at(t, slot, ban);
+        struct client_table_ban over = ban_at(t, slot, ban);
         if (atomic_compare_exchange_strong(&t->bans[slot], &ban, ban_told(ban))) {
             atomic_fetch_sub(&t->shared->bans, 1);
             unbanned(data, &over);
@@ -518,13 +518,13 @@ size_t table_sweep(struct table *t, uint64_t now_us, void (*unbanned)(void *data
     return current;
 }
 
-void table_each_ban(const struct table *t, uint64_t now_us, void (*each)(void *data, const struct table_ban *ban),
+void client_table_each_ban(const struct client_table *t, uint64_t now_us, void (*each)(void *data, const struct client_table_ban *ban),
                     void *data)
 {
     for (size_t slot = 0; slot < t->slots; slot++) {
         uint64_t word = atomic_load(&t->bans[slot]);
         if (in_force(t, word, now_us)) {
-            struct table_ban ban = ban_at(t, slot, word);
+            struct client_table_ban ban = ban_at(t, slot, word);
             each(data, &ban);
         }
     }
@@ -532,7 +532,7 @@ void table_each_ban(const struct table *t, uint64_t now_us, void (*each)(void *d
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
 
-bool table_tell(struct table *t, const struct network_address *address, uint64_t now_us)
+bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
 {
     struct network network = network_of(t, address);
     size_t slot = find(t, key_of(t, &network));
@@ -545,7 +545,7 @@ bool table_tell(struct table *t, const struct network_address *address, uint64_t
     return due && atomic_compare_exchange_strong(&t->entries[slot].told, &told, now);
 }
 
-void table_clear_worker(struct table *t, unsigned worker)
+void client_table_clear_worker(struct client_table *t, unsigned worker)
 {
     uint32_t bans = 0;
     for (size_t slot = 0; slot < t->slots; slot++) {
@@ -559,14 +559,14 @@ void table_clear_worker(struct table *t, unsigned worker)
     atomic_store(&t->shared->bans, bans); /* it may have died between a ban and its count */
 }
 
-unsigned table_sessions(const struct table *t, const struct network_address *address)
+unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)
 {
     struct network network = network_of(t, address);
     size_t slot = find(t, key_of(t, &network));
     return slot < t->slots ? sessions_of(t, slot) : 0;
 }
 
-size_t table_fill(const struct table *t)
+size_t client_table_used(const struct client_table *t)
 {
     size_t fill = 0;
     for (size_t slot = 0; slot < t->slots; slot++) {

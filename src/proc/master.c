@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "policy/state.h"
+#include "policy/ban_file.h"
 #include "proc/channel.h"
 #include "proc/child.h"
 #include "proc/monitor.h"
@@ -372,7 +372,7 @@ static bool has_state_file(const struct master *m)
 static void save_bans(struct master *m)
 {
     const char *path = m->service->config.limits.state_file;
-    bool saved = state_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
+    bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
         log_event(LOG_LEVEL_ERROR, "state-failed", "path=%s cause=\"%s\"", path, strerror(errno));
     }
@@ -402,7 +402,7 @@ static void load_bans(struct master *m)
 {
     const char *path = m->service->config.limits.state_file;
     if (has_state_file(m)) {
-        size_t count = state_load(m->service->table, path, clock_boot_us(), clock_wall_us());
+        size_t count = ban_file_load(m->service->table, path, clock_boot_us(), clock_wall_us());
         log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
     }
     m->ban_epoch = client_table_ban_epoch(m->service->table);

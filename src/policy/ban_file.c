@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/state.h"
+#include "policy/ban_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,7 +129,7 @@ static uint8_t *read_file(const char *path, size_t *len)
     return text;
 }
 
-size_t state_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     struct loading loading = {.now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
@@ -194,7 +194,7 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-int state_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     char beside[NAME_MAX_LEN];
     if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/state.h"
+#include "policy/ban_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "support.h"
 
-TestSuite(state, .fini = test_over);
+TestSuite(ban_file, .fini = test_over);
 
 #define START (UINT64_C(86400) * 1000000)    /* the time since boot ... */
 #define WALL (UINT64_C(1700000000) * 1000000) /* ... and on the wall, at one moment */
@@ -53,7 +53,7 @@ static const char *loaded(const char *path, const char **log)
 {
     struct client_table *t = table_with(NULL, 0);
     capture_begin();
-    (void)state_load(t, path, START, WALL);
+    (void)ban_file_load(t, path, START, WALL);
     *log = capture_end();
     const char *text = bans_of(t);
     client_table_free(t);
@@ -62,12 +62,12 @@ static const char *loaded(const char *path, const char **log)
 
 static const char *const three[] = {"192.0.2.1", "2001:db8:1::/64", "198.51.100.7"};
 
-Test(state, bans_come_back_as_they_were)
+Test(ban_file, bans_come_back_as_they_were)
 {
     struct client_table *t = table_with(three, COUNT(three)), *again = table_with(NULL, 0);
     const char *path = temp_path("bans"), *log;
-    cr_assert_eq(state_save(t, path, START, WALL), 0);
-    cr_expect_eq(state_load(again, path, START, WALL), 3);
+    cr_assert_eq(ban_file_save(t, path, START, WALL), 0);
+    cr_expect_eq(ban_file_load(again, path, START, WALL), 3);
     const char *text = loaded(path, &log);
     for (size_t i = 0; i < COUNT(three); i++) {
         char wanted[128];
@@ -78,25 +78,25 @@ Test(state, bans_come_back_as_they_were)
     struct stat info;
     cr_expect(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
     struct client_table *later = table_with(NULL, 0);
-    cr_expect_eq(state_load(later, path, START + 2000000, WALL + 2000000), 1, "those that are over stay away");
+    cr_expect_eq(ban_file_load(later, path, START + 2000000, WALL + 2000000), 1, "those that are over stay away");
     client_table_free(t);
     client_table_free(again);
     client_table_free(later);
 }
 
-Test(state, no_file_is_no_bans_and_no_word)
+Test(ban_file, no_file_is_no_bans_and_no_word)
 {
     const char *log;
     cr_expect_str_eq(loaded(temp_path("none"), &log), "");
     cr_expect_str_eq(log, "");
 }
 
-Test(state, a_damaged_file_is_told_and_ignored_whole)
+Test(ban_file, a_damaged_file_is_told_and_ignored_whole)
 {
     struct client_table *t = table_with(three, COUNT(three));
     const char *path = temp_path("bans"), *log;
     char whole[2048];
-    cr_assert_eq(state_save(t, path, START, WALL), 0);
+    cr_assert_eq(ban_file_save(t, path, START, WALL), 0);
     snprintf(whole, sizeof whole, "%s", file_text(path));
     for (size_t len = 0; len < strlen(whole); len++) {
         const char *text = loaded(temp_file("cut", whole, len), &log);
@@ -118,19 +118,19 @@ Test(state, a_damaged_file_is_told_and_ignored_whole)
     client_table_free(t);
 }
 
-Test(state, a_file_that_cannot_be_written_leaves_the_old_one)
+Test(ban_file, a_file_that_cannot_be_written_leaves_the_old_one)
 {
     struct client_table *t = table_with(three, COUNT(three));
     char path[1024], beside[1100];
     snprintf(path, sizeof path, "%s", temp_file("bans", "old", 3));
     snprintf(beside, sizeof beside, "%s.new", path);
     cr_assert_eq(mkdir(beside, 0700), 0);
-    cr_expect_eq(state_save(t, path, START, WALL), -1);
+    cr_expect_eq(ban_file_save(t, path, START, WALL), -1);
     cr_expect_str_eq(file_text(path), "old");
     cr_assert_eq(rmdir(beside), 0);
     cr_assert_eq(symlink("/dev/full", beside), 0);
-    cr_expect_eq(state_save(t, path, START, WALL), -1, "a link there is not followed");
+    cr_expect_eq(ban_file_save(t, path, START, WALL), -1, "a link there is not followed");
     unlink(beside);
-    cr_expect_eq(state_save(t, "/nonexistent/bans", START, WALL), -1);
+    cr_expect_eq(ban_file_save(t, "/nonexistent/bans", START, WALL), -1);
     client_table_free(t);
 }

@@ -3,8 +3,8 @@
  * The bans on disk, so that they survive a restart: a text file, one ban a line, written whole beside the old one
  * and renamed. Only the master reads and writes it.
  */
-#ifndef IMAPGUARD_POLICY_STATE_H
-#define IMAPGUARD_POLICY_STATE_H
+#ifndef IMAPGUARD_POLICY_BAN_FILE_H
+#define IMAPGUARD_POLICY_BAN_FILE_H
 
 #include "policy/client_table.h"
 
@@ -16,9 +16,9 @@
  * or an end that is missing) is logged ("state-ignored", warning: path, cause) and ignored whole. Returns how many
  * bans were taken.
  */
-size_t state_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
+size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 /* Writes all bans in force. 0, or -1 with errno set, the old file as it was and nothing left beside it. */
-int state_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
+int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/kind.h"
+#include "policy/condition.h"
 
 static const char *const actions[] = {"allow", "deny", "tarpit", NULL};
 
@@ -16,14 +16,14 @@ static const struct option_row rows[] = {
     {.name = "networks_file", .type = OPTION_TEXT, .offset = offsetof(struct rule_options, networks_file),
      .preset = ""},
     {.name = "countries", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, countries), .preset = "",
-     .check = kind_check_country},
+     .check = condition_check_country},
     {.name = "continents", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, continents), .preset = "",
-     .check = kind_check_continent},
+     .check = condition_check_continent},
     {.name = "asns", .type = OPTION_COUNTS, .offset = offsetof(struct rule_options, asns), .preset = "", .min = 1,
      .max = UINT32_MAX},
     {.name = "listeners", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, listeners), .preset = ""},
     {.name = "users", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, users), .preset = "",
-     .check = kind_check_user},
+     .check = condition_check_user},
     {.name = "limits", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, limits), .preset = "true"},
     {.name = "observe", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, observe), .preset = "false"},
     {0},
@@ -31,17 +31,17 @@ static const struct option_row rows[] = {
 const struct option_table rule_option_table = {sizeof(struct rule_options), rows};
 
 /* The cheap ones first: where a client is, is only looked up when all else matches. */
-static const struct kind *const kinds[] = {
-    &kind_listener, &kind_network, &kind_user, &kind_asn, &kind_country, &kind_continent,
+static const struct condition *const conditions[] = {
+    &condition_listener, &condition_network, &condition_user, &condition_asn, &condition_country, &condition_continent,
 };
-enum { KINDS = sizeof kinds / sizeof kinds[0], PATH_SIZE = 32 };
+enum { CONDITIONS = sizeof conditions / sizeof conditions[0], PATH_SIZE = 32 };
 
 struct access {
     struct rule *rules;
     size_t count;
 };
 
-bool kind_has_text(const struct option_list *list, const char *text)
+bool condition_has_text(const struct option_list *list, const char *text)
 {
     char *const *texts = list->items;
     for (size_t i = 0; i < list->count; i++) {
@@ -52,18 +52,18 @@ bool kind_has_text(const struct option_list *list, const char *text)
     return false;
 }
 
-bool kind_has_texts(const struct option_list *list, const struct option_list *inner)
+bool condition_has_texts(const struct option_list *list, const struct option_list *inner)
 {
     char *const *texts = inner->items;
     for (size_t i = 0; i < inner->count; i++) {
-        if (!kind_has_text(list, texts[i])) {
+        if (!condition_has_text(list, texts[i])) {
             return false;
         }
     }
     return true;
 }
 
-void kind_print_texts(const struct option_list *list, FILE *out)
+void condition_print_texts(const struct option_list *list, FILE *out)
 {
     char *const *texts = list->items;
     for (size_t i = 0; i < list->count; i++) {
@@ -87,8 +87,8 @@ static const char *rule_path(char out[PATH_SIZE], size_t index)
 /* Whether a rule matches whomever `inner` matches. */
 static bool covers(const struct rule *rule, const struct rule *inner)
 {
-    for (size_t i = 0; i < KINDS; i++) {
-        if (kinds[i]->given(rule) && (!kinds[i]->given(inner) || !kinds[i]->covers(rule, inner))) {
+    for (size_t i = 0; i < CONDITIONS; i++) {
+        if (conditions[i]->is_set(rule) && (!conditions[i]->is_set(inner) || !conditions[i]->covers(rule, inner))) {
             return false;
         }
     }
@@ -97,8 +97,8 @@ static bool covers(const struct rule *rule, const struct rule *inner)
 
 static bool matches_everybody(const struct rule *rule)
 {
-    for (size_t i = 0; i < KINDS; i++) {
-        if (kinds[i]->given(rule)) {
+    for (size_t i = 0; i < CONDITIONS; i++) {
+        if (conditions[i]->is_set(rule)) {
             return false;
         }
     }
@@ -124,7 +124,7 @@ static void warn_of_unreachable_users(const struct access *a, struct option_repo
     size_t refusing = 0;
     while (refusing < a->count && !matches_everybody(&a->rules[refusing])) {
         const struct rule *rule = &a->rules[refusing++];
-        if (!kind_user.given(rule) && rule->options->action == ACCESS_ALLOW && !rule->options->observe) {
+        if (!condition_user.is_set(rule) && rule->options->action == ACCESS_ALLOW && !rule->options->observe) {
             return;
         }
     }
@@ -132,7 +132,7 @@ static void warn_of_unreachable_users(const struct access *a, struct option_repo
         return;
     }
     for (size_t i = 0; i < refusing; i++) {
-        if (kind_user.given(&a->rules[i])) {
+        if (condition_user.is_set(&a->rules[i])) {
             option_warning(report, rule_path(path, i),
                            "can never match: it is asked at login, and \"%s\" (access.[%zu]) refuses everybody at connect",
                            a->rules[refusing].options->name, refusing);
@@ -140,15 +140,15 @@ static void warn_of_unreachable_users(const struct access *a, struct option_repo
     }
 }
 
-static void compile(struct access *a, size_t index, const struct access_surroundings *around,
+static void compile(struct access *a, size_t index, const struct access_context *context,
                     struct option_report *report)
 {
     char path[PATH_SIZE];
     struct rule *rule = &a->rules[index];
     rule_path(path, index);
-    for (size_t i = 0; i < KINDS; i++) {
-        if (kinds[i]->compile != NULL) {
-            kinds[i]->compile(rule, path, around, report);
+    for (size_t i = 0; i < CONDITIONS; i++) {
+        if (conditions[i]->compile != NULL) {
+            conditions[i]->compile(rule, path, context, report);
         }
     }
     if (!rule->options->limits && rule->options->action != ACCESS_ALLOW) {
@@ -156,7 +156,7 @@ static void compile(struct access *a, size_t index, const struct access_surround
     }
 }
 
-struct access *access_new(const struct option_list *rules, const struct access_surroundings *around,
+struct access *access_new(const struct option_list *rules, const struct access_context *context,
                           struct option_report *report)
 {
     const struct rule_options *options = rules->items;
@@ -170,7 +170,7 @@ struct access *access_new(const struct option_list *rules, const struct access_s
     a->count = rules->count;
     for (size_t i = 0; i < a->count; i++) {
         a->rules[i].options = &options[i];
-        compile(a, i, around, report);
+        compile(a, i, context, report);
     }
     if (report->errors > errors) {
         access_free(a);
@@ -198,11 +198,11 @@ void access_free(struct access *a)
 /* --- asking ---------------------------------------------------------------------------------------------- */
 
 /* The first condition of a rule that does not hold; NULL when all do. */
-static const struct kind *failing(const struct rule *rule, struct facts *facts)
+static const struct condition *failing(const struct rule *rule, struct facts *facts)
 {
-    for (size_t i = 0; i < KINDS; i++) {
-        if (kinds[i]->given(rule) && !kinds[i]->matches(rule, facts)) {
-            return kinds[i];
+    for (size_t i = 0; i < CONDITIONS; i++) {
+        if (conditions[i]->is_set(rule) && !conditions[i]->matches(rule, facts)) {
+            return conditions[i];
         }
     }
     return NULL;
@@ -224,7 +224,7 @@ struct verdict access_ask(const struct access *a, struct facts *facts, access_ob
             return verdict_of(o);
         }
         /* At login, what was asked at connect was told then. */
-        if (observer != NULL && (facts->user == NULL || kind_user.given(&a->rules[i]))) {
+        if (observer != NULL && (facts->user == NULL || condition_user.is_set(&a->rules[i]))) {
             observer(data, o->name, o->action);
         }
     }
@@ -235,11 +235,11 @@ struct verdict access_explain(const struct access *a, struct facts *facts, FILE 
 {
     for (size_t i = 0; i < a->count; i++) {
         const struct rule_options *o = a->rules[i].options;
-        const struct kind *kind = failing(&a->rules[i], facts);
+        const struct condition *condition = failing(&a->rules[i], facts);
         fprintf(out, "  %s: ", o->name);
-        if (kind != NULL) {
+        if (condition != NULL) {
             fputs("passed over: ", out);
-            kind->explain(&a->rules[i], facts, out);
+            condition->explain(&a->rules[i], facts, out);
             fputc('\n', out);
         } else if (o->observe) {
             fprintf(out, "would %s, but only observes\n", actions[o->action]);

@@ -51,7 +51,7 @@ struct access;
  * What the rest of the configuration means for the rules: the names of the listeners, and which databases
  * there are.
  */
-struct access_surroundings {
+struct access_context {
     const char *const *listeners;
     size_t listener_count;
     bool has_country;
@@ -64,7 +64,7 @@ struct access_surroundings {
  * file's own name and line number in the text), listeners that do not exist, countries or asns without their
  * database; and warnings: rules that can never match because an earlier one always does. NULL after an error.
  */
-struct access *access_new(const struct option_list *rules, const struct access_surroundings *around,
+struct access *access_new(const struct option_list *rules, const struct access_context *context,
                           struct option_report *report);
 
 /* Frees it; NULL is fine. */

@@ -19,13 +19,13 @@ struct access *rules_load(const struct config *config, struct option_report *rep
             names[count++] = listeners[i].name;
         }
     }
-    struct access_surroundings around = {
+    struct access_context context = {
         .listeners = names,
         .listener_count = count,
         .has_country = config->geoip.country != NULL && config->geoip.country[0] != '\0',
         .has_asn = config->geoip.asn != NULL && config->geoip.asn[0] != '\0',
     };
-    struct access *access = access_new(&config->access, &around, report);
+    struct access *access = access_new(&config->access, &context, report);
     free(names);
     return access;
 }

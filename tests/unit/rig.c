@@ -87,11 +87,11 @@ void rig_set_backends(struct rig *r)
 void rig_set_policy(struct rig *r)
 {
     static const char *const names[] = {"test"};
-    struct access_surroundings around = {.listeners = names, .listener_count = 1};
+    struct access_context context = {.listeners = names, .listener_count = 1};
     struct option_list rules = {r->rules, r->rule_count};
     struct test_report report;
     test_report_init(&report);
-    r->proxy.access = access_new(&rules, &around, &report.report);
+    r->proxy.access = access_new(&rules, &context, &report.report);
     cr_assert_not_null(r->proxy.access, "%s", report.text);
     r->proxy.table = client_table_new(&r->limits.network, 1);
     cr_assert(r->proxy.table != NULL && client_table_set_worker(r->proxy.table, 0) == 0);

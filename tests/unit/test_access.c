@@ -284,7 +284,7 @@ static const struct access_case {
 };
 
 static const char *const listener_names[] = {"imap", "imaps", "imap2"};
-static const struct access_surroundings around = {listener_names, COUNT(listener_names), true, true};
+static const struct access_context context = {listener_names, COUNT(listener_names), true, true};
 
 static struct option_list list_of(struct rule_options *rules)
 {
@@ -300,7 +300,7 @@ static struct access *compiled(struct rule_options *rules)
     struct test_report report;
     struct option_list list = list_of(rules);
     test_report_init(&report);
-    struct access *a = access_new(&list, &around, &report.report);
+    struct access *a = access_new(&list, &context, &report.report);
     cr_assert_not_null(a, "%s", report.text);
     return a;
 }
@@ -439,7 +439,7 @@ Test(access, explanations_name_each_reason)
 /* --- what is told of rules ------------------------------------------------------------------------------- */
 
 /* What compiling reports. */
-static const char *reported(struct rule_options *rules, const struct access_surroundings *surroundings)
+static const char *reported(struct rule_options *rules, const struct access_context *surroundings)
 {
     static struct test_report report;
     struct option_list list = list_of(rules);
@@ -488,14 +488,14 @@ Test(access, rules_that_can_never_match_are_warned_of)
          "warning access.[0]: limits = false has no meaning with \"deny\"\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        const char *text = reported(rows[i].rules, &around);
+        const char *text = reported(rows[i].rules, &context);
         cr_expect_str_eq(text, rows[i].wanted, "row %zu: %s", i, text);
     }
 }
 
 Test(access, what_a_rule_needs_and_does_not_have_is_an_error)
 {
-    static const struct access_surroundings bare = {listener_names, 2, false, false};
+    static const struct access_context bare = {listener_names, 2, false, false};
     char *good = strdup(temp_file("good.txt", BYTES("10.0.0.0/8\n# x\n")));
     char *empty = strdup(temp_file("empty.txt", BYTES("# nothing\n")));
     char *bad = strdup(temp_file("bad.txt", BYTES("10.0.0.0/8\n10.0.0.0/33\n")));

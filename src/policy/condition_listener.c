@@ -2,21 +2,21 @@
 /* Conditions on the listener that a client comes in at. */
 #include <string.h>
 
-#include "policy/kind.h"
+#include "policy/condition.h"
 
-static bool given(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->options->listeners.count > 0;
 }
 
-static void compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+static void compile(struct rule *rule, const char *path, const struct access_context *context,
                     struct option_report *report)
 {
     char *const *names = rule->options->listeners.items;
     for (size_t i = 0; i < rule->options->listeners.count; i++) {
         bool known = false;
-        for (size_t j = 0; j < around->listener_count; j++) {
-            known = known || strcmp(around->listeners[j], names[i]) == 0;
+        for (size_t j = 0; j < context->listener_count; j++) {
+            known = known || strcmp(context->listeners[j], names[i]) == 0;
         }
         if (!known) {
             char at[64];
@@ -28,18 +28,18 @@ static void compile(struct rule *rule, const char *path, const struct access_sur
 
 static bool matches(const struct rule *rule, struct facts *facts)
 {
-    return kind_has_text(&rule->options->listeners, facts->listener);
+    return condition_has_text(&rule->options->listeners, facts->listener);
 }
 
 static void explain(const struct rule *rule, struct facts *facts, FILE *out)
 {
     fprintf(out, "listener %s is not among ", facts->listener);
-    kind_print_texts(&rule->options->listeners, out);
+    condition_print_texts(&rule->options->listeners, out);
 }
 
 static bool covers(const struct rule *rule, const struct rule *inner)
 {
-    return kind_has_texts(&rule->options->listeners, &inner->options->listeners);
+    return condition_has_texts(&rule->options->listeners, &inner->options->listeners);
 }
 
-const struct kind kind_listener = {given, compile, matches, explain, covers};
+const struct condition condition_listener = {is_set, compile, matches, explain, covers};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Conditions on the user who logs in: names without regard to case, in which "*" stands for any characters. */
 #include "base/glob.h"
-#include "policy/kind.h"
+#include "policy/condition.h"
 
-const char *kind_check_user(const char *text)
+const char *condition_check_user(const char *text)
 {
     return text[0] != '\0' ? NULL : "the name of a user, in which \"*\" stands for any characters";
 }
@@ -19,7 +19,7 @@ static bool has(const struct rule *rule, const char *user)
     return false;
 }
 
-static bool given(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->options->users.count > 0;
 }
@@ -36,7 +36,7 @@ static void explain(const struct rule *rule, struct facts *facts, FILE *out)
         return;
     }
     fprintf(out, "user %s is not among ", facts->user);
-    kind_print_texts(&rule->options->users, out);
+    condition_print_texts(&rule->options->users, out);
 }
 
 /* A "*" in the inner pattern is matched by a "*" only, so that whatever it stands for is matched too. */
@@ -51,4 +51,4 @@ static bool covers(const struct rule *rule, const struct rule *inner)
     return true;
 }
 
-const struct kind kind_user = {given, NULL, matches, explain, covers};
+const struct condition condition_user = {is_set, NULL, matches, explain, covers};

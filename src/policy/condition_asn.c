@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Conditions on the autonomous system that the client's address belongs to. */
-#include "policy/kind.h"
+#include "policy/condition.h"
 
-static bool given(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->options->asns.count > 0;
 }
@@ -18,11 +18,11 @@ static bool has(const struct rule *rule, uint32_t asn)
     return false;
 }
 
-static void compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+static void compile(struct rule *rule, const char *path, const struct access_context *context,
                     struct option_report *report)
 {
     char at[64];
-    if (given(rule) && !around->has_asn) {
+    if (is_set(rule) && !context->has_asn) {
         snprintf(at, sizeof at, "%s.asns", path);
         option_error(report, at, "needs a database: geoip.asn");
     }
@@ -58,4 +58,4 @@ static bool covers(const struct rule *rule, const struct rule *inner)
     return true;
 }
 
-const struct kind kind_asn = {given, compile, matches, explain, covers};
+const struct condition condition_asn = {is_set, compile, matches, explain, covers};

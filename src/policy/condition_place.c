@@ -2,7 +2,7 @@
 /* Conditions on the country and on the continent that the client's address belongs to. */
 #include <string.h>
 
-#include "policy/kind.h"
+#include "policy/condition.h"
 
 /* ISO 3166-1, with XK (Kosovo), which the databases use too. */
 static const char countries[] =
@@ -27,14 +27,14 @@ static bool is_code(const char *list, const char *text)
     return false;
 }
 
-const char *kind_check_country(const char *text)
+const char *condition_check_country(const char *text)
 {
     return is_code(countries, text) ? NULL
                                     : "a country code of ISO 3166-1 in capitals, such as \"DE\", or \"--\" for an "
                                       "address that the database does not know";
 }
 
-const char *kind_check_continent(const char *text)
+const char *condition_check_continent(const char *text)
 {
     return is_code(continents, text) ? NULL
                                      : "\"AF\", \"AN\", \"AS\", \"EU\", \"NA\", \"OC\", \"SA\", or \"--\" for an "
@@ -42,10 +42,10 @@ const char *kind_check_continent(const char *text)
 }
 
 static void need_database(const struct option_list *list, const char *path, const char *key,
-                          const struct access_surroundings *around, struct option_report *report)
+                          const struct access_context *context, struct option_report *report)
 {
     char at[64];
-    if (list->count > 0 && !around->has_country) {
+    if (list->count > 0 && !context->has_country) {
         snprintf(at, sizeof at, "%s.%s", path, key);
         option_error(report, at, "needs a database: geoip.country");
     }
@@ -56,56 +56,56 @@ static bool country_given(const struct rule *rule)
     return rule->options->countries.count > 0;
 }
 
-static void country_compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+static void country_compile(struct rule *rule, const char *path, const struct access_context *context,
                             struct option_report *report)
 {
-    need_database(&rule->options->countries, path, "countries", around, report);
+    need_database(&rule->options->countries, path, "countries", context, report);
 }
 
 static bool country_matches(const struct rule *rule, struct facts *facts)
 {
-    return kind_has_text(&rule->options->countries, facts_place(facts)->country);
+    return condition_has_text(&rule->options->countries, facts_place(facts)->country);
 }
 
 static void country_explain(const struct rule *rule, struct facts *facts, FILE *out)
 {
     fprintf(out, "country %s is not among ", facts_place(facts)->country);
-    kind_print_texts(&rule->options->countries, out);
+    condition_print_texts(&rule->options->countries, out);
 }
 
 static bool country_covers(const struct rule *rule, const struct rule *inner)
 {
-    return kind_has_texts(&rule->options->countries, &inner->options->countries);
+    return condition_has_texts(&rule->options->countries, &inner->options->countries);
 }
 
-const struct kind kind_country = {country_given, country_compile, country_matches, country_explain, country_covers};
+const struct condition condition_country = {country_given, country_compile, country_matches, country_explain, country_covers};
 
 static bool continent_given(const struct rule *rule)
 {
     return rule->options->continents.count > 0;
 }
 
-static void continent_compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+static void continent_compile(struct rule *rule, const char *path, const struct access_context *context,
                               struct option_report *report)
 {
-    need_database(&rule->options->continents, path, "continents", around, report);
+    need_database(&rule->options->continents, path, "continents", context, report);
 }
 
 static bool continent_matches(const struct rule *rule, struct facts *facts)
 {
-    return kind_has_text(&rule->options->continents, facts_place(facts)->continent);
+    return condition_has_text(&rule->options->continents, facts_place(facts)->continent);
 }
 
 static void continent_explain(const struct rule *rule, struct facts *facts, FILE *out)
 {
     fprintf(out, "continent %s is not among ", facts_place(facts)->continent);
-    kind_print_texts(&rule->options->continents, out);
+    condition_print_texts(&rule->options->continents, out);
 }
 
 static bool continent_covers(const struct rule *rule, const struct rule *inner)
 {
-    return kind_has_texts(&rule->options->continents, &inner->options->continents);
+    return condition_has_texts(&rule->options->continents, &inner->options->continents);
 }
 
-const struct kind kind_continent = {continent_given, continent_compile, continent_matches, continent_explain,
+const struct condition condition_continent = {continent_given, continent_compile, continent_matches, continent_explain,
                                     continent_covers};

@@ -2,7 +2,7 @@
 /* Conditions on the client's address: `networks` and `networks_file` of a rule are one set. */
 #include <string.h>
 
-#include "policy/kind.h"
+#include "policy/condition.h"
 #include "policy/networks_file.h"
 
 static bool has_file(const struct rule *rule)
@@ -10,7 +10,7 @@ static bool has_file(const struct rule *rule)
     return rule->options->networks_file != NULL && rule->options->networks_file[0] != '\0';
 }
 
-static bool given(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->options->networks.count > 0 || has_file(rule);
 }
@@ -30,11 +30,11 @@ static void read_file(struct rule *rule, const char *path, struct option_report 
     }
 }
 
-static void compile(struct rule *rule, const char *path, const struct access_surroundings *around,
+static void compile(struct rule *rule, const char *path, const struct access_context *context,
                     struct option_report *report)
 {
     char *const *texts = rule->options->networks.items;
-    (void)around;
+    (void)context;
     for (size_t i = 0; i < rule->options->networks.count; i++) {
         struct network n;
         if (network_parse(texts[i], strlen(texts[i]), &n) == 0 && network_set_add(&rule->networks, &n) != 0) {
@@ -65,4 +65,4 @@ static bool covers(const struct rule *rule, const struct rule *inner)
     return network_set_covers(&rule->networks, &inner->networks);
 }
 
-const struct kind kind_network = {given, compile, matches, explain, covers};
+const struct condition condition_network = {is_set, compile, matches, explain, covers};

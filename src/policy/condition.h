@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A kind of condition that a rule may have: one file each, and a row in the table of access.c. */
-#ifndef IMAPGUARD_POLICY_KIND_H
-#define IMAPGUARD_POLICY_KIND_H
+#ifndef IMAPGUARD_POLICY_CONDITION_H
+#define IMAPGUARD_POLICY_CONDITION_H
 
 #include "base/network.h"
 #include "policy/access.h"
@@ -12,13 +12,13 @@ struct rule {
     struct network_set networks; /* of `networks` and `networks_file` */
 };
 
-struct kind {
+struct condition {
     /* Whether the rule has such a condition. */
-    bool (*given)(const struct rule *rule);
+    bool (*is_set)(const struct rule *rule);
     /*
      * Checks and prepares it; `path` is the rule's ("access.[N]"), problems go to `report`. NULL: nothing to do.
      */
-    void (*compile)(struct rule *rule, const char *path, const struct access_surroundings *around,
+    void (*compile)(struct rule *rule, const char *path, const struct access_context *context,
                     struct option_report *report);
     bool (*matches)(const struct rule *rule, struct facts *facts);
     /* Says why it does not match. */
@@ -27,16 +27,16 @@ struct kind {
     bool (*covers)(const struct rule *rule, const struct rule *inner);
 };
 
-extern const struct kind kind_listener, kind_network, kind_user, kind_asn, kind_country, kind_continent;
+extern const struct condition condition_listener, condition_network, condition_user, condition_asn, condition_country, condition_continent;
 
 /* For OPTION_TEXTS: the checks of single values. */
-const char *kind_check_country(const char *text);
-const char *kind_check_continent(const char *text);
-const char *kind_check_user(const char *text);
+const char *condition_check_country(const char *text);
+const char *condition_check_continent(const char *text);
+const char *condition_check_user(const char *text);
 
 /* Helpers for lists of words: whether one is in the list; whether all of `inner` are in `list`; printing them. */
-bool kind_has_text(const struct option_list *list, const char *text);
-bool kind_has_texts(const struct option_list *list, const struct option_list *inner);
-void kind_print_texts(const struct option_list *list, FILE *out);
+bool condition_has_text(const struct option_list *list, const char *text);
+bool condition_has_texts(const struct option_list *list, const struct option_list *inner);
+void condition_print_texts(const struct option_list *list, FILE *out);
 
 #endif

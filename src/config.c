@@ -10,29 +10,29 @@
 enum { PATH_SIZE = 256, WORKERS_MAX = 256, SESSIONS_MAX = 10000000 };
 
 static const struct option_row rows[] = {
-    {.name = "user", .type = OPTION_TEXT, .offset = offsetof(struct config, user), .preset = "imapguard"},
-    {.name = "workers", .type = OPTION_COUNT, .offset = offsetof(struct config, workers), .preset = "0",
+    {.name = "user", .type = OPTION_TEXT, .offset = offsetof(struct config, user), .default_value = "imapguard"},
+    {.name = "workers", .type = OPTION_COUNT, .offset = offsetof(struct config, workers), .default_value = "0",
      .max = WORKERS_MAX},
-    {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct config, max_sessions), .preset = "0",
+    {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct config, max_sessions), .default_value = "0",
      .max = SESSIONS_MAX},
-    {.name = "hang_timeout", .type = OPTION_DURATION, .offset = offsetof(struct config, hang_timeout_ms), .preset = "10s",
+    {.name = "hang_timeout", .type = OPTION_DURATION, .offset = offsetof(struct config, hang_timeout_ms), .default_value = "10s",
      .min = 2000, .max = 3600000},
     {.name = "listeners", .type = OPTION_LIST, .offset = offsetof(struct config, listeners),
      .group = &listener_option_table},
     {.name = "tls", .type = OPTION_GROUP, .offset = offsetof(struct config, tls), .group = &tls_option_table},
     {.name = "backends", .type = OPTION_LIST, .offset = offsetof(struct config, backends),
      .group = &backend_option_table},
-    {.name = "routes", .type = OPTION_LIST, .offset = offsetof(struct config, routes), .preset = "",
+    {.name = "routes", .type = OPTION_LIST, .offset = offsetof(struct config, routes), .default_value = "",
      .group = &route_option_table},
-    {.name = "capabilities", .type = OPTION_TEXTS, .offset = offsetof(struct config, capabilities), .preset = "",
+    {.name = "capabilities", .type = OPTION_TEXTS, .offset = offsetof(struct config, capabilities), .default_value = "",
      .check = capability_check},
-    {.name = "geoip", .type = OPTION_GROUP, .offset = offsetof(struct config, geoip), .preset = "",
+    {.name = "geoip", .type = OPTION_GROUP, .offset = offsetof(struct config, geoip), .default_value = "",
      .group = &geoip_option_table},
-    {.name = "access", .type = OPTION_LIST, .offset = offsetof(struct config, access), .preset = "",
+    {.name = "access", .type = OPTION_LIST, .offset = offsetof(struct config, access), .default_value = "",
      .group = &rule_option_table},
-    {.name = "limits", .type = OPTION_GROUP, .offset = offsetof(struct config, limits), .preset = "",
+    {.name = "limits", .type = OPTION_GROUP, .offset = offsetof(struct config, limits), .default_value = "",
      .group = &limits_option_table},
-    {.name = "log", .type = OPTION_GROUP, .offset = offsetof(struct config, log), .preset = "",
+    {.name = "log", .type = OPTION_GROUP, .offset = offsetof(struct config, log), .default_value = "",
      .group = &log_option_table},
     {0},
 };
@@ -190,7 +190,7 @@ static void read_list(struct config_source *source, const config_setting_t *sett
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
         void *at = (char *)list->items + (size_t)i * o->group->size;
         snprintf(item_path, sizeof item_path, "%.200s.[%d]", path, i);
-        option_presets(o->group, at);
+        option_set_defaults(o->group, at);
         if (config_setting_is_group(item)) {
             read_group(source, item, o->group, at, item_path);
         } else {
@@ -244,7 +244,7 @@ static void read_group(struct config_source *source, const config_setting_t *gro
         }
     }
     for (const struct option_row *o = table->rows; o->name != NULL; o++) {
-        if (o->preset == NULL && config_setting_get_member(group, o->name) == NULL) {
+        if (o->default_value == NULL && config_setting_get_member(group, o->name) == NULL) {
             child_path(at, path, o->name);
             option_error(&source->report, at, "missing: expected %s", type_text(o->type));
         }
@@ -326,7 +326,7 @@ int config_load(struct config *config, struct config_source *source, const char 
         print_syntax_error(parsed, path);
         return -1;
     }
-    option_presets(&config_option_table, config);
+    option_set_defaults(&config_option_table, config);
     read_group(source, config_root_setting(parsed), &config_option_table, config, "");
     check_whole(source, config);
     return 0;

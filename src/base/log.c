@@ -40,11 +40,11 @@ static const char *check_target(const char *text)
 }
 
 static const struct option_row rows[] = {
-    {.name = "target", .type = OPTION_TEXT, .offset = offsetof(struct log_options, target), .preset = "syslog",
+    {.name = "target", .type = OPTION_TEXT, .offset = offsetof(struct log_options, target), .default_value = "syslog",
      .check = check_target},
-    {.name = "level", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, level), .preset = "info",
+    {.name = "level", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, level), .default_value = "info",
      .choices = level_names},
-    {.name = "facility", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, facility), .preset = "mail",
+    {.name = "facility", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, facility), .default_value = "mail",
      .choices = facility_names},
     {0},
 };

@@ -256,14 +256,14 @@ const char *option_set(const struct option_row *o, void *into, const char *text,
     return "nothing";
 }
 
-void option_presets(const struct option_table *table, void *into)
+void option_set_defaults(const struct option_table *table, void *into)
 {
     char expected[64];
     for (const struct option_row *o = table->rows; o->name != NULL; o++) {
         if (o->type == OPTION_GROUP) {
-            option_presets(o->group, (char *)into + o->offset);
-        } else if (o->type != OPTION_LIST && o->type != OPTION_TEXTS && o->type != OPTION_COUNTS && o->preset != NULL) {
-            (void)option_set(o, into, o->preset, expected, sizeof expected);
+            option_set_defaults(o->group, (char *)into + o->offset);
+        } else if (o->type != OPTION_LIST && o->type != OPTION_TEXTS && o->type != OPTION_COUNTS && o->default_value != NULL) {
+            (void)option_set(o, into, o->default_value, expected, sizeof expected);
         }
     }
 }

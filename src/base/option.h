@@ -41,7 +41,7 @@ struct option_row {
     const char *name;
     enum option_type type;
     size_t offset;
-    const char *preset;         /* the default as text ("" for an empty list); NULL: must be given */
+    const char *default_value;        /* the default as text ("" for an empty list); NULL: must be given */
     uint32_t min, max;          /* of a count, or of a duration in milliseconds */
     const char *const *choices; /* ends with NULL */
     const struct option_table *group;
@@ -87,8 +87,8 @@ const char *option_set(const struct option_row *o, void *into, const char *text,
 /* Adds one value to an option of type TEXTS or COUNTS; otherwise as option_set(). */
 const char *option_add(const struct option_row *o, void *into, const char *text, char *expected, size_t size);
 
-/* Sets every option of the struct that has a preset to it, groups within included; lists become empty. */
-void option_presets(const struct option_table *table, void *into);
+/* Sets every option of the struct that has a default to it, groups within included; lists become empty. */
+void option_set_defaults(const struct option_table *table, void *into);
 
 /* Frees all that option_set() and a list within allocated for `into`, not the struct itself. */
 void option_free(const struct option_table *table, void *into);

@@ -20,10 +20,10 @@ static const struct option_row rows[] = {
     {.name = "address", .type = OPTION_TEXT, .offset = offsetof(struct listener_options, address),
      .check = check_address},
     {.name = "tls", .type = OPTION_CHOICE, .offset = offsetof(struct listener_options, tls), .choices = tls_names},
-    {.name = "alpn", .type = OPTION_CHOICE, .offset = offsetof(struct listener_options, alpn), .preset = "strict",
+    {.name = "alpn", .type = OPTION_CHOICE, .offset = offsetof(struct listener_options, alpn), .default_value = "strict",
      .choices = alpn_names},
     {.name = "proxy_protocol", .type = OPTION_TEXTS, .offset = offsetof(struct listener_options, proxy_protocol),
-     .preset = "", .check = network_check},
+     .default_value = "", .check = network_check},
     {0},
 };
 const struct option_table listener_option_table = {sizeof(struct listener_options), rows};

@@ -14,9 +14,9 @@ static const char *check_path(const char *text)
 }
 
 static const struct option_row rows[] = {
-    {.name = "country", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, country), .preset = "",
+    {.name = "country", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, country), .default_value = "",
      .check = check_path},
-    {.name = "asn", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, asn), .preset = "",
+    {.name = "asn", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, asn), .default_value = "",
      .check = check_path},
     {0},
 };

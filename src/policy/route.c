@@ -17,16 +17,16 @@ static const char *check_pattern(const char *text)
 }
 
 static const struct option_row rows[] = {
-    {.name = "users", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, users), .preset = "",
+    {.name = "users", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, users), .default_value = "",
      .check = check_pattern},
     {.name = "server_names", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, server_names),
-     .preset = "", .check = check_pattern},
-    {.name = "backends", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, backends), .preset = "",
+     .default_value = "", .check = check_pattern},
+    {.name = "backends", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, backends), .default_value = "",
      .check = option_check_name},
-    {.name = "backup", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, backup), .preset = "",
+    {.name = "backup", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, backup), .default_value = "",
      .check = option_check_name},
     {.name = "strip_domain", .type = OPTION_FLAG, .offset = offsetof(struct route_options, strip_domain),
-     .preset = "false"},
+     .default_value = "false"},
     {0},
 };
 const struct option_table route_option_table = {sizeof(struct route_options), rows};

@@ -27,38 +27,38 @@ static const struct option_row rows[] = {
      .check = option_check_name},
     {.name = "address", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, address),
      .check = endpoint_check},
-    {.name = "tls", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, tls), .preset = "none",
+    {.name = "tls", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, tls), .default_value = "none",
      .choices = tls_names},
     {.name = "verify", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, tls_client.verify),
-     .preset = "true"},
+     .default_value = "true"},
     {.name = "ca_file", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.ca_file),
-     .preset = ""},
+     .default_value = ""},
     {.name = "server_name", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.server_name),
-     .preset = ""},
+     .default_value = ""},
     {.name = "certificate", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.certificate.chain),
-     .preset = ""},
+     .default_value = ""},
     {.name = "key", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.certificate.key),
-     .preset = ""},
+     .default_value = ""},
     {.name = "legacy_tls", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, tls_client.legacy),
-     .preset = "false"},
+     .default_value = "false"},
     {.name = "proxy_protocol", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, proxy_protocol),
-     .preset = "none", .choices = proxy_names},
+     .default_value = "none", .choices = proxy_names},
     {.name = "forward_id", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, forward_id),
-     .preset = "false"},
+     .default_value = "false"},
     {.name = "connect_timeout", .type = OPTION_DURATION,
-     .offset = offsetof(struct backend_options, connect_timeout_ms), .preset = "5s", .min = 100, .max = HOUR},
+     .offset = offsetof(struct backend_options, connect_timeout_ms), .default_value = "5s", .min = 100, .max = HOUR},
     {.name = "login_timeout", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, login_timeout_ms),
-     .preset = "30s", .min = 100, .max = HOUR},
+     .default_value = "30s", .min = 100, .max = HOUR},
     {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, max_sessions),
-     .preset = "0", .max = COUNT_MAX},
+     .default_value = "0", .max = COUNT_MAX},
     {.name = "resolve_interval", .type = OPTION_DURATION,
-     .offset = offsetof(struct backend_options, resolve_interval_ms), .preset = "30s", .min = SECOND, .max = 24 * HOUR},
+     .offset = offsetof(struct backend_options, resolve_interval_ms), .default_value = "30s", .min = SECOND, .max = 24 * HOUR},
     {.name = "check_interval", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, check_interval_ms),
-     .preset = "10s", .max = HOUR},
+     .default_value = "10s", .max = HOUR},
     {.name = "check_rise", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, check_rise),
-     .preset = "2", .min = 1, .max = 100},
+     .default_value = "2", .min = 1, .max = 100},
     {.name = "check_fall", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, check_fall),
-     .preset = "3", .min = 1, .max = 100},
+     .default_value = "3", .min = 1, .max = 100},
     {0},
 };
 const struct option_table backend_option_table = {sizeof(struct backend_options), rows};
@@ -90,17 +90,17 @@ static size_t learned_at(void)
 
 static size_t endpoint_at(size_t index)
 {
-    return published_space(CAPABILITY_OFFER_MAX) + index * published_space(sizeof(struct endpoint));
+    return seqlock_space(CAPABILITY_OFFER_MAX) + index * seqlock_space(sizeof(struct endpoint));
 }
 
-static const struct published *found(const struct backends *b, size_t at)
+static const struct seqlock *found(const struct backends *b, size_t at)
 {
-    return (const struct published *)((const char *)b->found.read + at);
+    return (const struct seqlock *)((const char *)b->found.read + at);
 }
 
-static struct published *own_found(const struct backends *b, size_t at)
+static struct seqlock *own_found(const struct backends *b, size_t at)
 {
-    return (struct published *)((char *)b->found.write + at);
+    return (struct seqlock *)((char *)b->found.write + at);
 }
 
 /* --- beginning ---------------------------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static int map_shares(struct backends *b)
         region_map(&b->found, "monitor", endpoint_at(b->count)) != 0) {
         return -1;
     }
-    published_write(own_found(b, learned_at()), minimum, sizeof minimum);
+    seqlock_write(own_found(b, learned_at()), minimum, sizeof minimum);
     return 0;
 }
 
@@ -315,7 +315,7 @@ void backend_publish_endpoint(struct backend *backend, const struct endpoint *en
         backend->fixed = *endpoint;
         return;
     }
-    published_write(own_found(backend->all, endpoint_at(backend->index)), endpoint, sizeof *endpoint);
+    seqlock_write(own_found(backend->all, endpoint_at(backend->index)), endpoint, sizeof *endpoint);
 }
 
 void backend_endpoint(const struct backend *backend, struct endpoint *out)
@@ -324,7 +324,7 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out)
         *out = backend->fixed;
         return;
     }
-    if (published_read(found(backend->all, endpoint_at(backend->index)), out, sizeof *out) != 0 ||
+    if (seqlock_read(found(backend->all, endpoint_at(backend->index)), out, sizeof *out) != 0 ||
         !endpoint_is_valid(out)) {
         *out = (struct endpoint){0};
     }
@@ -439,7 +439,7 @@ void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX])
 {
     if (b->offer != NULL) {
         memcpy(out, b->offer, CAPABILITY_OFFER_MAX);
-    } else if (published_read(found(b, learned_at()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
+    } else if (seqlock_read(found(b, learned_at()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
         strcpy(out, CAPABILITY_SECURE);
     }
 }
@@ -450,7 +450,7 @@ void backends_publish_offer(struct backends *b, const char *list)
     backends_offer(b, now);
     snprintf(next, sizeof next, "%s", list);
     if (b->offer == NULL && strcmp(now, next) != 0) {
-        published_write(own_found(b, learned_at()), next, sizeof next);
+        seqlock_write(own_found(b, learned_at()), next, sizeof next);
         log_event(LOG_LEVEL_INFO, "capabilities", "list=\"%s\"", next);
     }
 }

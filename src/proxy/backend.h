@@ -9,7 +9,7 @@
 #include <ev.h>
 
 #include "base/option.h"
-#include "base/published.h"
+#include "base/seqlock.h"
 #include "base/region.h"
 #include "imap/capability.h"
 #include "net/endpoint.h"

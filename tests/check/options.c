@@ -28,7 +28,7 @@ static void print_table(const struct option_table *table, const char *path)
             printf("%s\tgroup\t\n", at);
             print_table(o->group, at);
         } else {
-            printf("%s\t%s\t%s\n", at, o->preset != NULL ? "preset" : "needed", o->preset != NULL ? o->preset : "");
+            printf("%s\t%s\t%s\n", at, o->default_value != NULL ? "preset" : "needed", o->default_value != NULL ? o->default_value : "");
         }
     }
 }

@@ -44,16 +44,16 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     cr_assert(log_open(&log, -1) == 0 && loop_init(&r->loop) == 0);
 
     make_pair(pair, "pair", (struct wanted){.names = "DNS:localhost"});
-    option_presets(&tls_option_table, &r->tls_options);
+    option_set_defaults(&tls_option_table, &r->tls_options);
     r->tls_options.certificates = (struct option_list){pair, 1};
     r->tls_options.session_tickets = false;
     test_report_init(&report);
     r->proxy.tls = tls_new(&r->tls_options, NULL, &report.report);
     cr_assert_not_null(r->proxy.tls, "%s", report.text);
 
-    option_presets(&limits_option_table, &r->limits);
+    option_set_defaults(&limits_option_table, &r->limits);
     r->limits.login_delay_ms = r->limits.login_delay_max_ms = 0;
-    option_presets(&backend_option_table, &r->backend_options);
+    option_set_defaults(&backend_option_table, &r->backend_options);
     snprintf(address, sizeof address, "unix:%s", temp_path("door"));
     r->backend_options.name = strdup("legacy");
     r->backend_options.address = strdup(address);

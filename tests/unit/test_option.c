@@ -27,22 +27,22 @@ struct outer {
 };
 
 static const struct option_row inner_rows[] = {
-    {.name = "label", .type = OPTION_TEXT, .offset = offsetof(struct inner, label), .preset = "inside"},
-    {.name = "depth", .type = OPTION_COUNT, .offset = offsetof(struct inner, depth), .preset = "7", .max = 9},
+    {.name = "label", .type = OPTION_TEXT, .offset = offsetof(struct inner, label), .default_value = "inside"},
+    {.name = "depth", .type = OPTION_COUNT, .offset = offsetof(struct inner, depth), .default_value = "7", .max = 9},
     {0},
 };
 static const struct option_table inner_table = {sizeof(struct inner), inner_rows};
 static const struct option_row outer_rows[] = {
-    {.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct outer, flag), .preset = "true"},
-    {.name = "count", .type = OPTION_COUNT, .offset = offsetof(struct outer, count), .preset = "3", .min = 2, .max = 10},
-    {.name = "wait", .type = OPTION_DURATION, .offset = offsetof(struct outer, wait_ms), .preset = "2s", .min = 1000,
+    {.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct outer, flag), .default_value = "true"},
+    {.name = "count", .type = OPTION_COUNT, .offset = offsetof(struct outer, count), .default_value = "3", .min = 2, .max = 10},
+    {.name = "wait", .type = OPTION_DURATION, .offset = offsetof(struct outer, wait_ms), .default_value = "2s", .min = 1000,
      .max = 60000},
-    {.name = "colour", .type = OPTION_CHOICE, .offset = offsetof(struct outer, colour), .preset = "blue",
+    {.name = "colour", .type = OPTION_CHOICE, .offset = offsetof(struct outer, colour), .default_value = "blue",
      .choices = colours},
-    {.name = "text", .type = OPTION_TEXT, .offset = offsetof(struct outer, text), .preset = "preset", .check = no_x},
+    {.name = "text", .type = OPTION_TEXT, .offset = offsetof(struct outer, text), .default_value = "preset", .check = no_x},
     {.name = "plain", .type = OPTION_TEXT, .offset = offsetof(struct outer, plain)},
     {.name = "inner", .type = OPTION_GROUP, .offset = offsetof(struct outer, inner), .group = &inner_table},
-    {.name = "list", .type = OPTION_LIST, .offset = offsetof(struct outer, list), .preset = "", .group = &inner_table},
+    {.name = "list", .type = OPTION_LIST, .offset = offsetof(struct outer, list), .default_value = "", .group = &inner_table},
     {0},
 };
 static const struct option_table outer_table = {sizeof(struct outer), outer_rows};
@@ -89,7 +89,7 @@ Test(option, set_takes_what_fits_and_says_what_it_expected_otherwise)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct outer o = {0};
         char expected[256];
-        option_presets(&outer_table, &o);
+        option_set_defaults(&outer_table, &o);
         const struct option_row *row = option_find(&outer_table, rows[i].name);
         const char *got = option_set(row, &o, rows[i].text, expected, sizeof expected);
         if (rows[i].expected == NULL) {
@@ -131,10 +131,10 @@ Test(option, a_long_list_of_choices_never_overruns_its_place)
 Test(option, presets_fill_groups_within_and_leave_lists_empty)
 {
     struct outer o = {0};
-    option_presets(&outer_table, &o);
+    option_set_defaults(&outer_table, &o);
     cr_expect(o.flag && o.count == 3 && o.wait_ms == 2000 && o.colour == 2);
     cr_expect_str_eq(o.text, "preset");
-    cr_expect_null(o.plain, "what must be given has no preset");
+    cr_expect_null(o.plain, "what must be given has no default");
     cr_expect_str_eq(o.inner.label, "inside");
     cr_expect_eq(o.inner.depth, 7);
     cr_expect(o.list.items == NULL && o.list.count == 0);

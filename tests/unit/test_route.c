@@ -27,7 +27,7 @@ static void add_words(struct option_list *list, const char *words)
 static void add_route(const char *users, const char *server_names, const char *backends, const char *backup, bool strip)
 {
     struct route_options *o = &options[option_count++];
-    option_presets(&route_option_table, o);
+    option_set_defaults(&route_option_table, o);
     add_words(&o->users, users);
     add_words(&o->server_names, server_names);
     add_words(&o->backends, backends);

@@ -51,7 +51,7 @@ static void begin_tls(void)
     struct certificate_options *pair = calloc(1, sizeof *pair);
     start(true);
     make_pair(pair, "pair", (struct wanted){0});
-    option_presets(&tls_option_table, &t.options);
+    option_set_defaults(&tls_option_table, &t.options);
     t.options.certificates = (struct option_list){pair, 1};
     t.options.session_tickets = false;
     test_report_init(&r);

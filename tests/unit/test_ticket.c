@@ -27,7 +27,7 @@ static struct tls *build(struct ticket_keys *keys)
     if (pair == NULL) {
         pair = calloc(1, sizeof *pair);
         make_pair(pair, "pair", (struct wanted){0});
-        option_presets(&tls_option_table, &options);
+        option_set_defaults(&tls_option_table, &options);
         options.certificates = (struct option_list){pair, 1};
         cr_assert_eq(loop_init(&loop), 0);
     }

@@ -22,11 +22,11 @@ static void on_event(struct ev_loop *ev, struct ev_io *io, int revents)
     (void)ev, (void)io, (void)revents;
 }
 
-/* Options with one certificate for each of `wanted`, everything else as preset. */
+/* Options with one certificate for each of `wanted`, everything else by default. */
 static void prepare(const struct wanted *wanted, size_t count)
 {
     pairs = calloc(count, sizeof *pairs);
-    option_presets(&tls_option_table, &options);
+    option_set_defaults(&tls_option_table, &options);
     for (size_t i = 0; i < count; i++) {
         char name[] = {(char)('a' + i), '\0'};
         make_pair(&pairs[i], name, wanted[i]);

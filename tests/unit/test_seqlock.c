@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/published.h"
+#include "base/seqlock.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -10,35 +10,35 @@
 
 #include "support.h"
 
-TestSuite(published, .fini = test_over);
+TestSuite(seqlock, .fini = test_over);
 
 enum { WORDS = 512, READINGS = 20000 };
 
-static struct published *map(size_t size)
+static struct seqlock *map(size_t size)
 {
-    struct published *p = mmap(NULL, published_space(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct seqlock *p = mmap(NULL, seqlock_space(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert(p != MAP_FAILED);
     return p;
 }
 
-Test(published, a_value_is_what_was_written_last)
+Test(seqlock, a_value_is_what_was_written_last)
 {
-    struct published *p = map(sizeof(int));
+    struct seqlock *p = map(sizeof(int));
     int value = -1;
-    (void)published_read(p, &value, sizeof value);
+    (void)seqlock_read(p, &value, sizeof value);
     cr_expect_eq(value, 0, "all zero is a value");
     for (int i = 1; i < 5; i++) {
-        unsigned version = published_version(p);
-        published_write(p, &i, sizeof i);
-        (void)published_read(p, &value, sizeof value);
+        unsigned version = seqlock_version(p);
+        seqlock_write(p, &i, sizeof i);
+        (void)seqlock_read(p, &value, sizeof value);
         cr_expect_eq(value, i);
-        cr_expect_neq(published_version(p), version);
+        cr_expect_neq(seqlock_version(p), version);
     }
-    munmap(p, published_space(sizeof(int)));
+    munmap(p, seqlock_space(sizeof(int)));
 }
 
 /* Every word of a value is its number: a reader that sees two numbers has seen two values. */
-static void write_for_ever(struct published *p)
+static void write_for_ever(struct seqlock *p)
 {
     unsigned words[WORDS];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with its test, however that ends */
@@ -46,13 +46,13 @@ static void write_for_ever(struct published *p)
         for (size_t i = 0; i < WORDS; i++) {
             words[i] = number;
         }
-        published_write(p, words, sizeof words);
+        seqlock_write(p, words, sizeof words);
     }
 }
 
-Test(published, no_reader_sees_two_values_at_once)
+Test(seqlock, no_reader_sees_two_values_at_once)
 {
-    struct published *p = map(WORDS * sizeof(unsigned));
+    struct seqlock *p = map(WORDS * sizeof(unsigned));
     unsigned words[WORDS];
     pid_t writer = fork();
     if (writer == 0) {
@@ -60,15 +60,15 @@ Test(published, no_reader_sees_two_values_at_once)
     }
     cr_assert_gt(writer, 0);
     for (int i = 0; i < READINGS; i++) {
-        cr_assert_eq(published_read(p, words, sizeof words), 0);
+        cr_assert_eq(seqlock_read(p, words, sizeof words), 0);
         cr_assert_eq(words[0], words[WORDS - 1]);
         cr_assert_eq(words[0], words[WORDS / 2]);
     }
     kill(writer, SIGKILL); /* wherever it is: what it has published stays whole */
     waitpid(writer, NULL, 0);
-    cr_assert_eq(published_read(p, words, sizeof words), 0);
+    cr_assert_eq(seqlock_read(p, words, sizeof words), 0);
     for (size_t i = 0; i < WORDS; i++) {
         cr_assert_eq(words[i], words[0]);
     }
-    munmap(p, published_space(WORDS * sizeof(unsigned)));
+    munmap(p, seqlock_space(WORDS * sizeof(unsigned)));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/published.h"
+#include "base/seqlock.h"
 
 #include <string.h>
 
@@ -8,9 +8,9 @@ enum {
     TRIES_MAX = 10000, /* a real writer writes every few seconds */
 };
 
-size_t published_space(size_t size)
+size_t seqlock_space(size_t size)
 {
-    return (sizeof(struct published) + 2 * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return (sizeof(struct seqlock) + 2 * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
 static size_t slot_of(unsigned version, size_t size)
@@ -18,7 +18,7 @@ static size_t slot_of(unsigned version, size_t size)
     return version % 2 * size;
 }
 
-void published_write(struct published *p, const void *value, size_t size)
+void seqlock_write(struct seqlock *p, const void *value, size_t size)
 {
     unsigned next = atomic_load_explicit(&p->version, memory_order_relaxed) + 1;
     /* Whoever still copies the value before last sees by the version that it must do so again. */
@@ -27,9 +27,9 @@ void published_write(struct published *p, const void *value, size_t size)
     atomic_store_explicit(&p->version, next, memory_order_release);
 }
 
-int published_read(const struct published *p, void *out, size_t size)
+int seqlock_read(const struct seqlock *p, void *out, size_t size)
 {
-    unsigned before, after = published_version(p);
+    unsigned before, after = seqlock_version(p);
     for (int i = 0; i < TRIES_MAX; i++) {
         before = after;
         memcpy(out, p->slots + slot_of(before, size), size);
@@ -42,7 +42,7 @@ int published_read(const struct published *p, void *out, size_t size)
     return -1;
 }
 
-unsigned published_version(const struct published *p)
+unsigned seqlock_version(const struct seqlock *p)
 {
     return atomic_load_explicit(&p->version, memory_order_acquire);
 }

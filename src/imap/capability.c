@@ -88,12 +88,12 @@ bool capability_has(struct span list, struct span word)
 bool capability_offers(struct span list, const struct sasl_mechanism *mechanism)
 {
     struct span word;
-    while (mechanism->passes && span_word(&list, &word)) {
+    while (mechanism->passthrough && span_word(&list, &word)) {
         if (cut_auth(&word) && span_is(word, mechanism->name)) {
             return true;
         }
     }
-    return !mechanism->passes;
+    return !mechanism->passthrough;
 }
 
 static bool is_atom(struct span word)

@@ -25,7 +25,7 @@ enum credentials_result credentials_set(struct credentials *c, const char *metho
     c->user = copy_name(user);
     c->authorize = other ? copy_name(authorize) : NULL;
     if (c->user == NULL || (other && c->authorize == NULL) ||
-        secret_set(&c->password, password.bytes, password.len) != 0) {
+        secret_set(&c->secret, password.bytes, password.len) != 0) {
         credentials_clear(c);
         return CREDENTIALS_MEMORY;
     }
@@ -34,7 +34,7 @@ enum credentials_result credentials_set(struct credentials *c, const char *metho
 
 void credentials_clear(struct credentials *c)
 {
-    secret_clear(&c->password);
+    secret_clear(&c->secret);
     free(c->user);
     free(c->authorize);
     *c = (struct credentials){0};

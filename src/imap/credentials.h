@@ -13,8 +13,8 @@ struct credentials {
     const char *method;     /* "LOGIN", or the SASL mechanism's name; static */
     char *user;             /* the authentication identity: whose password it is */
     char *authorize;        /* another identity to act as; NULL: the same */
-    struct secret password; /* without NUL; with `passes` the client's first message, decoded */
-    const struct sasl_mechanism *passes; /* how alone the backend can be logged in to; NULL: in any way */
+    struct secret secret; /* without NUL; with `passes` the client's first message, decoded */
+    const struct sasl_mechanism *passthrough; /* how alone the backend can be logged in to; NULL: in any way */
 };
 
 enum credentials_result {

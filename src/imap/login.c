@@ -36,7 +36,7 @@ static int put_string(struct login_message *m, struct span s)
 
 static int build_command(struct login_message *m, const char *tag, const struct credentials *c)
 {
-    struct span password = {c->password.bytes, c->password.len};
+    struct span password = {c->secret.bytes, c->secret.len};
     if (put(m, tag) != 0 || put(m, " LOGIN ") != 0 || put_string(m, span_of(c->user)) != 0 || put(m, " ") != 0 ||
         put_string(m, password) != 0 || put(m, "\r\n") != 0) {
         return -1;
@@ -82,7 +82,7 @@ static int build_plain(struct login_message *m, const char *tag, const struct cr
 /* AUTHENTICATE LOGIN takes no initial response: no two servers agree what it would be. */
 static int build_sasl_login(struct login_message *m, const char *tag, const struct credentials *c)
 {
-    struct span password = {c->password.bytes, c->password.len};
+    struct span password = {c->secret.bytes, c->secret.len};
     return put_authenticate(m, tag, "LOGIN") == 0 && end_line(m) == 0 &&
                    sasl_encode(span_of(c->user), &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0 &&
                    sasl_encode(password, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
@@ -93,11 +93,11 @@ static int build_sasl_login(struct login_message *m, const char *tag, const stru
 /* The client's own message, as it was; where the backend speaks first there is none yet. */
 static int build_passing(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
-    struct span message = {c->password.bytes, c->password.len};
-    if (c->passes->backend_first) {
-        return put_authenticate(m, tag, c->passes->name) == 0 && end_line(m) == 0 ? 0 : -1;
+    struct span message = {c->secret.bytes, c->secret.len};
+    if (c->passthrough->backend_first) {
+        return put_authenticate(m, tag, c->passthrough->name) == 0 && end_line(m) == 0 ? 0 : -1;
     }
-    return put_authenticate_with(m, tag, c->passes->name, sasl_ir) == 0 &&
+    return put_authenticate_with(m, tag, c->passthrough->name, sasl_ir) == 0 &&
                    sasl_encode(message, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
                ? 0
                : -1;
@@ -121,8 +121,8 @@ enum login_result login_build(struct login_message *m, const char *tag, const st
                               const struct capabilities *able)
 {
     *m = (struct login_message){0};
-    if (c->passes != NULL) {
-        return knows(able, c->passes->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_NO_MECHANISM;
+    if (c->passthrough != NULL) {
+        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_NO_MECHANISM;
     }
     if (knows(able, SASL_PLAIN)) {
         return finished(m, build_plain(m, tag, c, able->sasl_ir));

@@ -80,7 +80,7 @@ static enum sasl_result pass(const struct sasl *s, struct span user, struct span
 {
     enum sasl_result result = result_of(credentials_set(out, s->mechanism->name, user, authorize, message));
     if (result == SASL_DONE) {
-        out->passes = s->mechanism;
+        out->passthrough = s->mechanism;
     }
     return result;
 }
@@ -320,7 +320,7 @@ int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t l
     /* Each name goes with its terminator, which is PLAIN's separator. */
     if (buffer_append(&message, authorize, strlen(authorize) + 1, limit) != 0 ||
         buffer_append(&message, c->user, strlen(c->user) + 1, limit) != 0 ||
-        buffer_append(&message, c->password.bytes, c->password.len, limit) != 0) {
+        buffer_append(&message, c->secret.bytes, c->secret.len, limit) != 0) {
         goto done;
     }
     result = sasl_encode((struct span){buffer_data(&message), message.len}, out, limit);

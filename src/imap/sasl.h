@@ -41,7 +41,7 @@ enum sasl_id {
 struct sasl_mechanism {
     const char *name;
     enum sasl_id id;
-    bool passes;                 /* its messages go to the backend as they are */
+    bool passthrough;                 /* its messages go to the backend as they are */
     bool backend_first;          /* the first word is the backend's: who the user is, is told only to a backend */
     const char *first_challenge; /* base64: what to ask first when the client gave no initial response */
     /* Takes a decoded response. */

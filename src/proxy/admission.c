@@ -101,7 +101,7 @@ void admission_login_failed(struct session *s)
     struct visitor *v = &s->visitor;
     const struct credentials *c = &s->attempt->credentials;
     uint64_t now = clock_boot_us();
-    if (!v->unlimited && client_table_login_failed(s->proxy->table, v->ref, &v->facts.address, c->user, &c->password, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
+    if (!v->unlimited && client_table_login_failed(s->proxy->table, v->ref, &v->facts.address, c->user, &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
         session_log_banned(v, &ban, now);
     }
 }

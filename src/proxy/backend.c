@@ -186,7 +186,7 @@ static uint32_t passing_mechanisms(const struct routes *routes)
     for (int id = 0; id < SASL_COUNT; id++) {
         const struct sasl_mechanism *m = sasl_mechanism((enum sasl_id)id);
         bool hidden = m->backend_first && routes_need_user(routes);
-        bool fixed = m->passes && routes_strip_domain(routes);
+        bool fixed = m->passthrough && routes_strip_domain(routes);
         set |= hidden || fixed ? 0 : capability_bit(m->id);
     }
     return set;

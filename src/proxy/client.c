@@ -358,7 +358,7 @@ static struct step pass_response(struct session *s, struct span response)
 static struct step ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
 {
     s->attempt->credentials.method = mechanism->name;
-    s->attempt->credentials.passes = mechanism;
+    s->attempt->credentials.passthrough = mechanism;
     lexer_next(&s->lexer);
     return step_go(STATE_CONNECT);
 }

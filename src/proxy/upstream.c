@@ -81,7 +81,7 @@ static struct step go_elsewhere(struct session *s)
 static struct step login_broken(struct session *s, const char *cause, struct span said)
 {
     blame(s->attempt, cause, said);
-    return s->attempt->credentials.passes != NULL ? unavailable(s) : go_elsewhere(s);
+    return s->attempt->credentials.passthrough != NULL ? unavailable(s) : go_elsewhere(s);
 }
 
 /* --- CONNECT: the choice ---------------------------------------------------------------------------- */
@@ -471,7 +471,7 @@ static struct step take_answer(struct session *s, struct span line)
     }
     if (said.kind == RESPONSE_CONTINUE) {
         return send_part(s)                       ? step_more()
-               : a->credentials.passes != NULL ? challenge(s, line)
+               : a->credentials.passthrough != NULL ? challenge(s, line)
                                                : login_broken(s, "unexpected-continuation", (struct span){0});
     }
     if (said.tagged && said.kind == RESPONSE_OK) {

@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_passing(const struct credentials *c, struct span message)
 {
-    if (c->user == NULL || c->user[0] == '\0' || c->password.len != message.len ||
-        memcmp(c->password.bytes, message.bytes, message.len) != 0) {
+    if (c->user == NULL || c->user[0] == '\0' || c->secret.len != message.len ||
+        memcmp(c->secret.bytes, message.bytes, message.len) != 0) {
         abort();
     }
 }
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     sasl_start(&s, sasl_mechanism((enum sasl_id)(data[0] % SASL_COUNT)));
     enum sasl_result result = sasl_step(&s, (struct span){buffer_data(&line), line.len}, &challenge, &c);
-    if (result == SASL_DONE && c.passes != NULL) {
+    if (result == SASL_DONE && c.passthrough != NULL) {
         check_passing(&c, message);
     } else if (result != SASL_DONE && c.user != NULL) {
         abort();

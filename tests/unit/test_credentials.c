@@ -28,12 +28,12 @@ Test(credentials, refuse_an_empty_user_and_every_nul)
                      rows[i].name);
         if (rows[i].want == CREDENTIALS_SET) {
             cr_expect(same_bytes(rows[i].user, c.user, strlen(c.user)), "%s", rows[i].name);
-            cr_expect(same_bytes(rows[i].password, c.password.bytes, c.password.len), "%s", rows[i].name);
+            cr_expect(same_bytes(rows[i].password, c.secret.bytes, c.secret.len), "%s", rows[i].name);
             cr_expect_str_eq(c.method, "LOGIN");
         }
-        cr_expect(rows[i].want == CREDENTIALS_SET || (c.user == NULL && c.password.bytes == NULL), "%s: empty after a failure", rows[i].name);
+        cr_expect(rows[i].want == CREDENTIALS_SET || (c.user == NULL && c.secret.bytes == NULL), "%s: empty after a failure", rows[i].name);
         credentials_clear(&c);
-        cr_expect(c.user == NULL && c.authorize == NULL && c.password.bytes == NULL && c.method == NULL, "%s", rows[i].name);
+        cr_expect(c.user == NULL && c.authorize == NULL && c.secret.bytes == NULL && c.method == NULL, "%s", rows[i].name);
     }
 }
 

@@ -7,7 +7,7 @@ TestSuite(sasl, .fini = test_over);
 
 static struct span secret_span(const struct credentials *c)
 {
-    return (struct span){c->password.bytes, c->password.len};
+    return (struct span){c->secret.bytes, c->secret.len};
 }
 
 Test(sasl, mechanisms_are_matched_whole_and_in_any_case)
@@ -68,7 +68,7 @@ Test(sasl, plain_takes_one_message_of_three_parts)
             cr_expect(same_bytes(secret_span(&c), rows[i].password, strlen(rows[i].password)), "%s", rows[i].name);
             cr_expect_str_eq(c.method, "PLAIN");
         } else {
-            cr_expect(c.user == NULL && c.password.bytes == NULL, "%s: nothing is left", rows[i].name);
+            cr_expect(c.user == NULL && c.secret.bytes == NULL, "%s: nothing is left", rows[i].name);
         }
         credentials_clear(&c);
         sasl_clear(&s);
@@ -207,14 +207,14 @@ Test(sasl, the_user_is_read_from_messages_that_pass)
         struct buffer line = {0};
         const char *challenge;
         const struct sasl_mechanism *m = sasl_find(span_of(rows[i].mechanism));
-        cr_assert(m != NULL && m->passes);
+        cr_assert(m != NULL && m->passthrough);
         cr_assert_eq(sasl_encode(span_of(rows[i].message), &line, 1000), 0);
         sasl_start(&s, m);
         enum sasl_result result = sasl_step(&s, (struct span){buffer_data(&line), line.len}, &challenge, &c);
         cr_assert_eq(result, rows[i].user != NULL ? SASL_DONE : SASL_BAD, "%s, %s", rows[i].mechanism, rows[i].name);
         if (rows[i].user != NULL) {
             cr_expect_str_eq(c.user, rows[i].user, "%s, %s", rows[i].mechanism, rows[i].name);
-            cr_expect(c.passes == m && strcmp(c.method, rows[i].mechanism) == 0);
+            cr_expect(c.passthrough == m && strcmp(c.method, rows[i].mechanism) == 0);
             cr_expect(rows[i].authorize == NULL ? c.authorize == NULL : strcmp(c.authorize, rows[i].authorize) == 0);
             cr_expect(same_bytes(secret_span(&c), rows[i].message, strlen(rows[i].message)), "the message is whole");
         }

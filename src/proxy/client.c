@@ -27,7 +27,7 @@ static enum command_phase phase(const struct session *s)
 
 int client_reply(struct session *s, struct span tag, const char *text)
 {
-    struct stream *out = &s->client;
+    struct stream *out = &s->client_stream;
     if (tag.len == 0) {
         tag = span_of("*");
     }
@@ -153,7 +153,7 @@ static bool is_injection(struct session *s)
 {
     static const uint8_t handshake[] = {0x16, 0x03};
     uint8_t behind[sizeof handshake];
-    size_t len = stream_waiting(&s->client, behind, sizeof behind);
+    size_t len = stream_waiting(&s->client_stream, behind, sizeof behind);
     return len > 0 && memcmp(behind, handshake, len) != 0;
 }
 
@@ -496,28 +496,28 @@ enum reason client_end(const struct stream *client)
 struct step client_wait(struct session *s)
 {
     struct span bytes;
-    enum stream_status status = stream_peek(&s->client, &bytes);
+    enum stream_status status = stream_peek(&s->client_stream, &bytes);
     if (status == STREAM_AGAIN) {
         return step_more();
     }
     if (status != STREAM_READY) {
-        return step_end(client_end(&s->client));
+        return step_end(client_end(&s->client_stream));
     }
-    return stream_take(&s->client, 0) == 0 ? step_more() : step_end(REASON_MEMORY);
+    return stream_take(&s->client_stream, 0) == 0 ? step_more() : step_end(REASON_MEMORY);
 }
 
 struct step client_talk(struct session *s)
 {
     struct step step = step_more();
-    while (step.kind == STEP_MORE && stream_unsent(&s->client) < REPLIES_FULL) {
+    while (step.kind == STEP_MORE && stream_unsent(&s->client_stream) < REPLIES_FULL) {
         struct span bytes;
         size_t taken;
-        enum stream_status status = stream_peek(&s->client, &bytes);
+        enum stream_status status = stream_peek(&s->client_stream, &bytes);
         if (status != STREAM_READY) {
-            return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client));
+            return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client_stream));
         }
         enum lexer_result result = lexer_feed(&s->lexer, bytes.bytes, bytes.len, &taken);
-        if (stream_take(&s->client, taken) != 0) {
+        if (stream_take(&s->client_stream, taken) != 0) {
             return step_end(REASON_MEMORY);
         }
         step = run(s, result);
@@ -530,8 +530,8 @@ struct step client_talk(struct session *s)
 
 struct step client_starttls(struct session *s)
 {
-    stream_flush(&s->client);
-    return stream_unsent(&s->client) == 0 ? step_go(STATE_HANDSHAKE) : step_more();
+    stream_flush(&s->client_stream);
+    return stream_unsent(&s->client_stream) == 0 ? step_go(STATE_HANDSHAKE) : step_more();
 }
 
 ev_tstamp client_handshake_deadline(const struct session *s)
@@ -559,11 +559,11 @@ static void forget_plaintext(struct session *s)
 struct step client_handshake(struct session *s)
 {
     /* Not earlier than the client's first byte: who only connects costs no TLS state. */
-    if (s->client.tls == NULL &&
-        tls_accept(s->proxy->tls, &s->client, s->visitor.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
+    if (s->client_stream.tls == NULL &&
+        tls_accept(s->proxy->tls, &s->client_stream, s->visitor.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
-    enum stream_status status = stream_handshake(&s->client);
+    enum stream_status status = stream_handshake(&s->client_stream);
     if (status == STREAM_AGAIN) {
         return step_more();
     }
@@ -572,7 +572,7 @@ struct step client_handshake(struct session *s)
         session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_failure());
         return step_end(flooded ? REASON_TLS_FLOOD : REASON_TLS_FAILED);
     }
-    if (s->client.alpn_foreign) {
+    if (s->client_stream.alpn_foreign) {
         session_log_alpn_foreign(s);
     }
     forget_plaintext(s);

@@ -44,13 +44,13 @@ struct step door_header(struct session *s)
     if (s->proxy_header == NULL && (s->proxy_header = calloc(1, sizeof *s->proxy_header)) == NULL) {
         return step_end(REASON_MEMORY);
     }
-    enum stream_status status = stream_peek(&s->client, &bytes);
+    enum stream_status status = stream_peek(&s->client_stream, &bytes);
     if (status != STREAM_READY) {
-        return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client));
+        return status == STREAM_AGAIN ? step_more() : step_end(client_end(&s->client_stream));
     }
     struct proxy_header *h = s->proxy_header;
     enum proxy_header_result result = proxy_header_feed(h, bytes.bytes, bytes.len, &taken);
-    if (stream_take(&s->client, taken) != 0) {
+    if (stream_take(&s->client_stream, taken) != 0) {
         return step_end(REASON_MEMORY);
     }
     switch (result) {
@@ -118,7 +118,7 @@ void door_let_go(struct session *s)
 struct step door_ignore(struct session *s)
 {
     size_t len;
-    enum stream_status status = stream_read(&s->client, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    enum stream_status status = stream_read(&s->client_stream, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
     return status == STREAM_READY || status == STREAM_AGAIN ? step_more() : step_end(REASON_TARPIT);
 }
 

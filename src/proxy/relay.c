@@ -11,15 +11,15 @@ enum {
 
 struct step relay_begin(struct session *s)
 {
-    tls_has_no_secrets(&s->client);
-    stream_flush(&s->client);
+    tls_has_no_secrets(&s->client_stream);
+    stream_flush(&s->client_stream);
     return relay_flushed(s);
 }
 
 /* A side that cannot be written to has no use for what the other says. */
 struct step relay_flushed(struct session *s)
 {
-    return s->client.write_error != 0 || s->backend.write_error != 0 ? step_go(STATE_DRAIN) : step_more();
+    return s->client_stream.write_error != 0 || s->backend_stream.write_error != 0 ? step_go(STATE_DRAIN) : step_more();
 }
 
 /*
@@ -49,12 +49,12 @@ static struct step copy(struct session *s, struct stream *from, struct stream *t
 
 struct step relay_client(struct session *s)
 {
-    return copy(s, &s->client, &s->backend);
+    return copy(s, &s->client_stream, &s->backend_stream);
 }
 
 struct step relay_backend(struct session *s)
 {
-    return copy(s, &s->backend, &s->client);
+    return copy(s, &s->backend_stream, &s->client_stream);
 }
 
 static bool flushed(const struct stream *to)
@@ -69,11 +69,11 @@ static bool flushed(const struct stream *to)
 static bool is_orphan(struct session *s)
 {
     bool idle = session_now(s) - s->active > 1.;
-    struct backend_ends *ends = &s->proxy->ends[s->server->index];
+    struct backend_ends *ends = &s->proxy->ends[s->backend->index];
     if (session_now(s) - ends->since > 1.) {
         *ends = (struct backend_ends){.since = session_now(s)};
     }
-    return ++ends->count > ENDS_MAX && idle && s->client.end == STREAM_READY;
+    return ++ends->count > ENDS_MAX && idle && s->client_stream.end == STREAM_READY;
 }
 
 static enum reason backend_end(const struct stream *backend)
@@ -92,7 +92,7 @@ static enum reason backend_end(const struct stream *backend)
 
 static struct step backend_ended(struct session *s)
 {
-    s->reason = backend_end(&s->backend);
+    s->reason = backend_end(&s->backend_stream);
     if (!is_orphan(s)) {
         return step_end(s->reason);
     }
@@ -102,26 +102,26 @@ static struct step backend_ended(struct session *s)
 
 struct step relay_drain(struct session *s)
 {
-    if (s->backend.end != STREAM_READY) {
+    if (s->backend_stream.end != STREAM_READY) {
         /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
-        bool as_told = s->backend_told && !stream_failed_here(&s->backend);
-        return !flushed(&s->client) ? step_more()
+        bool as_told = s->backend_told && !stream_failed_here(&s->backend_stream);
+        return !flushed(&s->client_stream) ? step_more()
                : as_told            ? step_end(REASON_CLIENT_CLOSED)
                                     : backend_ended(s);
     }
-    if (s->client.end == STREAM_READY || !flushed(&s->backend)) {
+    if (s->client_stream.end == STREAM_READY || !flushed(&s->backend_stream)) {
         return step_more();
     }
-    if (s->client.end != STREAM_END) {
-        return step_end(client_end(&s->client));
+    if (s->client_stream.end != STREAM_END) {
+        return step_end(client_end(&s->client_stream));
     }
-    if (s->client.write_error != 0) {
-        return step_end(stream_failed_here(&s->client) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
+    if (s->client_stream.write_error != 0) {
+        return step_end(stream_failed_here(&s->client_stream) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
     }
     /* The client may have closed its side only, and still read what it asked for. */
     if (!s->backend_told) {
         s->backend_told = true;
-        stream_shutdown(&s->backend);
+        stream_shutdown(&s->backend_stream);
     }
     return step_more();
 }
@@ -148,7 +148,7 @@ struct step relay_drain_expired(struct session *s)
 
 struct step relay_orphan(struct session *s)
 {
-    stream_close(&s->backend);
+    stream_close(&s->backend_stream);
     return step_more();
 }
 
@@ -156,7 +156,7 @@ struct step relay_orphan(struct session *s)
 struct step relay_orphan_client(struct session *s)
 {
     size_t len;
-    enum stream_status status = stream_read(&s->client, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    enum stream_status status = stream_read(&s->client_stream, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
     return status == STREAM_AGAIN ? step_more() : step_end(s->reason);
 }
 

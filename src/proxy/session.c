@@ -112,27 +112,27 @@ ev_tstamp session_now(const struct session *s)
 
 static struct step linger_flushed(struct session *s)
 {
-    bool gone = s->client.write_error != 0 || (s->client.end != STREAM_READY && s->client.end != STREAM_END);
-    if (!gone && stream_unsent(&s->client) > 0) {
+    bool gone = s->client_stream.write_error != 0 || (s->client_stream.end != STREAM_READY && s->client_stream.end != STREAM_END);
+    if (!gone && stream_unsent(&s->client_stream) > 0) {
         return step_more();
     }
     if (!gone) {
-        stream_shutdown(&s->client);
+        stream_shutdown(&s->client_stream);
     }
-    return gone || s->client.end == STREAM_END ? step_go(STATE_DEAD) : step_more();
+    return gone || s->client_stream.end == STREAM_END ? step_go(STATE_DEAD) : step_more();
 }
 
 static struct step linger_begin(struct session *s)
 {
-    stream_close(&s->backend);
-    stream_flush(&s->client);
+    stream_close(&s->backend_stream);
+    stream_flush(&s->client_stream);
     return linger_flushed(s);
 }
 
 static struct step linger_read(struct session *s)
 {
     size_t len;
-    enum stream_status status = stream_read(&s->client, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
+    enum stream_status status = stream_read(&s->client_stream, s->proxy->loop->scratch, LOOP_SCRATCH_SIZE, &len);
     return status == STREAM_READY || status == STREAM_AGAIN ? step_more() : step_go(STATE_DEAD);
 }
 
@@ -212,7 +212,7 @@ static struct step end(struct session *s, enum reason reason)
     }
     bool lingers = (rows[s->state].next & TO(LINGER)) != 0;
     s->reason = reason;
-    s->error = error_of(&s->client) != 0 ? error_of(&s->client) : error_of(&s->backend);
+    s->error = error_of(&s->client_stream) != 0 ? error_of(&s->client_stream) : error_of(&s->backend_stream);
     if (reason == REASON_TLS_FLOOD) {
         admission_flooded(s);
     }
@@ -231,8 +231,8 @@ static void destroy(struct session *s)
     free(s->proxy_header);
     ev_timer_stop(proxy->loop->ev, &s->timer);
     loop_forget(&s->again);
-    stream_close(&s->client);
-    stream_close(&s->backend);
+    stream_close(&s->client_stream);
+    stream_close(&s->backend_stream);
     lexer_fini(&s->lexer);
     sasl_clear(&s->sasl);
     attempt_free(s->attempt);
@@ -251,17 +251,17 @@ static void destroy(struct session *s)
 
 static struct stream *stream_of(struct session *s, enum side side)
 {
-    return side == SIDE_CLIENT ? &s->client : &s->backend;
+    return side == SIDE_CLIENT ? &s->client_stream : &s->backend_stream;
 }
 
 /* Whether a side is to be read now: its state reads it, and nobody is behind with what came before. */
 static bool is_readable(struct session *s, enum side side)
 {
     const struct state_row *row = &rows[s->state];
-    const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend : &s->client;
+    const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend_stream : &s->client_stream;
     /* A backend that talks before the login is not held up by the client: its talk is short. */
     bool waits_for_sink = row->relays || side == SIDE_CLIENT;
-    if (row->client == client_wait && side == SIDE_CLIENT && s->client.in.len > 0) {
+    if (row->client == client_wait && side == SIDE_CLIENT && s->client_stream.in.len > 0) {
         return false; /* one record is enough to keep */
     }
     return (row->reads & side) != 0 && stream_is_open(stream_of(s, side)) &&
@@ -302,7 +302,7 @@ static void carry_out(struct session *s, struct step step)
             step = step.kind == STEP_GO ? move(s, step.state) : end(s, step.reason);
         }
         if (!rows[s->state].relays && s->state != STATE_LINGER && s->state != STATE_DEAD) {
-            step = flush_side(s, &s->client); /* all replies of this round in one packet */
+            step = flush_side(s, &s->client_stream); /* all replies of this round in one packet */
         }
     } while (step.kind != STEP_MORE);
     if (s->state == STATE_DEAD) {
@@ -328,7 +328,7 @@ static struct step read_side(struct session *s, enum side side)
 void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 {
     struct session *s = io->data;
-    enum side side = io == &s->client.io ? SIDE_CLIENT : SIDE_BACKEND;
+    enum side side = io == &s->client_stream.io ? SIDE_CLIENT : SIDE_BACKEND;
     struct stream *stream = stream_of(s, side);
     struct step step = step_more();
     (void)ev;
@@ -353,7 +353,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 /* Changes with everything that a session can do with its streams. */
 static uint64_t work_of(const struct session *s)
 {
-    const struct stream *c = &s->client, *b = &s->backend;
+    const struct stream *c = &s->client_stream, *b = &s->backend_stream;
     return 5 * c->received + c->sent + c->in.len + c->end_told + c->drained + 5 * b->received + b->sent + b->in.len +
            b->end_told + b->drained;
 }
@@ -368,10 +368,10 @@ static void run_again(struct loop_task *task)
     uint64_t before = work_of(s);
 #endif
     show_activity(s->proxy, s);
-    if (stream_pending(&s->client)) {
+    if (stream_pending(&s->client_stream)) {
         step = read_side(s, SIDE_CLIENT);
     }
-    if (step.kind == STEP_MORE && stream_is_open(&s->backend) && stream_pending(&s->backend)) {
+    if (step.kind == STEP_MORE && stream_is_open(&s->backend_stream) && stream_pending(&s->backend_stream)) {
         step = read_side(s, SIDE_BACKEND);
     }
     assert(step.kind != STEP_MORE || work_of(s) != before); /* or it would run again, and spin */
@@ -409,7 +409,7 @@ static struct session *session_new(struct proxy *proxy, int fd, const struct vis
     lexer_init(&s->lexer, PHASE_PLAIN);
     ev_timer_init(&s->timer, run_timer, 0., 0.);
     s->timer.data = s;
-    stream_init(&s->client, proxy->loop, fd, session_event, s);
+    stream_init(&s->client_stream, proxy->loop, fd, session_event, s);
 
     s->next = proxy->sessions;
     s->link = &proxy->sessions;

@@ -71,8 +71,8 @@ struct session {
     ev_tstamp started;
     ev_tstamp active;      /* when octets last moved in RELAY and DRAIN; when ORPHAN began */
 
-    struct stream client;
-    struct stream backend;
+    struct stream client_stream;
+    struct stream backend_stream;
 
     /* The talk with the client, up to the relay. */
     struct lexer lexer;
@@ -82,7 +82,7 @@ struct session {
     unsigned failed_logins;
     char *client_name;       /* from ID after TLS; for the log */
     struct buffer client_id; /* the whole of it, where a backend is to have it */
-    struct backend *server;  /* counted there; NULL: none */
+    struct backend *backend;  /* counted there; NULL: none */
 
     /* After a login. */
     char *user;

@@ -48,9 +48,9 @@ static void begin_visitor(struct visitor *v, struct log_line *line, enum log_lev
 static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
     begin_without_place(&s->visitor, line, level, event);
-    if (s->client.established) {
-        log_word(line, "tls", SSL_get_version(s->client.tls));
-        log_word(line, "cipher", SSL_get_cipher_name(s->client.tls));
+    if (s->client_stream.established) {
+        log_word(line, "tls", SSL_get_version(s->client_stream.tls));
+        log_word(line, "cipher", SSL_get_cipher_name(s->client_stream.tls));
     }
     put_place(&s->visitor, line);
 }
@@ -135,8 +135,8 @@ void session_log_login(struct session *s, enum log_level level, const char *even
     struct log_line line;
     begin(s, &line, level, event);
     put_credentials(&line, &s->attempt->credentials);
-    if (s->server != NULL) {
-        log_word(&line, "backend", s->server->options->name);
+    if (s->backend != NULL) {
+        log_word(&line, "backend", s->backend->options->name);
     }
     put_client_name(s, &line);
     if (reason != NULL) {
@@ -200,7 +200,7 @@ void session_log_disconnect(struct session *s)
     if (s->user != NULL) {
         log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);
-        log_word(&line, "backend", s->server->options->name);
+        log_word(&line, "backend", s->backend->options->name);
     }
     put_client_name(s, &line);
     log_word(&line, "reason", reason->word);
@@ -210,8 +210,8 @@ void session_log_disconnect(struct session *s)
     if (s->error != 0) {
         log_quoted(&line, "error", strerror(s->error), strlen(strerror(s->error)));
     }
-    log_number(&line, "in", s->client.received);
-    log_number(&line, "out", s->client.sent);
+    log_number(&line, "in", s->client_stream.received);
+    log_number(&line, "out", s->client_stream.sent);
     snprintf(duration, sizeof duration, "%.3f", session_now(s) - s->started);
     log_word(&line, "duration", duration);
     log_end(&line);

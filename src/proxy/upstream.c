@@ -28,10 +28,10 @@ static struct span tag_of(const struct attempt *a)
 
 void upstream_leave(struct session *s)
 {
-    stream_close(&s->backend);
-    if (s->server != NULL) {
-        backend_leave(s->server);
-        s->server = NULL;
+    stream_close(&s->backend_stream);
+    if (s->backend != NULL) {
+        backend_leave(s->backend);
+        s->backend = NULL;
     }
 }
 
@@ -68,7 +68,7 @@ static void blame(struct attempt *a, const char *cause, struct span said)
 static struct step go_elsewhere(struct session *s)
 {
     struct attempt *a = s->attempt;
-    stream_close(&s->backend);
+    stream_close(&s->backend_stream);
     dial_clear(&a->dial);
     response_reader_fini(&a->reader);
     login_clear(&a->message);
@@ -95,7 +95,7 @@ static const char *owner_of(const struct credentials *c)
 static bool find_route(struct session *s)
 {
     struct attempt *a = s->attempt;
-    const char *server_name = SSL_get_servername(s->client.tls, TLSEXT_NAMETYPE_host_name);
+    const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
     a->route = routes_find(s->proxy->backends->routes, owner_of(&a->credentials), server_name);
     if (a->route == NULL) {
         return false;
@@ -137,13 +137,13 @@ static struct step dialled(struct session *s, enum dial_result result)
     case DIAL_MORE:
         return step_more();
     case DIAL_READY:
-        backend_set_up(s->server);
+        backend_set_up(s->backend);
         return step_go(STATE_BACKEND_LOGIN);
     case DIAL_FAILED:
         break;
     }
     if (!a->dial.local) {
-        backend_set_down(s->server, a->dial.cause);
+        backend_set_down(s->backend, a->dial.cause);
     }
     blame(a, a->dial.cause, span_of(a->dial.said));
     return go_elsewhere(s);
@@ -164,15 +164,15 @@ struct step upstream_connect(struct session *s)
             continue;
         }
         upstream_leave(s);
-        s->server = next;
-        return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend, s->proxy->loop, session_event, s));
+        s->backend = next;
+        return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend_stream, s->proxy->loop, session_event, s));
     }
     return unavailable(s);
 }
 
 struct step upstream_dial(struct session *s)
 {
-    return dialled(s, dial_event(&s->attempt->dial, &s->backend));
+    return dialled(s, dial_event(&s->attempt->dial, &s->backend_stream));
 }
 
 struct step upstream_unwatched(struct session *s)
@@ -188,7 +188,7 @@ ev_tstamp upstream_deadline(const struct session *s)
 struct step upstream_connect_expired(struct session *s)
 {
     bool over = upstream_deadline(s) <= session_now(s); /* the time of another phase has begun since */
-    return over ? dialled(s, dial_expired(&s->attempt->dial, &s->backend)) : step_more();
+    return over ? dialled(s, dial_expired(&s->attempt->dial, &s->backend_stream)) : step_more();
 }
 
 /* --- BACKEND_LOGIN ------------------------------------------------------------------------------------ */
@@ -208,12 +208,12 @@ struct step upstream_answer(struct session *s)
     while (step.kind == STEP_MORE) {
         struct span bytes, line;
         size_t taken;
-        enum stream_status status = stream_peek(&s->backend, &bytes);
+        enum stream_status status = stream_peek(&s->backend_stream, &bytes);
         if (status == STREAM_AGAIN) {
             return step;
         }
         if (status != STREAM_READY) {
-            return login_broken(s, dial_end(&s->backend, status), (struct span){0});
+            return login_broken(s, dial_end(&s->backend_stream, status), (struct span){0});
         }
         bool all = true;
         enum response_result result = response_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
@@ -223,7 +223,7 @@ struct step upstream_answer(struct session *s)
         } else if (result != RESPONSE_MORE) {
             return login_broken(s, response_fault(result), (struct span){0});
         }
-        if (stream_is_open(&s->backend) && stream_take(&s->backend, taken) != 0) {
+        if (stream_is_open(&s->backend_stream) && stream_take(&s->backend_stream, taken) != 0) {
             return step_end(REASON_MEMORY);
         }
         if (all) {
@@ -238,7 +238,7 @@ static bool send_part(struct session *s)
 {
     struct span part;
     return login_next(&s->attempt->message, &part) &&
-           stream_send(&s->backend, part.bytes, part.len, MESSAGE_MAX) == 0;
+           stream_send(&s->backend_stream, part.bytes, part.len, MESSAGE_MAX) == 0;
 }
 
 /* As login_build(), with the name by which the backends of the route know the user. */
@@ -299,9 +299,9 @@ static struct step challenge(struct session *s, struct span line)
     if (text.len > CHALLENGE_MAX || !sasl_is_base64(text)) {
         return login_broken(s, "nonsense", (struct span){0});
     }
-    if (stream_queue(&s->client, "+ ", 2, ANSWER_MAX) != 0 ||
-        stream_queue(&s->client, text.bytes, text.len, ANSWER_MAX) != 0 ||
-        stream_queue(&s->client, "\r\n", 2, ANSWER_MAX) != 0) {
+    if (stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) != 0 ||
+        stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) != 0 ||
+        stream_queue(&s->client_stream, "\r\n", 2, ANSWER_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
     return step_go(STATE_CHALLENGE);
@@ -309,11 +309,11 @@ static struct step challenge(struct session *s, struct span line)
 
 struct step upstream_respond(struct session *s, struct span response)
 {
-    if (stream_queue(&s->backend, response.bytes, response.len, MESSAGE_MAX) != 0 ||
-        stream_queue(&s->backend, "\r\n", 2, MESSAGE_MAX) != 0) {
+    if (stream_queue(&s->backend_stream, response.bytes, response.len, MESSAGE_MAX) != 0 ||
+        stream_queue(&s->backend_stream, "\r\n", 2, MESSAGE_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
-    stream_flush(&s->backend);
+    stream_flush(&s->backend_stream);
     return step_go(STATE_BACKEND_LOGIN);
 }
 
@@ -387,7 +387,7 @@ static struct step login_accepted(struct session *s, const struct response *said
     s->user = a->credentials.user;
     s->method = a->credentials.method;
     a->credentials.user = NULL;
-    if (stream_queue(&s->client, buffer_data(&a->untagged), a->untagged.len, ANSWER_MAX) != 0) {
+    if (stream_queue(&s->client_stream, buffer_data(&a->untagged), a->untagged.len, ANSWER_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
     attempt_free(a);
@@ -453,7 +453,7 @@ static struct step login_rejected(struct session *s, const struct response *said
     }
     if (trouble) {
         session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
-        int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+        int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
         return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
     }
@@ -510,7 +510,7 @@ ev_tstamp upstream_penalty_deadline(const struct session *s)
 struct step upstream_penalty_over(struct session *s)
 {
     struct attempt *a = s->attempt;
-    int result = stream_queue(&s->client, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+    int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
     end_attempt(s);
     if (result != 0) {
         return step_end(REASON_MEMORY);

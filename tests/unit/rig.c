@@ -216,7 +216,7 @@ static bool one_round(struct rig *r)
     bool listed = r->loop.tasks != NULL;
     s = rig_session(r);
     if (s != NULL && (s->state == STATE_RELAY || s->state == STATE_DRAIN)) {
-        size_t kept = s->client.out.len > s->backend.out.len ? s->client.out.len : s->backend.out.len;
+        size_t kept = s->client_stream.out.len > s->backend_stream.out.len ? s->client_stream.out.len : s->backend_stream.out.len;
         r->most_kept = kept > r->most_kept ? kept : r->most_kept;
     }
     bool heard = client_listens(r);
@@ -408,8 +408,8 @@ static void expect_idle(struct rig *r, const char *name)
     rig_settle(r);
     const struct session *s = rig_session(r);
     cr_assert_not_null(s, "%s: %s", name, rig_log());
-    cr_expect(s->client.in.bytes == NULL && s->client.out.bytes == NULL && s->client.queued.bytes == NULL, "%s: the client's stream owns a buffer", name);
-    cr_expect(s->backend.in.bytes == NULL && s->backend.out.bytes == NULL && s->backend.queued.bytes == NULL, "%s: the backend's stream owns one", name);
+    cr_expect(s->client_stream.in.bytes == NULL && s->client_stream.out.bytes == NULL && s->client_stream.queued.bytes == NULL, "%s: the client's stream owns a buffer", name);
+    cr_expect(s->backend_stream.in.bytes == NULL && s->backend_stream.out.bytes == NULL && s->backend_stream.queued.bytes == NULL, "%s: the backend's stream owns one", name);
     cr_expect(s->lexer.line == NULL && s->attempt == NULL && s->sasl.user.bytes == NULL, "%s: the talk owns one", name);
     cr_expect(r->loop.tasks == NULL, "%s: it does not sleep", name);
 }

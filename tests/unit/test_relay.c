@@ -124,9 +124,9 @@ Test(relay, a_slow_reader_holds_the_writer_up_and_loses_nothing)
         size_t there = stuff(&r, client_first != 0, bytes), back = stuff(&r, client_first == 0, bytes);
         cr_expect(there < large && back < large, "the writers are held up");
         const struct session *s = rig_session(&r);
-        cr_expect(s->client.out.len > 0 && s->backend.out.len > 0);
+        cr_expect(s->client_stream.out.len > 0 && s->backend_stream.out.len > 0);
         cr_expect_leq(r.most_kept, LOOP_SCRATCH_SIZE, "%zu octets are kept", r.most_kept);
-        cr_expect_leq(s->client.out.size + s->client.in.size + s->backend.out.size + s->backend.in.size, 128u * 1024,
+        cr_expect_leq(s->client_stream.out.size + s->client_stream.in.size + s->backend_stream.out.size + s->backend_stream.in.size, 128u * 1024,
                       "buffers of a session together");
         cr_expect(r.loop.tasks == NULL, "the loop sleeps meanwhile");
 

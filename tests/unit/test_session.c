@@ -222,7 +222,7 @@ Test(session, a_client_that_only_connects_costs_no_tls_state)
     rig_init(&r, IMPLICIT, WHOLE);
     rig_connect(&r);
     rig_settle(&r);
-    cr_expect(rig_session(&r)->state == STATE_HANDSHAKE && rig_session(&r)->client.tls == NULL);
+    cr_expect(rig_session(&r)->state == STATE_HANDSHAKE && rig_session(&r)->client_stream.tls == NULL);
     rig_play(&r, "closed", "c.\n.\nlog reason=tls-failed\n");
     rig_over(&r);
 }

@@ -158,7 +158,7 @@ int capability_offer(const struct span lists[], size_t count, uint32_t mechanism
 {
     struct span rest = count > 0 ? lists[0] : span_of(""), word;
     size_t start = out->len;
-    if (put(out, span_of(CAPABILITY_SECURE), limit) != 0 ||
+    if (put(out, span_of(CAPABILITY_TLS), limit) != 0 ||
         offer_mechanisms(lists, count, mechanisms, out, limit) != 0) {
         return -1;
     }

@@ -8,10 +8,10 @@
 #include "imap/sasl.h"
 
 /* What clients are told before TLS: nothing that they could not use now (RFC 9051 6.1.1). */
-#define CAPABILITY_PLAIN "IMAP4rev1 ID STARTTLS LOGINDISABLED"
+#define CAPABILITY_CLEARTEXT "IMAP4rev1 ID STARTTLS LOGINDISABLED"
 
 /* What they are told after TLS and before the login, whatever the backends know: all of it is answered here. */
-#define CAPABILITY_SECURE "IMAP4rev1 SASL-IR LITERAL- ID AUTH=PLAIN"
+#define CAPABILITY_TLS "IMAP4rev1 SASL-IR LITERAL- ID AUTH=PLAIN"
 
 /* Octets of a list that clients are told, and of one that a backend may say before its login. */
 enum { CAPABILITY_OFFER_MAX = 2048 };
@@ -40,7 +40,7 @@ bool capability_has(struct span list, struct span word);
 bool capability_offers(struct span list, const struct sasl_mechanism *mechanism);
 
 /*
- * Appends what clients are told after TLS and before the login: CAPABILITY_SECURE, and what all of `lists` have in
+ * Appends what clients are told after TLS and before the login: CAPABILITY_TLS, and what all of `lists` have in
  * common as far as it is true of a connection through imapguard. These are the AUTH= mechanisms that are in the set
  * `mechanisms`, and the extensions known here whose meaning only starts after the login: not what changes the talk
  * before it (STARTTLS, LOGINDISABLED, LITERAL+, COMPRESS, LOGIN-REFERRALS, LANGUAGE ...), and no word that is unknown,

@@ -21,7 +21,7 @@ enum command_id {
 };
 
 /* What the client may do with what it says, which TLS alone decides. */
-enum command_phase { PHASE_PLAIN, PHASE_SECURE, PHASE_COUNT };
+enum command_phase { PHASE_CLEARTEXT, PHASE_TLS, PHASE_COUNT };
 
 /* What becomes of a literal among a command's arguments. */
 enum command_literal {

@@ -170,7 +170,7 @@ static void load(struct backend *backend, const struct backend_options *options,
 
 static int map_shares(struct backends *b)
 {
-    static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_SECURE;
+    static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_TLS;
     if (columns_map(&b->columns, "backends", b->workers + 1, b->count * sizeof(struct backend_share)) != 0 ||
         region_map(&b->found, "monitor", endpoint_at(b->count)) != 0) {
         return -1;
@@ -440,7 +440,7 @@ void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX])
     if (b->offer != NULL) {
         memcpy(out, b->offer, CAPABILITY_OFFER_MAX);
     } else if (seqlock_read(found(b, learned_at()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
-        strcpy(out, CAPABILITY_SECURE);
+        strcpy(out, CAPABILITY_TLS);
     }
 }
 

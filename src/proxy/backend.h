@@ -121,7 +121,7 @@ void backends_clear_worker(struct backends *b, unsigned worker);
 
 /* --- what clients are told before the login ----------------------------------------------------------------------- */
 
-/* The list for clients, after TLS. Before anything was learned: the safe minimum, CAPABILITY_SECURE. */
+/* The list for clients, after TLS. Before anything was learned: the safe minimum, CAPABILITY_TLS. */
 void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX]);
 
 /* The monitor has learned it anew. Nothing happens when it is the same as before, or when one is configured. */

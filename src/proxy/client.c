@@ -22,7 +22,7 @@ enum {
 
 static enum command_phase phase(const struct session *s)
 {
-    return s->state == STATE_PLAIN ? PHASE_PLAIN : PHASE_SECURE;
+    return s->state == STATE_CLEARTEXT ? PHASE_CLEARTEXT : PHASE_TLS;
 }
 
 int client_reply(struct session *s, struct span tag, const char *text)
@@ -89,8 +89,8 @@ static struct step answer_bad(struct session *s, const char *text)
 /* What the client may be told that can be done now. */
 static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFER_MAX])
 {
-    if (phase(s) == PHASE_PLAIN) {
-        strcpy(list, CAPABILITY_PLAIN);
+    if (phase(s) == PHASE_CLEARTEXT) {
+        strcpy(list, CAPABILITY_CLEARTEXT);
     } else {
         backends_offer(s->proxy->backends, list);
     }
@@ -138,7 +138,7 @@ static struct step do_id(struct session *s)
         s->client_name = strndup((const char *)name.bytes, len);
     }
     buffer_clear(&s->client_id);
-    if (phase(s) == PHASE_SECURE && s->proxy->backends->forward_id) {
+    if (phase(s) == PHASE_TLS && s->proxy->backends->forward_id) {
         id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX);
     }
     return answer_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
@@ -159,7 +159,7 @@ static bool is_injection(struct session *s)
 
 static struct step do_starttls(struct session *s)
 {
-    if (phase(s) == PHASE_SECURE) {
+    if (phase(s) == PHASE_TLS) {
         return answer_bad(s, "BAD TLS is already active.");
     }
     if (is_injection(s)) {
@@ -231,7 +231,7 @@ static struct step abandon_attempt(struct session *s, const char *text)
         return step_end(REASON_MEMORY);
     }
     return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS)
-           : s->state == STATE_CHALLENGE         ? step_go(STATE_SECURE)
+           : s->state == STATE_CHALLENGE         ? step_go(STATE_NOT_AUTHENTICATED)
                                                  : step_more();
 }
 
@@ -267,7 +267,7 @@ static struct step try_login(struct session *s, struct step allowed)
 static struct step do_login(struct session *s)
 {
     enum lexer_token_type user_type, password_type;
-    if (phase(s) == PHASE_PLAIN) {
+    if (phase(s) == PHASE_CLEARTEXT) {
         return refuse_cleartext(s, true);
     }
     if (lexer_token_count(&s->lexer) != 2) {
@@ -375,7 +375,7 @@ static struct step do_authenticate(struct session *s)
 {
     enum lexer_token_type type = TOKEN_ATOM;
     size_t count = lexer_token_count(&s->lexer);
-    if (phase(s) == PHASE_PLAIN) {
+    if (phase(s) == PHASE_CLEARTEXT) {
         return refuse_cleartext(s, true);
     }
     if (count < 1 || count > 2 || first_argument(s).len == 0) {
@@ -433,7 +433,7 @@ static struct step run_bad(struct session *s)
     if (s->attempt != NULL) {
         return abandon_attempt(s, "BAD Malformed response.");
     }
-    if (secret && phase(s) == PHASE_PLAIN) {
+    if (secret && phase(s) == PHASE_CLEARTEXT) {
         return refuse_cleartext(s, false); /* malformed or not: it was a password before TLS */
     }
     return answer_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
@@ -549,7 +549,7 @@ struct step client_handshake_expired(struct session *s)
 static void forget_plaintext(struct session *s)
 {
     lexer_fini(&s->lexer);
-    lexer_init(&s->lexer, PHASE_SECURE);
+    lexer_init(&s->lexer, PHASE_TLS);
     free(s->client_name);
     s->client_name = NULL;
     buffer_clear(&s->client_id);
@@ -582,5 +582,5 @@ struct step client_handshake(struct session *s)
             return step;
         }
     }
-    return step_go(STATE_SECURE);
+    return step_go(STATE_NOT_AUTHENTICATED);
 }

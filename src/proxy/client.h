@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The talk with a client before its login: RFC 9051 6.1 and 6.2, with STARTTLS enforced.
- * These are the handlers of the states PLAIN, STARTTLS, HANDSHAKE and SECURE, and the replies.
+ * These are the handlers of the states CLEARTEXT, STARTTLS, HANDSHAKE and NOT_AUTHENTICATED, and the replies.
  */
 #ifndef IMAPGUARD_PROXY_CLIENT_H
 #define IMAPGUARD_PROXY_CLIENT_H
 
 #include "proxy/session.h"
 
-/* PLAIN: greets. */
+/* CLEARTEXT: greets. */
 struct step client_greet(struct session *s);
-/* PLAIN and SECURE: the client has said something. */
+/* CLEARTEXT and NOT_AUTHENTICATED: the client has said something. */
 struct step client_talk(struct session *s);
 
 /*

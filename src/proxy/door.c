@@ -13,7 +13,7 @@ enum { HELD_MAX = 256 }; /* in one worker: a tarpit must not eat the descriptors
 
 enum session_state door_first_state(const struct listener *listener)
 {
-    return listener->options->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_PLAIN;
+    return listener->options->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_CLEARTEXT;
 }
 
 void door_refuse(int fd, const struct listener *listener, enum reason reason)

@@ -37,14 +37,14 @@ static const struct state_row {
     handler *expired;
     uint32_t next;      /* states that may follow; at the end LINGER, or where that is none of them DEAD */
 } rows[STATE_COUNT] = {
-    [STATE_NEW] = {.name = "NEW", .next = TO(PROXY_HEADER) | TO(TARPIT) | TO(PLAIN) | TO(HANDSHAKE)},
+    [STATE_NEW] = {.name = "NEW", .next = TO(PROXY_HEADER) | TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE)},
     [STATE_PROXY_HEADER] = {"PROXY_HEADER", SIDE_CLIENT, false, true,
         NULL, door_header, NULL, NULL, door_header_deadline, door_header_expired,
-        TO(TARPIT) | TO(PLAIN) | TO(HANDSHAKE) | ENDS},
+        TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE) | ENDS},
     [STATE_TARPIT] = {"TARPIT", SIDE_CLIENT, false, false,
         door_hold, door_ignore, NULL, NULL, door_hold_deadline, door_hold_expired,
         TO(DEAD)},
-    [STATE_PLAIN] = {"PLAIN", SIDE_CLIENT, false, true,
+    [STATE_CLEARTEXT] = {"CLEARTEXT", SIDE_CLIENT, false, true,
         client_greet, client_talk, NULL, NULL, NULL, NULL,
         TO(STARTTLS) | ENDS},
     [STATE_STARTTLS] = {"STARTTLS", 0, false, true,
@@ -52,22 +52,22 @@ static const struct state_row {
         TO(HANDSHAKE) | ENDS},
     [STATE_HANDSHAKE] = {"HANDSHAKE", SIDE_CLIENT, false, true,
         NULL, client_handshake, NULL, NULL, client_handshake_deadline, client_handshake_expired,
-        TO(SECURE) | ENDS},
-    [STATE_SECURE] = {"SECURE", SIDE_CLIENT, false, true,
+        TO(NOT_AUTHENTICATED) | ENDS},
+    [STATE_NOT_AUTHENTICATED] = {"NOT_AUTHENTICATED", SIDE_CLIENT, false, true,
         NULL, client_talk, NULL, NULL, NULL, NULL,
         TO(CONNECT) | TO(PENALTY) | ENDS},
     [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
         upstream_connect, client_wait, upstream_dial, NULL, upstream_deadline, upstream_connect_expired,
-        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(SECURE) | ENDS},
+        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true,
         upstream_login, client_wait, upstream_answer, NULL, upstream_deadline, upstream_login_expired,
-        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(SECURE) | ENDS},
+        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true,
         client_challenged, client_talk, NULL, NULL, upstream_deadline, client_challenge_expired,
-        TO(BACKEND_LOGIN) | TO(PENALTY) | TO(SECURE) | ENDS},
+        TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
         NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
-        TO(SECURE) | ENDS},
+        TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
         relay_begin, relay_client, relay_backend, relay_flushed, relay_deadline, relay_expired,
         TO(DRAIN) | ENDS},
@@ -406,7 +406,7 @@ static struct session *session_new(struct proxy *proxy, int fd, const struct vis
     s->visitor = *v;
     s->started = session_now(s);
     s->again.run = run_again;
-    lexer_init(&s->lexer, PHASE_PLAIN);
+    lexer_init(&s->lexer, PHASE_CLEARTEXT);
     ev_timer_init(&s->timer, run_timer, 0., 0.);
     s->timer.data = s;
     stream_init(&s->client_stream, proxy->loop, fd, session_event, s);

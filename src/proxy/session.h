@@ -20,10 +20,10 @@ enum session_state {
     STATE_NEW,
     STATE_PROXY_HEADER,  /* a load balancer tells whom the connection is from */
     STATE_TARPIT,        /* refused, and held without a word */
-    STATE_PLAIN,         /* the talk before TLS */
+    STATE_CLEARTEXT,     /* the talk before TLS */
     STATE_STARTTLS,      /* the OK to STARTTLS is on its way */
     STATE_HANDSHAKE,
-    STATE_SECURE,        /* the talk between TLS and login */
+    STATE_NOT_AUTHENTICATED, /* the talk between TLS and login (RFC 9051 3.1) */
     STATE_CONNECT,       /* a backend is chosen, and made ready for the login */
     STATE_BACKEND_LOGIN, /* the login was sent upstream */
     STATE_CHALLENGE,     /* the backend has asked the client something */

@@ -53,7 +53,7 @@ static struct step unavailable(struct session *s)
     session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", a->cause, said);
     int result = client_reply(s, tag_of(a), "NO [UNAVAILABLE] The mail server does not answer: try again.");
     end_attempt(s);
-    return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
+    return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
 }
 
 /* Remembers a fault of the backend's; `cause` is a word for the log, `said` its own words, if they explain it. */
@@ -284,7 +284,7 @@ struct step upstream_login(struct session *s)
     session_log_login(s, LOG_LEVEL_INFO, "login-refused", "no-authorize", (struct span){0});
     int result = client_reply(s, tag_of(a), "NO [AUTHORIZATIONFAILED] The mail server cannot act for another user.");
     end_attempt(s);
-    return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
+    return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
 }
 
 /* --- CHALLENGE ---------------------------------------------------------------------------------------- */
@@ -455,7 +455,7 @@ static struct step login_rejected(struct session *s, const struct response *said
         session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
         int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
-        return result == 0 ? step_go(STATE_SECURE) : step_end(REASON_MEMORY);
+        return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
     }
     session_log_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
     return punish(s);
@@ -516,5 +516,5 @@ struct step upstream_penalty_over(struct session *s)
         return step_end(REASON_MEMORY);
     }
     return s->failed_logins >= s->proxy->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
-                                                                : step_go(STATE_SECURE);
+                                                                : step_go(STATE_NOT_AUTHENTICATED);
 }

@@ -44,7 +44,7 @@ static void after(struct lexer *l, enum lexer_result result)
     bool response = false;
     if (result == LEXER_COMMAND && lexer_command(l)->id == COMMAND_AUTHENTICATE) {
         enum lexer_token_type type;
-        response = l->phase == PHASE_SECURE && lexer_token_count(l) == 1 &&
+        response = l->phase == PHASE_TLS && lexer_token_count(l) == 1 &&
                    sasl_find(lexer_token(l, 0, &type)) != NULL;
     }
     lexer_next(l);
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    enum command_phase phase = data[0] & 1 ? PHASE_SECURE : PHASE_PLAIN;
+    enum command_phase phase = data[0] & 1 ? PHASE_TLS : PHASE_CLEARTEXT;
     run(data + 1, size - 1, phase, size, &whole);
     run(data + 1, size - 1, phase, (size_t)(data[0] >> 1) % 7 + 1, &pieces);
     if (whole.len != pieces.len || (whole.len > 0 && memcmp(buffer_data(&whole), buffer_data(&pieces), whole.len) != 0)) {

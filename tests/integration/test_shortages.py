@@ -1007,7 +1007,7 @@ def test_only_the_worker_that_hangs_is_replaced(faulty, backend):
         front.faults.wait("recv")
         event = found_hanging(front, "worker")[0]
         assert int(event["pid"]) == pid
-        assert event["state"] in ("PLAIN", "CLEARTEXT")
+        assert event["state"] == "CLEARTEXT"
         assert event["session"] == front.event("connect", rport=wire.port)["session"]
     before = {pid, *front.workers()}
     wait_for(lambda: len(front.workers()) == 2 and pid not in front.workers(), "a successor")

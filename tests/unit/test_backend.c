@@ -31,7 +31,7 @@ Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
     backend_endpoint(&b->items[0], &e);
     cr_expect_eq(e.count, 0);
     backends_offer(b, list);
-    cr_expect_str_eq(list, CAPABILITY_SECURE);
+    cr_expect_str_eq(list, CAPABILITY_TLS);
     rig_over(&r);
 }
 

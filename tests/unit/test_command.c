@@ -26,6 +26,6 @@ Test(command, a_password_is_never_invited_before_tls)
 {
     static const char *const names[] = {"LOGIN", "AUTHENTICATE"};
     for (size_t i = 0; i < COUNT(names); i++) {
-        cr_expect_eq(command_find(span_of(names[i]))->literal[PHASE_PLAIN], LITERAL_REFUSE, "%s", names[i]);
+        cr_expect_eq(command_find(span_of(names[i]))->literal[PHASE_CLEARTEXT], LITERAL_REFUSE, "%s", names[i]);
     }
 }

@@ -17,7 +17,7 @@ static const char *parsed(const char *arguments)
     const char *value = NULL;
     int len = snprintf(bytes, sizeof bytes, "a ID %s\r\n", arguments);
     cr_assert((size_t)len < sizeof bytes);
-    lexer_init(&l, PHASE_SECURE);
+    lexer_init(&l, PHASE_TLS);
     cr_assert_eq(lexer_feed(&l, bytes, (size_t)len, &taken), LEXER_COMMAND, "%.100s", bytes);
     if (id_parse(&l, &name) == 0) {
         snprintf(result, sizeof result, "%s", show(name));

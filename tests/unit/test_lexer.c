@@ -9,8 +9,8 @@
 
 TestSuite(lexer, .fini = test_over);
 
-#define P PHASE_PLAIN
-#define S PHASE_SECURE
+#define P PHASE_CLEARTEXT
+#define S PHASE_TLS
 
 struct row {
     enum command_phase phase;

@@ -49,7 +49,7 @@ static bool add_event(char *out, struct lexer *l, enum lexer_result result)
         cr_assert_fail("LEXER_MORE though not all was taken");
         break;
     case LEXER_COMMAND:
-        more = l->phase == PHASE_SECURE && lexer_command(l)->id == COMMAND_AUTHENTICATE && lexer_token_count(l) == 1;
+        more = l->phase == PHASE_TLS && lexer_command(l)->id == COMMAND_AUTHENTICATE && lexer_token_count(l) == 1;
         /* fall through */
     case LEXER_BAD:
         add_command(out, l, result == LEXER_BAD);

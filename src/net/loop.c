@@ -69,7 +69,7 @@ static void *allocate(void *old, long wanted)
     return memory;
 }
 
-void loop_put_aside(void)
+void loop_reserve_memory(void)
 {
     ev_set_allocator(allocate);
 }
@@ -93,7 +93,7 @@ static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
     }
     while (tasks != NULL) {
         struct loop_task *task = tasks;
-        loop_forget(task);
+        loop_cancel(task);
         task->run(task);
     }
     if (loop->tasks == NULL) {
@@ -104,7 +104,7 @@ static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 int loop_init(struct loop *loop)
 {
     *loop = (struct loop){0};
-    loop_put_aside();
+    loop_reserve_memory();
     loop->scratch = malloc(LOOP_SCRATCH_SIZE + LOOP_WIRE_SIZE);
     if (loop->scratch == NULL) {
         return -1;
@@ -143,7 +143,7 @@ ev_tstamp loop_now(const struct loop *loop)
 }
 
 /* Setting it makes libev tell the kernel, whatever it thinks that the kernel knows. */
-void loop_watch(struct loop *loop, struct ev_io *io)
+void loop_rearm(struct loop *loop, struct ev_io *io)
 {
     if (!ev_is_active(io)) {
         ev_io_set(io, io->fd, EV_READ);
@@ -151,7 +151,7 @@ void loop_watch(struct loop *loop, struct ev_io *io)
     }
 }
 
-void loop_again(struct loop *loop, struct loop_task *task)
+void loop_schedule(struct loop *loop, struct loop_task *task)
 {
     if (task->link != NULL) {
         return;
@@ -165,7 +165,7 @@ void loop_again(struct loop *loop, struct loop_task *task)
     ev_idle_start(loop->ev, &loop->idle);
 }
 
-void loop_forget(struct loop_task *task)
+void loop_cancel(struct loop_task *task)
 {
     if (task->link == NULL) {
         return;

@@ -46,7 +46,7 @@ int loop_init(struct loop *loop);
  * Puts memory aside for the lists of libev, which ends the process when it gets none. loop_init() does it as well; it is
  * to be called before a loop that libev itself makes.
  */
-void loop_put_aside(void);
+void loop_reserve_memory(void);
 
 /* Frees both; no watcher may be active. */
 void loop_fini(struct loop *loop);
@@ -61,12 +61,12 @@ ev_tstamp loop_now(const struct loop *loop);
  * Watches a descriptor for reading, unless that is being done. A watcher that libev has given up because the kernel
  * could not watch its descriptor (EV_ERROR) is really begun anew, which ev_io_start() alone does not do.
  */
-void loop_watch(struct loop *loop, struct ev_io *io);
+void loop_rearm(struct loop *loop, struct ev_io *io);
 
 /* Runs the task once, after the other sessions had their turn. Listing it twice is listing it once. */
-void loop_again(struct loop *loop, struct loop_task *task);
+void loop_schedule(struct loop *loop, struct loop_task *task);
 
 /* Takes the task off the list, if it is on it. */
-void loop_forget(struct loop_task *task);
+void loop_cancel(struct loop_task *task);
 
 #endif

@@ -11,14 +11,14 @@
 
 enum {
     PEEK_MAX = 16 * 1024,  /* a TLS record */
-    SHARE = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop ... */
+    READ_BUDGET = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop ... */
     CONTROL_COST = 1024,   /* ... and what a message in place of mail counts for: a change of keys is dear */
     OUT_MAX = 192 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
 };
 
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data)
 {
-    *s = (struct stream){.loop = loop, .turn = ev_iteration(loop->ev), .share = SHARE};
+    *s = (struct stream){.loop = loop, .budget_iteration = ev_iteration(loop->ev), .read_budget = READ_BUDGET};
     ev_io_init(&s->io, callback, fd, 0);
     s->io.data = data;
 }
@@ -165,28 +165,28 @@ static int bio_write(BIO *bio, const char *bytes, int len)
 }
 
 /* Octets that the stream may read now. Whoever sends without end has its turn again after all others. */
-static size_t share_of(struct stream *s)
+static size_t renew_budget(struct stream *s)
 {
-    unsigned turn = ev_iteration(s->loop->ev);
-    if (s->turn != turn) {
-        s->turn = turn;
-        s->share = SHARE;
+    unsigned iteration = ev_iteration(s->loop->ev);
+    if (s->budget_iteration != iteration) {
+        s->budget_iteration = iteration;
+        s->read_budget = READ_BUDGET;
     }
-    return s->share;
+    return s->read_budget;
 }
 
 static int bio_read(BIO *bio, char *into, int size)
 {
     struct stream *s = BIO_get_data(bio);
-    size_t share = share_of(s);
+    size_t budget = renew_budget(s);
     BIO_clear_retry_flags(bio);
-    if (share == 0) {
+    if (budget == 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
-    ssize_t n = recv(s->io.fd, into, (size_t)size < share ? (size_t)size : share, 0);
+    ssize_t n = recv(s->io.fd, into, (size_t)size < budget ? (size_t)size : budget, 0);
     if (n > 0) {
-        s->share -= (uint32_t)n;
+        s->read_budget -= (uint32_t)n;
     } else if (n == 0) {
         BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
@@ -225,7 +225,7 @@ static void count_control(int written, int version, int type, const void *bytes,
     if (written || !message) {
         return;
     }
-    s->share -= s->share < CONTROL_COST ? s->share : CONTROL_COST;
+    s->read_budget -= s->read_budget < CONTROL_COST ? s->read_budget : CONTROL_COST;
     if (s->control++ == STREAM_CONTROL_MAX) {
         SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
     }
@@ -313,12 +313,12 @@ static enum stream_status raw_read(struct stream *s, uint8_t *into, size_t size,
     return status;
 }
 
-/* Fills `into` with as many records as are there already, and are within the stream's share. */
+/* Fills `into` with as many records as are there already, and are within its budget. */
 static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size, size_t *len)
 {
     enum stream_status status = STREAM_READY;
     *len = 0;
-    (void)share_of(s);
+    (void)renew_budget(s);
     do {
         size_t n = 0;
         ERR_clear_error();
@@ -331,7 +331,7 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
         s->drained = false;
         s->control = s->control > 0 ? (uint8_t)(s->control - 1) : 0;
         *len += n;
-    } while (*len < size && s->share > 0 && SSL_has_pending(s->tls));
+    } while (*len < size && s->read_budget > 0 && SSL_has_pending(s->tls));
     int error = errno;
     put_wire(s);
     errno = error;
@@ -358,7 +358,7 @@ static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size
     if (*len > 0) {
         return STREAM_READY;
     }
-    s->end_told = s->end != STREAM_READY;
+    s->eof_seen = s->end != STREAM_READY;
     return status;
 }
 
@@ -434,7 +434,7 @@ enum stream_status stream_read(struct stream *s, uint8_t *into, size_t size, siz
 
 bool stream_pending(const struct stream *s)
 {
-    return s->in.len > 0 || (s->end != STREAM_READY && !s->end_told) ||
+    return s->in.len > 0 || (s->end != STREAM_READY && !s->eof_seen) ||
            (s->tls != NULL && !s->drained && SSL_has_pending(s->tls));
 }
 
@@ -517,7 +517,7 @@ static bool is_our_own(int error)
     }
 }
 
-bool stream_failed_here(const struct stream *s)
+bool stream_failed_locally(const struct stream *s)
 {
     return is_our_own(s->write_error) || is_our_own(s->read_error);
 }

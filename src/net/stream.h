@@ -44,13 +44,13 @@ struct stream {
     struct span peeked;     /* what stream_peek() gave out */
     uint64_t received;      /* octets taken by the caller */
     uint64_t sent;          /* octets accepted from the caller */
-    unsigned turn;          /* the loop's iteration in which `share` was counted */
-    uint32_t share;         /* octets of TLS that may still be read in it */
+    unsigned budget_iteration; /* the iteration of the loop in which read_budget was set */
+    uint32_t read_budget;   /* octets of TLS that may still be read in that iteration */
     enum stream_status end; /* how reading ended; STREAM_READY while it has not */
     int write_error;        /* errno of the write that failed: everything sent since is thrown away; 0: none failed */
     int read_error;         /* errno of the read that failed; 0: none */
     uint8_t control;        /* messages and alerts of TLS that came, less records with application data */
-    bool end_told;          /* the caller knows */
+    bool eof_seen;          /* the caller knows */
     bool drained;           /* TLS wants more from the kernel before it gives anything */
     bool established;       /* the handshake is done */
     bool connecting;
@@ -128,7 +128,7 @@ int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 void stream_flush(struct stream *s);
 
 /* Whether reading or writing failed because of this host (no memory, say), and not because of the peer. */
-bool stream_failed_here(const struct stream *s);
+bool stream_failed_locally(const struct stream *s);
 
 /* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */
 size_t stream_unsent(const struct stream *s);

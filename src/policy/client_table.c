@@ -368,7 +368,7 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
         result = CLIENT_TABLE_BANNED;
     } else if (sessions_of(t, slot) > t->limits->sessions) {
         result = CLIENT_TABLE_SESSIONS;
-    } else if (!rate_allows(&t->entries[slot].arrival, &t->limits->connection_rate, now_us)) {
+    } else if (!rate_take(&t->entries[slot].arrival, &t->limits->connection_rate, now_us)) {
         result = CLIENT_TABLE_RATE;
     }
     touch(t, slot, now_us);
@@ -460,7 +460,7 @@ enum client_table_failure client_table_charge(struct client_table *t, struct cli
     if (ref.slot == 0) {
         return CLIENT_TABLE_FAILURE_COUNTED;
     }
-    if (rate_allows(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
+    if (rate_take(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
         return CLIENT_TABLE_FAILURE_COUNTED;
     }
     name_slot(t, slot, &network);

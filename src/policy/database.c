@@ -42,7 +42,7 @@ struct check {
 };
 
 /* Whether the offset is new. A set that is full forgets: that costs time and nothing else. */
-static bool is_new(struct check *c, uint32_t offset)
+static bool mark_checked(struct check *c, uint32_t offset)
 {
     uint64_t *place = &c->checked[(offset * UINT64_C(0x9e3779b97f4a7c15) >> 20) & c->mask];
     bool new = *place != (uint64_t)offset + 1;
@@ -80,7 +80,7 @@ static const char *check_record(struct check *c, uint64_t record, uint8_t type, 
         if (entry->offset >= c->mmdb->data_section_size) {
             return "damaged: a record lies outside";
         }
-        return is_new(c, entry->offset) ? check_entry(c, entry) : NULL;
+        return mark_checked(c, entry->offset) ? check_entry(c, entry) : NULL;
     default:
         return "damaged: the search tree";
     }
@@ -229,7 +229,7 @@ const char *database_adopt(struct database *d, int file)
     return cause;
 }
 
-bool database_is_due(struct database *d)
+bool database_poll(struct database *d)
 {
     struct stat now;
     if (!exists(d)) {

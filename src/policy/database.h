@@ -37,7 +37,7 @@ struct database {
 const char *database_load(struct database *d);
 
 /* Whether the file is another than that which was read last, and has stopped changing. To be asked once a second. */
-bool database_is_due(struct database *d);
+bool database_poll(struct database *d);
 
 /* What database_adopt() returns when it can be tried again. */
 extern const char database_shortage[];

@@ -87,7 +87,7 @@ void geoip_refresh(struct geoip *g)
 {
     for (size_t i = 0; i < GEOIP_DATABASES; i++) {
         struct database *d = &g->databases[i];
-        if (!database_is_due(d)) {
+        if (!database_poll(d)) {
             continue;
         }
         const char *cause = database_load(d);

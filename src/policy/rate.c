@@ -8,7 +8,7 @@ enum { SKEW_US = 60 * 1000000 };
  * The time moves on by one interval for each that comes, and may run ahead of the clock by the whole duration. One that
  * is further ahead than any may be is none of ours, and is forgotten.
  */
-bool rate_allows(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
+bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
 {
     uint64_t period = (uint64_t)rate->ms * 1000, interval = period / rate->count;
     uint64_t before = atomic_load_explicit(arrival, memory_order_relaxed), after;

@@ -16,6 +16,6 @@
  * Counts one that comes now, in microseconds: true when the rate allows it. What it does not allow changes
  * nothing. Any number of processes may count at once.
  */
-bool rate_allows(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
+bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 
 #endif

@@ -54,10 +54,10 @@ static void beat(struct ev_loop *ev, struct ev_timer *timer, int revents)
     show_life(child);
     log_flush();
     child->tend(child);
-    loop_watch(child->loop, &child->signals);
+    loop_rearm(child->loop, &child->signals);
     take_signals(child);
     if (!child->orphan) {
-        loop_watch(child->loop, &child->messages);
+        loop_rearm(child->loop, &child->messages);
     }
 }
 

@@ -440,7 +440,7 @@ int master_run(struct service *service)
     if (!service->account.change) {
         (void)prctl(PR_SET_DUMPABLE, 0); /* the children have our account, and must not have our memory */
     }
-    loop_put_aside();
+    loop_reserve_memory();
     m.ev = ev_default_loop(EVFLAG_AUTO);
     m.seats = calloc(m.seat_count, sizeof *m.seats);
     if (m.ev == NULL || m.seats == NULL) {

@@ -32,7 +32,7 @@ struct process_share {
     _Atomic uint64_t beat_ms;   /* when its loop last went round, in milliseconds since boot; 0: it does not serve yet */
     _Atomic uint32_t sessions;
     _Atomic uint32_t geoip[GEOIP_DATABASES]; /* the version of each database that it uses */
-    atomic_bool gateway_told;   /* it has given the warning about a gateway */
+    atomic_bool shared_address_logged;   /* it has given the warning about a gateway */
     struct activity activity;   /* what it is doing, for the case that it hangs */
 };
 

@@ -104,7 +104,7 @@ static void open_doors(struct worker *w)
     w->paused = false;
     ev_timer_stop(w->loop.ev, &w->retry);
     for (size_t i = 0; i < w->service->entrance_count; i++) {
-        loop_watch(&w->loop, &w->doors[i]);
+        loop_rearm(&w->loop, &w->doors[i]);
     }
 }
 
@@ -199,15 +199,15 @@ static void session_ended(struct proxy *proxy)
     }
 }
 
-static bool warns_first(struct proxy *proxy)
+static bool claim_shared_address_warning(struct proxy *proxy)
 {
     struct worker *w = proxy->data;
     for (unsigned i = 0; i < w->service->workers; i++) {
-        if (atomic_load(&service_share(w->service, i)->gateway_told)) {
+        if (atomic_load(&service_share(w->service, i)->shared_address_logged)) {
             return false;
         }
     }
-    atomic_store(&w->share->gateway_told, true);
+    atomic_store(&w->share->shared_address_logged, true);
     return true;
 }
 
@@ -297,7 +297,7 @@ static int prepare(struct worker *w)
         .activity = &w->share->activity,
         .next_id = first_id(),
         .ended = session_ended,
-        .warns_first = warns_first,
+        .claim_shared_address_warning = claim_shared_address_warning,
         .data = w,
     };
     publish_count(w, 0);

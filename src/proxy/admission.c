@@ -12,72 +12,72 @@ static void observed(void *data, const char *rule, enum access_action action)
 }
 
 /* Most clients from one private address: something in between hides them, and their limits are one's. */
-static void look_for_gateway(struct proxy *proxy, const struct visitor *v)
+static void look_for_gateway(struct proxy *proxy, const struct connection *conn)
 {
     char text[NETWORK_TEXT_SIZE];
-    if (!gateway_seen(&proxy->gateway, &v->facts.address) || !proxy->warns_first(proxy)) {
+    if (!gateway_seen(&proxy->gateway, &conn->facts.address) || !proxy->claim_shared_address_warning(proxy)) {
         return;
     }
     struct network gateway = network_around(&proxy->gateway.suspect, 32, 128);
     log_event(LOG_LEVEL_WARNING, "gateway",
               "rip=%s listener=%s cause=\"most clients come from this private address: limits and bans meet them all; "
               "let the gateway keep their addresses, or use proxy_protocol\"",
-              network_text(&gateway, text), v->listener->options->name);
+              network_text(&gateway, text), conn->listener->options->name);
 }
 
 /* A flood of refusals is told once a minute for each network. */
-static void tell_limited(struct proxy *proxy, struct visitor *v, enum reason reason)
+static void tell_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
 {
-    if (client_table_should_log(proxy->table, &v->facts.address, clock_boot_us())) {
-        session_log_limited(v, reason);
+    if (client_table_should_log(proxy->table, &conn->facts.address, clock_boot_us())) {
+        session_log_limited(conn, reason);
     }
 }
 
-enum reason admission_connect(struct proxy *proxy, struct visitor *v)
+enum reason admission_connect(struct proxy *proxy, struct connection *conn)
 {
     static const enum reason refusals[] = {
         [CLIENT_TABLE_BANNED] = REASON_BANNED, [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE, [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
-    struct network_address address = network_address_of(&v->peer);
-    v->facts = facts_at_connect(&address, v->listener->options->name, proxy->geoip);
-    struct verdict verdict = access_ask(proxy->access, &v->facts, observed, v);
+    struct network_address address = network_address_of(&conn->peer);
+    conn->facts = facts_at_connect(&address, conn->listener->options->name, proxy->geoip);
+    struct verdict verdict = access_ask(proxy->access, &conn->facts, observed, conn);
     if (verdict.action != ACCESS_ALLOW) {
-        session_log_denied(v, verdict.rule, access_action_word(verdict.action));
+        session_log_denied(conn, verdict.rule, access_action_word(verdict.action));
         return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
     }
-    if (v->listener->proxies.count == 0) {
-        look_for_gateway(proxy, v);
+    if (conn->listener->proxies.count == 0) {
+        look_for_gateway(proxy, conn);
     }
-    v->unlimited = !verdict.limits;
+    conn->unlimited = !verdict.limits;
     enum client_table_entry entry =
-        v->unlimited ? CLIENT_TABLE_ENTERED : client_table_enter(proxy->table, &address, clock_boot_us(), &v->ref);
+        conn->unlimited ? CLIENT_TABLE_ENTERED : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
     if (entry != CLIENT_TABLE_ENTERED) {
-        tell_limited(proxy, v, refusals[entry]);
+        tell_limited(proxy, conn, refusals[entry]);
         return refusals[entry];
     }
-    session_log_connect(v);
+    session_log_connect(conn);
     return REASON_NONE;
 }
 
-void admission_over(struct proxy *proxy, struct visitor *v)
+void admission_end(struct proxy *proxy, struct connection *conn)
 {
-    client_table_leave(proxy->table, &v->ref);
+    client_table_leave(proxy->table, &conn->ref);
 }
 
 bool admission_is_banned(const struct session *s)
 {
-    return !s->visitor.unlimited && client_table_is_banned(s->proxy->table, s->visitor.ref, clock_boot_us());
+    return !s->connection.unlimited && client_table_is_banned(s->proxy->table, s->connection.ref, clock_boot_us());
 }
 
 enum reason admission_login(struct session *s)
 {
-    struct visitor *v = &s->visitor;
+    struct connection *conn = &s->connection;
     const struct credentials *c = &s->attempt->credentials;
     const char *const names[] = {c->user, c->authorize};
     bool limits = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && names[i] != NULL; i++) {
-        v->facts.user = names[i];
-        struct verdict verdict = access_ask(s->proxy->access, &v->facts, observed, v);
-        v->facts.user = NULL;
+        conn->facts.user = names[i];
+        struct verdict verdict = access_ask(s->proxy->access, &conn->facts, observed, conn);
+        conn->facts.user = NULL;
         if (verdict.action != ACCESS_ALLOW) {
             session_log_login_refused(s, "rule", verdict.rule);
             return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
@@ -85,8 +85,8 @@ enum reason admission_login(struct session *s)
         limits = limits || verdict.limits;
     }
     if (!limits) {
-        v->unlimited = true;
-        client_table_leave(s->proxy->table, &v->ref);
+        conn->unlimited = true;
+        client_table_leave(s->proxy->table, &conn->ref);
     }
     if (admission_is_banned(s)) {
         session_log_login_refused(s, "banned", NULL);
@@ -98,20 +98,20 @@ enum reason admission_login(struct session *s)
 void admission_login_failed(struct session *s)
 {
     struct client_table_ban ban;
-    struct visitor *v = &s->visitor;
+    struct connection *conn = &s->connection;
     const struct credentials *c = &s->attempt->credentials;
     uint64_t now = clock_boot_us();
-    if (!v->unlimited && client_table_login_failed(s->proxy->table, v->ref, &v->facts.address, c->user, &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
-        session_log_banned(v, &ban, now);
+    if (!conn->unlimited && client_table_login_failed(s->proxy->table, conn->ref, &conn->facts.address, c->user, &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
+        session_log_banned(conn, &ban, now);
     }
 }
 
-void admission_flooded(struct session *s)
+void admission_charge_flood(struct session *s)
 {
     struct client_table_ban ban;
-    struct visitor *v = &s->visitor;
+    struct connection *conn = &s->connection;
     uint64_t now = clock_boot_us();
-    if (!v->unlimited && client_table_charge(s->proxy->table, v->ref, &v->facts.address, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
-        session_log_banned(v, &ban, now);
+    if (!conn->unlimited && client_table_charge(s->proxy->table, conn->ref, &conn->facts.address, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
+        session_log_banned(conn, &ban, now);
     }
 }

@@ -7,13 +7,13 @@
 
 /*
  * Asks for a client whose address is known, before any work is done for it, and logs a refusal. REASON_NONE: it is
- * in, and counted unless a rule says otherwise: admission_over() is to be called. Otherwise the reason why it is
+ * in, and counted unless a rule says otherwise: admission_end() is to be called. Otherwise the reason why it is
  * not: DENIED, BANNED, CONNECTION_RATE or SESSIONS; or TARPIT, when it is to be held without a word.
  */
-enum reason admission_connect(struct proxy *proxy, struct visitor *v);
+enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 
 /* The client has gone. Also for one that was never in. */
-void admission_over(struct proxy *proxy, struct visitor *v);
+void admission_end(struct proxy *proxy, struct connection *conn);
 
 /*
  * Asks for the users of the attempt. REASON_NONE when it may go on; otherwise, logged, DENIED, TARPIT (refuse
@@ -25,7 +25,7 @@ enum reason admission_login(struct session *s);
 void admission_login_failed(struct session *s);
 
 /* The client has flooded TLS: counts as a login that failed, and logs the ban when one begins. */
-void admission_flooded(struct session *s);
+void admission_charge_flood(struct session *s);
 
 /* Whether the client's network was banned after it came in. */
 bool admission_is_banned(const struct session *s);

@@ -373,14 +373,14 @@ bool backend_is_up(const struct backend *backend)
            (backend->options->check_interval_ms == 0 && now_ms() - (latest >> HEALTH_BITS) > PATIENCE_MS);
 }
 
-void backend_set_up(struct backend *backend)
+void backend_mark_up(struct backend *backend)
 {
     if (find(backend, HEALTH_UP)) {
         log_event(LOG_LEVEL_INFO, "backend-up", "backend=%s", backend->options->name);
     }
 }
 
-void backend_set_down(struct backend *backend, const char *cause)
+void backend_mark_down(struct backend *backend, const char *cause)
 {
     if (find(backend, HEALTH_DOWN)) {
         log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s", backend->options->name, cause);
@@ -389,7 +389,7 @@ void backend_set_down(struct backend *backend, const char *cause)
 
 /* --- how many sessions it has -------------------------------------------------------------------------------- */
 
-bool backend_enter(const struct backend *backend)
+bool backend_reserve_session(const struct backend *backend)
 {
     const struct backends *b = backend->all;
     uint64_t sum = 0;
@@ -402,13 +402,13 @@ bool backend_enter(const struct backend *backend)
         sum += atomic_load(&share_of(backend, i)->sessions);
     }
     if (sum > backend->options->max_sessions) {
-        backend_leave(backend);
+        backend_release_session(backend);
         return false;
     }
     return true;
 }
 
-void backend_leave(const struct backend *backend)
+void backend_release_session(const struct backend *backend)
 {
     atomic_fetch_sub(&own_share(backend)->sessions, 1);
 }

@@ -103,18 +103,18 @@ bool backend_is_up(const struct backend *backend);
 bool backend_is_known(const struct backend *backend);
 
 /* It answers. Logs "backend-up" when that is news. */
-void backend_set_up(struct backend *backend);
+void backend_mark_up(struct backend *backend);
 
 /* It does not, because of `cause`, a word. Logs "backend-down" when that is news. */
-void backend_set_down(struct backend *backend, const char *cause);
+void backend_mark_down(struct backend *backend, const char *cause);
 
 /* --- how many sessions it has ----------------------------------------------------------------------------------- */
 
 /* Counts a session of this process; false, and not counted, when it has max_sessions already. Never exceeded. */
-bool backend_enter(const struct backend *backend);
+bool backend_reserve_session(const struct backend *backend);
 
 /* One of this process's sessions has gone. */
-void backend_leave(const struct backend *backend);
+void backend_release_session(const struct backend *backend);
 
 /* Forgets what a worker that died had counted. */
 void backends_clear_worker(struct backends *b, unsigned worker);

@@ -21,7 +21,7 @@ static void wait_until(struct check *c, ev_tstamp at)
 /* The connection is over. */
 static void rest(struct check *c)
 {
-    loop_forget(&c->again);
+    loop_cancel(&c->again);
     stream_close(&c->stream);
     dial_clear(&c->dial);
     c->leaving = false;
@@ -33,7 +33,7 @@ static void succeeded(struct check *c)
     c->failures = 0;
     if (backend_is_up(c->backend) || ++c->successes >= c->backend->options->check_rise) {
         c->successes = 0;
-        backend_set_up(c->backend);
+        backend_mark_up(c->backend);
     }
 }
 
@@ -47,7 +47,7 @@ static void failed(struct check *c)
     c->successes = 0;
     c->failures++;
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
-        backend_set_down(c->backend, c->dial.cause);
+        backend_mark_down(c->backend, c->dial.cause);
     }
 }
 
@@ -57,7 +57,7 @@ static void leave(struct check *c)
     buffer_clear(&c->list);
     (void)buffer_append(&c->list, buffer_data(list), list->len, RESPONSE_LINE_MAX); /* the next check tries again */
     c->leaving = true;
-    loop_forget(&c->again);
+    loop_cancel(&c->again);
     (void)stream_send(&c->stream, LOGOUT, sizeof LOGOUT - 1, MESSAGE_MAX);
     wait_until(c, loop_now(c->loop) + LEAVE_SECONDS);
 }
@@ -68,7 +68,7 @@ static void carry_on(struct check *c, enum dial_result result)
         stream_watch(&c->stream, c->stream.connecting ? 0 : EV_READ);
         wait_until(c, dial_deadline(&c->dial));
         if (stream_pending(&c->stream)) {
-            loop_again(c->loop, &c->again);
+            loop_schedule(c->loop, &c->again);
         }
         return;
     }
@@ -103,7 +103,7 @@ static void take_event(struct ev_loop *ev, struct ev_io *io, int revents)
     if (c->leaving) {
         read_goodbye(c);
     } else if ((revents & EV_ERROR) != 0) {
-        carry_on(c, dial_unwatched(&c->dial));
+        carry_on(c, dial_watch_failed(&c->dial));
     } else {
         carry_on(c, dial_event(&c->dial, &c->stream));
     }
@@ -146,7 +146,7 @@ void check_start(struct check *c, struct backend *backend, struct loop *loop, vo
 void check_stop(struct check *c)
 {
     ev_timer_stop(c->loop->ev, &c->timer);
-    loop_forget(&c->again);
+    loop_cancel(&c->again);
     stream_close(&c->stream);
     dial_clear(&c->dial);
     buffer_clear(&c->list);

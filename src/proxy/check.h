@@ -27,7 +27,7 @@ struct check {
 
 /*
  * Begins: the first check at once, each further one `check_interval` after the one before. What it finds is told to
- * the backend (backend_set_up(), backend_set_down()), and then `done` is called. Without checks in the backend's
+ * the backend (backend_mark_up(), backend_mark_down()), and then `done` is called. Without checks in the backend's
  * options nothing happens and `ended` is true.
  */
 void check_start(struct check *c, struct backend *backend, struct loop *loop, void (*done)(void *data), void *data);

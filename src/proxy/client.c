@@ -45,7 +45,7 @@ static bool may_be_told(const struct session *s, enum reason reason)
     case STATE_HANDSHAKE:
         return false;
     case STATE_PROXY_HEADER:
-        return reason == REASON_SESSIONS && s->visitor.listener->options->tls == LISTENER_STARTTLS;
+        return reason == REASON_SESSIONS && s->connection.listener->options->tls == LISTENER_STARTTLS;
     default:
         return true;
     }
@@ -226,7 +226,7 @@ static struct step abandon_attempt(struct session *s, const char *text)
     s->attempt = NULL;
     sasl_clear(&s->sasl);
     lexer_next(&s->lexer);
-    upstream_leave(s);
+    upstream_disconnect(s);
     if (result != 0) {
         return step_end(REASON_MEMORY);
     }
@@ -246,7 +246,7 @@ static struct step refuse_attempt(struct session *s, uint32_t delay_ms)
     }
     s->failed_logins++;
     a->penalty_ms = delay_ms;
-    upstream_leave(s);
+    upstream_disconnect(s);
     credentials_clear(&a->credentials);
     return step_go(STATE_PENALTY);
 }
@@ -489,7 +489,7 @@ enum reason client_end(const struct stream *client)
     case STREAM_FAILED:
         return REASON_TLS_BROKEN;
     default:
-        return stream_failed_here(client) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET;
+        return stream_failed_locally(client) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET;
     }
 }
 
@@ -560,7 +560,7 @@ struct step client_handshake(struct session *s)
 {
     /* Not earlier than the client's first byte: who only connects costs no TLS state. */
     if (s->client_stream.tls == NULL &&
-        tls_accept(s->proxy->tls, &s->client_stream, s->visitor.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
+        tls_accept(s->proxy->tls, &s->client_stream, s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
     enum stream_status status = stream_handshake(&s->client_stream);
@@ -576,7 +576,7 @@ struct step client_handshake(struct session *s)
         session_log_alpn_foreign(s);
     }
     forget_plaintext(s);
-    if (s->visitor.listener->options->tls == LISTENER_IMPLICIT) {
+    if (s->connection.listener->options->tls == LISTENER_IMPLICIT) {
         struct step step = client_greet(s);
         if (step.kind != STEP_MORE) {
             return step;

@@ -41,7 +41,7 @@ static enum dial_result fail_for_memory(struct dial *d)
     return fail(d, "out-of-memory");
 }
 
-enum dial_result dial_unwatched(struct dial *d)
+enum dial_result dial_watch_failed(struct dial *d)
 {
     return fail_for_memory(d);
 }
@@ -140,8 +140,8 @@ static enum dial_result shake_hands(struct dial *d, struct stream *stream)
         d->encrypted = true;
         return next_phase(d, stream);
     }
-    if (status == STREAM_FLOODED || stream_failed_here(stream)) {
-        d->local = stream_failed_here(stream);
+    if (status == STREAM_FLOODED || stream_failed_locally(stream)) {
+        d->local = stream_failed_locally(stream);
         return fail(d, dial_end(stream, status));
     }
     const char *cause = tls_client_failure(stream, &text);
@@ -342,7 +342,7 @@ static enum dial_result look_behind(struct dial *d, struct stream *stream)
 
 const char *dial_end(const struct stream *stream, enum stream_status status)
 {
-    return stream_failed_here(stream)  ? "io-failed"
+    return stream_failed_locally(stream)  ? "io-failed"
            : status == STREAM_FLOODED ? "tls-flood"
            : status == STREAM_FAILED  ? "tls-broken"
                                       : "connection-closed";
@@ -360,7 +360,7 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
         return DIAL_MORE;
     }
     if (status != STREAM_READY) {
-        d->local = stream_failed_here(stream);
+        d->local = stream_failed_locally(stream);
         return fail(d, dial_end(stream, status));
     }
     enum response_result read = response_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);

@@ -67,7 +67,7 @@ enum dial_result dial_event(struct dial *d, struct stream *stream);
 const char *dial_end(const struct stream *stream, enum stream_status status);
 
 /* The connection cannot be watched, for want of memory in the kernel: DIAL_FAILED. */
-enum dial_result dial_unwatched(struct dial *d);
+enum dial_result dial_watch_failed(struct dial *d);
 
 /* The time is over: another address is tried, or it has failed. */
 enum dial_result dial_expired(struct dial *d, struct stream *stream);

@@ -31,8 +31,8 @@ void door_refuse(int fd, const struct listener *listener, enum reason reason)
 /* The real address is known: asks for it what is asked at connect. */
 static struct step admit(struct session *s)
 {
-    enum reason reason = admission_connect(s->proxy, &s->visitor);
-    return reason == REASON_NONE     ? step_go(door_first_state(s->visitor.listener))
+    enum reason reason = admission_connect(s->proxy, &s->connection);
+    return reason == REASON_NONE     ? step_go(door_first_state(s->connection.listener))
            : reason == REASON_TARPIT ? step_go(STATE_TARPIT)
                                      : step_end(reason);
 }
@@ -59,8 +59,8 @@ struct step door_header(struct session *s)
     case PROXY_HEADER_BAD:
         return step_end(REASON_PROXY_HEADER);
     case PROXY_HEADER_ADDRESS:
-        s->visitor.peer = h->source;
-        s->visitor.local = h->destination;
+        s->connection.peer = h->source;
+        s->connection.local = h->destination;
         break;
     case PROXY_HEADER_LOCAL:
         break;
@@ -98,7 +98,7 @@ struct step door_hold(struct session *s)
     return step_more();
 }
 
-void door_let_go(struct session *s)
+void door_release(struct session *s)
 {
     struct proxy *proxy = s->proxy;
     if (s->held_link == NULL) {

@@ -26,6 +26,6 @@ struct step door_hold_expired(struct session *s);
 ev_tstamp door_hold_deadline(const struct session *s);
 
 /* Takes a session off the list of those who are held, if it is on it. */
-void door_let_go(struct session *s);
+void door_release(struct session *s);
 
 #endif

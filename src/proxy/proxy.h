@@ -57,7 +57,7 @@ struct proxy {
     /* Called after a session has gone and its descriptors are closed. `data` is the owner's. */
     void (*ended)(struct proxy *proxy);
     /* Whether this worker is the first of all that has to warn of a gateway. */
-    bool (*warns_first)(struct proxy *proxy);
+    bool (*claim_shared_address_warning)(struct proxy *proxy);
     void *data;
 };
 

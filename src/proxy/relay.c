@@ -66,7 +66,7 @@ static bool flushed(const struct stream *to)
  * Whether the session is one of many that the backend has ended in the same second. One that was just told something
  * has said goodbye.
  */
-static bool is_orphan(struct session *s)
+static bool count_backend_end(struct session *s)
 {
     bool idle = session_now(s) - s->active > 1.;
     struct backend_ends *ends = &s->proxy->ends[s->backend->index];
@@ -84,7 +84,7 @@ static enum reason backend_end(const struct stream *backend)
     case STREAM_FAILED:
         return REASON_BACKEND_TLS_BROKEN;
     case STREAM_RESET:
-        return stream_failed_here(backend) ? REASON_BACKEND_FAILED : REASON_BACKEND_RESET;
+        return stream_failed_locally(backend) ? REASON_BACKEND_FAILED : REASON_BACKEND_RESET;
     default:
         return REASON_BACKEND_CLOSED;
     }
@@ -93,7 +93,7 @@ static enum reason backend_end(const struct stream *backend)
 static struct step backend_ended(struct session *s)
 {
     s->reason = backend_end(&s->backend_stream);
-    if (!is_orphan(s)) {
+    if (!count_backend_end(s)) {
         return step_end(s->reason);
     }
     s->active = session_now(s);
@@ -104,7 +104,7 @@ struct step relay_drain(struct session *s)
 {
     if (s->backend_stream.end != STREAM_READY) {
         /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
-        bool as_told = s->backend_told && !stream_failed_here(&s->backend_stream);
+        bool as_told = s->shutdown_sent && !stream_failed_locally(&s->backend_stream);
         return !flushed(&s->client_stream) ? step_more()
                : as_told            ? step_end(REASON_CLIENT_CLOSED)
                                     : backend_ended(s);
@@ -116,11 +116,11 @@ struct step relay_drain(struct session *s)
         return step_end(client_end(&s->client_stream));
     }
     if (s->client_stream.write_error != 0) {
-        return step_end(stream_failed_here(&s->client_stream) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
+        return step_end(stream_failed_locally(&s->client_stream) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
     }
     /* The client may have closed its side only, and still read what it asked for. */
-    if (!s->backend_told) {
-        s->backend_told = true;
+    if (!s->shutdown_sent) {
+        s->shutdown_sent = true;
         stream_shutdown(&s->backend_stream);
     }
     return step_more();
@@ -168,6 +168,6 @@ struct step relay_orphan_expired(struct session *s)
 /* Multiples of the golden ratio: sessions that follow each other lie far apart, and all together evenly. */
 ev_tstamp relay_orphan_deadline(const struct session *s)
 {
-    uint32_t share = (uint32_t)s->visitor.id * 2654435769u;
+    uint32_t share = (uint32_t)s->connection.id * 2654435769u;
     return session_after(s->active, (uint32_t)((uint64_t)share * SPREAD_MS >> 32));
 }

@@ -171,7 +171,7 @@ static void set_timer(struct session *s)
 static void show_activity(struct proxy *proxy, const struct session *s)
 {
     struct activity *a = proxy->activity;
-    atomic_store_explicit(&a->session, s != NULL ? s->visitor.id : 0, memory_order_relaxed);
+    atomic_store_explicit(&a->session, s != NULL ? s->connection.id : 0, memory_order_relaxed);
     atomic_store_explicit(&a->state, s != NULL ? (uint32_t)s->state : (uint32_t)STATE_NEW, memory_order_relaxed);
 }
 
@@ -214,7 +214,7 @@ static struct step end(struct session *s, enum reason reason)
     s->reason = reason;
     s->error = error_of(&s->client_stream) != 0 ? error_of(&s->client_stream) : error_of(&s->backend_stream);
     if (reason == REASON_TLS_FLOOD) {
-        admission_flooded(s);
+        admission_charge_flood(s);
     }
     if (rows[s->state].before_login) {
         client_bye(s, reason);
@@ -226,17 +226,17 @@ static void destroy(struct session *s)
 {
     struct proxy *proxy = s->proxy;
     session_log_disconnect(s);
-    admission_over(proxy, &s->visitor);
-    door_let_go(s);
+    admission_end(proxy, &s->connection);
+    door_release(s);
     free(s->proxy_header);
     ev_timer_stop(proxy->loop->ev, &s->timer);
-    loop_forget(&s->again);
+    loop_cancel(&s->again);
     stream_close(&s->client_stream);
     stream_close(&s->backend_stream);
     lexer_fini(&s->lexer);
     sasl_clear(&s->sasl);
     attempt_free(s->attempt);
-    upstream_leave(s);
+    upstream_disconnect(s);
     buffer_clear(&s->client_id);
     free(s->client_name);
     free(s->user);
@@ -312,9 +312,9 @@ static void carry_out(struct session *s, struct step step)
     }
     bool client = wait_for_side(s, SIDE_CLIENT), backend = wait_for_side(s, SIDE_BACKEND);
     if (client || backend) {
-        loop_again(s->proxy->loop, &s->again);
+        loop_schedule(s->proxy->loop, &s->again);
     } else {
-        loop_forget(&s->again);
+        loop_cancel(&s->again);
     }
     show_activity(proxy, NULL);
 }
@@ -336,7 +336,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? upstream_unwatched(s) : step_end(REASON_MEMORY));
+        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? upstream_watch_failed(s) : step_end(REASON_MEMORY));
         return;
     }
     bool talks = (revents & EV_READ) != 0 || stream->connecting;
@@ -354,8 +354,8 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 static uint64_t work_of(const struct session *s)
 {
     const struct stream *c = &s->client_stream, *b = &s->backend_stream;
-    return 5 * c->received + c->sent + c->in.len + c->end_told + c->drained + 5 * b->received + b->sent + b->in.len +
-           b->end_told + b->drained;
+    return 5 * c->received + c->sent + c->in.len + c->eof_seen + c->drained + 5 * b->received + b->sent + b->in.len +
+           b->eof_seen + b->drained;
 }
 #endif
 
@@ -396,14 +396,14 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     carry_out(s, step);
 }
 
-static struct session *session_new(struct proxy *proxy, int fd, const struct visitor *v)
+static struct session *session_new(struct proxy *proxy, int fd, const struct connection *conn)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
         return NULL;
     }
     s->proxy = proxy;
-    s->visitor = *v;
+    s->connection = *conn;
     s->started = session_now(s);
     s->again.run = run_again;
     lexer_init(&s->lexer, PHASE_CLEARTEXT);
@@ -425,14 +425,14 @@ static struct session *session_new(struct proxy *proxy, int fd, const struct vis
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
 {
-    struct visitor v = {.listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
+    struct connection conn = {.listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
     struct network_address address = network_address_of(peer);
     enum session_state first = door_first_state(listener);
     if (network_set_has(&listener->proxies, &address)) {
-        v.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
+        conn.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
         first = STATE_PROXY_HEADER;
     } else {
-        enum reason reason = admission_connect(proxy, &v);
+        enum reason reason = admission_connect(proxy, &conn);
         if (reason == REASON_TARPIT) {
             first = STATE_TARPIT;
         } else if (reason != REASON_NONE) {
@@ -440,9 +440,9 @@ int session_start(struct proxy *proxy, int fd, const struct listener *listener, 
             return 0;
         }
     }
-    struct session *s = session_new(proxy, fd, &v);
+    struct session *s = session_new(proxy, fd, &conn);
     if (s == NULL) {
-        admission_over(proxy, &v);
+        admission_end(proxy, &conn);
         close(fd);
         return -1;
     }

@@ -14,7 +14,7 @@
 #include "net/stream.h"
 #include "proxy/proxy.h"
 #include "proxy/reason.h"
-#include "proxy/visitor.h"
+#include "proxy/connection.h"
 
 enum session_state {
     STATE_NEW,
@@ -58,7 +58,7 @@ struct session {
     struct proxy *proxy;
     struct session *next; /* in proxy->sessions */
     struct session **link;
-    struct visitor visitor;
+    struct connection connection;
     struct proxy_header *proxy_header; /* PROXY_HEADER: as far as it has come */
     struct session *held_next;         /* TARPIT: the next younger one */
     struct session **held_link;
@@ -87,7 +87,7 @@ struct session {
     /* After a login. */
     char *user;
     const char *method;
-    bool backend_told; /* DRAIN: the backend knows that the client has ended */
+    bool shutdown_sent; /* DRAIN: the backend knows that the client has ended */
 };
 
 /* The moment `ms` milliseconds after `from`. */

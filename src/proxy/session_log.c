@@ -13,46 +13,46 @@ static void put_address(struct log_line *line, const char *ip_key, const char *p
     log_number(line, port_key, address_port(a));
 }
 
-static void put_place(struct visitor *v, struct log_line *line)
+static void put_place(struct connection *conn, struct log_line *line)
 {
-    if (v->facts.geoip == NULL) {
+    if (conn->facts.geoip == NULL) {
         return;
     }
-    const struct place *place = facts_place(&v->facts);
+    const struct place *place = facts_place(&conn->facts);
     log_word(line, "country", place->country);
     if (place->asn != 0) {
         log_number(line, "asn", place->asn);
     }
 }
 
-static void begin_without_place(const struct visitor *v, struct log_line *line, enum log_level level,
+static void begin_without_place(const struct connection *conn, struct log_line *line, enum log_level level,
                                 const char *event)
 {
     char id[24];
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)v->id);
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)conn->id);
     log_begin(line, level, event);
     log_word(line, "session", id);
-    put_address(line, "rip", "rport", &v->peer);
-    put_address(line, "lip", "lport", &v->local);
-    log_word(line, "listener", v->listener->options->name);
+    put_address(line, "rip", "rport", &conn->peer);
+    put_address(line, "lip", "lport", &conn->local);
+    log_word(line, "listener", conn->listener->options->name);
 }
 
 /* Begins a line with what every line has of a client. */
-static void begin_visitor(struct visitor *v, struct log_line *line, enum log_level level, const char *event)
+static void begin_connection(struct connection *conn, struct log_line *line, enum log_level level, const char *event)
 {
-    begin_without_place(v, line, level, event);
-    put_place(v, line);
+    begin_without_place(conn, line, level, event);
+    put_place(conn, line);
 }
 
 /* Begins a line with what every line of a session has; tls and cipher once there is TLS. */
 static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
-    begin_without_place(&s->visitor, line, level, event);
+    begin_without_place(&s->connection, line, level, event);
     if (s->client_stream.established) {
         log_word(line, "tls", SSL_get_version(s->client_stream.tls));
         log_word(line, "cipher", SSL_get_cipher_name(s->client_stream.tls));
     }
-    put_place(&s->visitor, line);
+    put_place(&s->connection, line);
 }
 
 static void put_client_name(const struct session *s, struct log_line *line)
@@ -62,11 +62,11 @@ static void put_client_name(const struct session *s, struct log_line *line)
     }
 }
 
-void session_log_connect(struct visitor *v)
+void session_log_connect(struct connection *conn)
 {
     struct log_line line;
     if (log_wants(LOG_LEVEL_DEBUG)) {
-        begin_visitor(v, &line, LOG_LEVEL_DEBUG, "connect");
+        begin_connection(conn, &line, LOG_LEVEL_DEBUG, "connect");
         log_end(&line);
     }
 }
@@ -148,40 +148,40 @@ void session_log_login(struct session *s, enum log_level level, const char *even
     log_end(&line);
 }
 
-void session_log_denied(struct visitor *v, const char *rule, const char *action)
+void session_log_denied(struct connection *conn, const char *rule, const char *action)
 {
     struct log_line line;
-    begin_visitor(v, &line, LOG_LEVEL_INFO, "denied");
+    begin_connection(conn, &line, LOG_LEVEL_INFO, "denied");
     log_word(&line, "rule", rule);
     log_word(&line, "action", action);
     log_end(&line);
 }
 
-void session_log_observed(struct visitor *v, const char *rule, const char *action)
+void session_log_observed(struct connection *conn, const char *rule, const char *action)
 {
     struct log_line line;
-    begin_visitor(v, &line, LOG_LEVEL_INFO, "observed");
-    if (v->facts.user != NULL) {
-        log_quoted(&line, "user", v->facts.user, strlen(v->facts.user));
+    begin_connection(conn, &line, LOG_LEVEL_INFO, "observed");
+    if (conn->facts.user != NULL) {
+        log_quoted(&line, "user", conn->facts.user, strlen(conn->facts.user));
     }
     log_word(&line, "rule", rule);
     log_word(&line, "action", action);
     log_end(&line);
 }
 
-void session_log_limited(struct visitor *v, enum reason reason)
+void session_log_limited(struct connection *conn, enum reason reason)
 {
     struct log_line line;
-    begin_visitor(v, &line, LOG_LEVEL_INFO, "limited");
+    begin_connection(conn, &line, LOG_LEVEL_INFO, "limited");
     log_word(&line, "reason", reasons[reason].word);
     log_end(&line);
 }
 
-void session_log_banned(struct visitor *v, const struct client_table_ban *ban, uint64_t now_us)
+void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us)
 {
     struct log_line line;
     char text[NETWORK_TEXT_SIZE];
-    begin_visitor(v, &line, LOG_LEVEL_WARNING, "banned");
+    begin_connection(conn, &line, LOG_LEVEL_WARNING, "banned");
     log_word(&line, "network", network_text(&ban->network, text));
     log_number(&line, "level", ban->level);
     log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);

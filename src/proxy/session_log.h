@@ -8,7 +8,7 @@
 #include "proxy/session.h"
 
 /* "connect": a client was let in. */
-void session_log_connect(struct visitor *v);
+void session_log_connect(struct connection *conn);
 
 /* "cleartext-password": `user` sent one before TLS; empty when it is not known. */
 void session_log_cleartext(struct session *s, struct span user, const char *method);
@@ -30,16 +30,16 @@ void session_log_login(struct session *s, enum log_level level, const char *even
 void session_log_login_refused(struct session *s, const char *reason, const char *rule);
 
 /* "denied": a rule has refused the client at connect. */
-void session_log_denied(struct visitor *v, const char *rule, const char *action);
+void session_log_denied(struct connection *conn, const char *rule, const char *action);
 
 /* "observed": a rule with `observe` would have done `action`. */
-void session_log_observed(struct visitor *v, const char *rule, const char *action);
+void session_log_observed(struct connection *conn, const char *rule, const char *action);
 
 /* "limited": refused at connect because of a ban or a limit. */
-void session_log_limited(struct visitor *v, enum reason reason);
+void session_log_limited(struct connection *conn, enum reason reason);
 
 /* "banned": a ban begins. */
-void session_log_banned(struct visitor *v, const struct client_table_ban *ban, uint64_t now_us);
+void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us);
 
 /* "disconnect", with s->reason. */
 void session_log_disconnect(struct session *s);

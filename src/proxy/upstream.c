@@ -26,11 +26,11 @@ static struct span tag_of(const struct attempt *a)
     return (struct span){buffer_data(&a->tag), a->tag.len};
 }
 
-void upstream_leave(struct session *s)
+void upstream_disconnect(struct session *s)
 {
     stream_close(&s->backend_stream);
     if (s->backend != NULL) {
-        backend_leave(s->backend);
+        backend_release_session(s->backend);
         s->backend = NULL;
     }
 }
@@ -39,7 +39,7 @@ static void end_attempt(struct session *s)
 {
     attempt_free(s->attempt);
     s->attempt = NULL;
-    upstream_leave(s);
+    upstream_disconnect(s);
 }
 
 /*
@@ -102,7 +102,7 @@ static bool find_route(struct session *s)
     }
     a->count = route_order(a->route, owner_of(&a->credentials), a->order);
     a->client = (struct dial_client){
-        .peer = s->visitor.peer, .local = s->visitor.local,
+        .peer = s->connection.peer, .local = s->connection.local,
         .id = {buffer_data(&s->client_id), s->client_id.len}};
     return true;
 }
@@ -137,13 +137,13 @@ static struct step dialled(struct session *s, enum dial_result result)
     case DIAL_MORE:
         return step_more();
     case DIAL_READY:
-        backend_set_up(s->backend);
+        backend_mark_up(s->backend);
         return step_go(STATE_BACKEND_LOGIN);
     case DIAL_FAILED:
         break;
     }
     if (!a->dial.local) {
-        backend_set_down(s->backend, a->dial.cause);
+        backend_mark_down(s->backend, a->dial.cause);
     }
     blame(a, a->dial.cause, span_of(a->dial.said));
     return go_elsewhere(s);
@@ -157,13 +157,13 @@ struct step upstream_connect(struct session *s)
     }
     for (struct backend *next; (next = choose(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
-        if (!backend_enter(next)) {
+        if (!backend_reserve_session(next)) {
             if (a->cause == NULL) {
                 blame(a, "max-sessions", (struct span){0}); /* of one that failed there is more to say */
             }
             continue;
         }
-        upstream_leave(s);
+        upstream_disconnect(s);
         s->backend = next;
         return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend_stream, s->proxy->loop, session_event, s));
     }
@@ -175,9 +175,9 @@ struct step upstream_dial(struct session *s)
     return dialled(s, dial_event(&s->attempt->dial, &s->backend_stream));
 }
 
-struct step upstream_unwatched(struct session *s)
+struct step upstream_watch_failed(struct session *s)
 {
-    return dialled(s, dial_unwatched(&s->attempt->dial));
+    return dialled(s, dial_watch_failed(&s->attempt->dial));
 }
 
 ev_tstamp upstream_deadline(const struct session *s)
@@ -427,7 +427,7 @@ static struct step punish(struct session *s)
     }
     a->penalty_ms = penalty_ms(s->proxy->limits, ++s->failed_logins);
     credentials_clear(&a->credentials); /* neither they nor the connection are needed while the client waits */
-    upstream_leave(s);
+    upstream_disconnect(s);
     return step_go(STATE_PENALTY);
 }
 

@@ -17,7 +17,7 @@ struct step upstream_connect(struct session *s);
 /* CONNECT: the connection is there, has failed, or the backend has said something. */
 struct step upstream_dial(struct session *s);
 /* CONNECT: the kernel cannot watch the connection. */
-struct step upstream_unwatched(struct session *s);
+struct step upstream_watch_failed(struct session *s);
 /* CONNECT: took too long. */
 struct step upstream_connect_expired(struct session *s);
 
@@ -39,6 +39,6 @@ ev_tstamp upstream_deadline(const struct session *s);
 ev_tstamp upstream_penalty_deadline(const struct session *s);
 
 /* Closes the connection to the backend, where it is counted no more. */
-void upstream_leave(struct session *s);
+void upstream_disconnect(struct session *s);
 
 #endif

@@ -13,11 +13,11 @@
 
 enum { PATIENCE_MS = 3000, KEEP_MAX = 256 * 1024 * 1024 };
 
-static bool warns_first(struct proxy *proxy)
+static bool claim_shared_address_warning(struct proxy *proxy)
 {
     struct rig *r = proxy->data;
-    bool first = !r->gateway_told;
-    r->gateway_told = true;
+    bool first = !r->shared_address_logged;
+    r->shared_address_logged = true;
     return first;
 }
 
@@ -70,7 +70,7 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->proxy.loop = &r->loop;
     r->proxy.limits = &r->limits;
     r->proxy.activity = &r->activity;
-    r->proxy.warns_first = warns_first;
+    r->proxy.claim_shared_address_warning = claim_shared_address_warning;
     r->proxy.data = r;
     r->proxy.ended = session_has_ended;
 }

@@ -46,7 +46,7 @@ struct rig {
     size_t rule_count;
     const char *peer;                       /* the client's address; NULL: 192.0.2.7 */
     struct activity activity;
-    bool gateway_told;
+    bool shared_address_logged;
     enum pace pace;
     unsigned ended;      /* sessions */
 

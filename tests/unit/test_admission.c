@@ -197,7 +197,7 @@ Test(admission, a_login_on_a_connection_older_than_the_ban_is_refused)
     uint64_t now = clock_boot_us();
     for (char c = 'a'; result != CLIENT_TABLE_FAILURE_BANNED && c < 'z'; c++) {
         cr_assert_eq(secret_set(&password, &c, 1), 0);
-        result = client_table_login_failed(r.proxy.table, rig_session(&r)->visitor.ref, &rig_session(&r)->visitor.facts.address,
+        result = client_table_login_failed(r.proxy.table, rig_session(&r)->connection.ref, &rig_session(&r)->connection.facts.address,
                             "joe", &password, now, &ban);
         secret_clear(&password);
     }
@@ -279,7 +279,7 @@ Test(admission, a_gateway_that_hides_the_clients_is_told_once)
         }
         r.client = -1;
         rig_settle(&r);
-        cr_expect_neq(r.gateway_told, trusted, "who has named a load balancer knows what is in front");
+        cr_expect_neq(r.shared_address_logged, trusted, "who has named a load balancer knows what is in front");
         rig_over(&r);
     }
 }

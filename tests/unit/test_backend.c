@@ -56,9 +56,9 @@ static void find(struct backends *b, unsigned column, bool up)
     usleep(2000); /* findings are told apart by the millisecond */
     b->own = column;
     if (up) {
-        backend_set_up(&b->items[0]);
+        backend_mark_up(&b->items[0]);
     } else {
-        backend_set_down(&b->items[0], "test");
+        backend_mark_down(&b->items[0], "test");
     }
     b->own = own;
 }

@@ -118,7 +118,7 @@ Test(client_table, a_rate_allows_so_many_at_once_and_then_evenly)
     };
     _Atomic uint64_t arrival = 0;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        cr_expect_eq(rate_allows(&arrival, &rate, START + rows[i].at * 1000), rows[i].allowed, "row %zu", i);
+        cr_expect_eq(rate_take(&arrival, &rate, START + rows[i].at * 1000), rows[i].allowed, "row %zu", i);
     }
 }
 
@@ -127,9 +127,9 @@ Test(client_table, what_another_process_counted_a_moment_later_is_not_forgotten)
     struct option_rate rate = {4, 8000};
     _Atomic uint64_t arrival = 0;
     for (int i = 0; i < 4; i++) {
-        cr_assert(rate_allows(&arrival, &rate, START + 500));
+        cr_assert(rate_take(&arrival, &rate, START + 500));
     }
-    cr_expect_not(rate_allows(&arrival, &rate, START), "its clock was looked at half a millisecond earlier");
+    cr_expect_not(rate_take(&arrival, &rate, START), "its clock was looked at half a millisecond earlier");
 }
 
 Test(client_table, a_clock_that_was_set_back_ends_what_it_began)
@@ -140,8 +140,8 @@ Test(client_table, a_clock_that_was_set_back_ends_what_it_began)
     struct network_address a = address("192.0.2.1");
     struct client_table_ref ref;
     _Atomic uint64_t arrival = 0;
-    cr_assert(rate_allows(&arrival, &rate, START + 86400 * SECOND));
-    cr_expect(rate_allows(&arrival, &rate, START));
+    cr_assert(rate_take(&arrival, &rate, START + 86400 * SECOND));
+    cr_expect(rate_take(&arrival, &rate, START));
     ban(t, &a, START + 86400 * SECOND);
     cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
     client_table_free(t);
@@ -156,13 +156,13 @@ Test(client_table, over_a_minute_four_processes_get_the_rate_to_one_percent)
     } *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     atomic_store(&shared->clock, START);
     for (int i = 0; i < 600; i++) {
-        cr_assert(rate_allows(&shared->arrival, &rate, START));
+        cr_assert(rate_take(&shared->arrival, &rate, START));
     }
     for (int i = 0; i < 4; i++) {
         if (fork() == 0) {
             uint64_t now;
             while ((now = atomic_fetch_add(&shared->clock, 50)) < START + 60 * SECOND) {
-                atomic_fetch_add(&shared->allowed, rate_allows(&shared->arrival, &rate, now));
+                atomic_fetch_add(&shared->allowed, rate_take(&shared->arrival, &rate, now));
             }
             _exit(0);
         }

@@ -18,10 +18,10 @@ static void run(struct loop_task *task)
     struct counted *c = (struct counted *)task;
     c->runs++;
     if (c->list != NULL) {
-        loop_again(c->loop, c->list);
+        loop_schedule(c->loop, c->list);
     }
     if (c->forget != NULL) {
-        loop_forget(c->forget);
+        loop_cancel(c->forget);
     }
 }
 
@@ -35,9 +35,9 @@ Test(loop, a_task_runs_once_and_the_loop_then_sleeps)
     struct loop loop;
     cr_assert_eq(loop_init(&loop), 0);
     struct counted a = counted(&loop), b = counted(&loop);
-    loop_again(&loop, &a.task);
-    loop_again(&loop, &a.task);
-    loop_again(&loop, &b.task);
+    loop_schedule(&loop, &a.task);
+    loop_schedule(&loop, &a.task);
+    loop_schedule(&loop, &b.task);
     ev_run(loop.ev, EVRUN_NOWAIT);
     cr_expect(a.runs == 1 && b.runs == 1);
     ev_run(loop.ev, EVRUN_NOWAIT);
@@ -52,8 +52,8 @@ Test(loop, who_lists_itself_again_runs_in_the_next_round)
     cr_assert_eq(loop_init(&loop), 0);
     struct counted a = counted(&loop), b = counted(&loop);
     a.list = &a.task;
-    loop_again(&loop, &a.task);
-    loop_again(&loop, &b.task);
+    loop_schedule(&loop, &a.task);
+    loop_schedule(&loop, &b.task);
     for (int round = 1; round <= 5; round++) {
         ev_run(loop.ev, EVRUN_NOWAIT);
         cr_expect_eq(a.runs, round);
@@ -74,18 +74,18 @@ Test(loop, a_task_can_be_taken_off_at_any_time)
         struct counted tasks[3] = {counted(&loop), counted(&loop), counted(&loop)};
         for (int i = 0; i < 3; i++) {
             tasks[i].forget = &tasks[first].task;
-            loop_again(&loop, &tasks[i].task);
+            loop_schedule(&loop, &tasks[i].task);
         }
         ev_run(loop.ev, EVRUN_NOWAIT); /* each takes the same one off, also while the list runs */
         for (int i = 0; i < 3; i++) {
             cr_expect(i == first ? tasks[i].runs <= 1 : tasks[i].runs == 1);
         }
-        loop_forget(&tasks[first].task);
+        loop_cancel(&tasks[first].task);
     }
     struct counted a = counted(&loop);
-    loop_again(&loop, &a.task);
-    loop_forget(&a.task);
-    loop_forget(&a.task);
+    loop_schedule(&loop, &a.task);
+    loop_cancel(&a.task);
+    loop_cancel(&a.task);
     ev_run(loop.ev, EVRUN_NOWAIT);
     cr_expect_eq(a.runs, 0);
     loop_fini(&loop);
@@ -105,7 +105,7 @@ Test(loop, tasks_do_not_starve_events_nor_events_tasks)
     cr_assert_eq(loop_init(&loop), 0);
     struct counted a = counted(&loop);
     a.list = &a.task;
-    loop_again(&loop, &a.task);
+    loop_schedule(&loop, &a.task);
     ev_timer_init(&timer, tick, 0., 0.);
     timer.data = &ticks;
     for (int round = 0; round < 10; round++) {
@@ -116,6 +116,6 @@ Test(loop, tasks_do_not_starve_events_nor_events_tasks)
     cr_expect_geq(ticks, 9);
     cr_expect_geq(a.runs, 9);
     ev_timer_stop(loop.ev, &timer);
-    loop_forget(&a.task);
+    loop_cancel(&a.task);
     loop_fini(&loop);
 }

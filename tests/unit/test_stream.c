@@ -506,7 +506,7 @@ Test(stream, a_failed_write_ends_it_once_what_had_arrived_is_read)
     shutdown(t.peer, SHUT_RD);
     cr_expect_eq(stream_send(&t.s, "x", 1, 10), 0);
     cr_expect_eq(t.s.write_error, EPIPE);
-    cr_expect(!stream_failed_here(&t.s));
+    cr_expect(!stream_failed_locally(&t.s));
     cr_expect_eq(stream_unsent(&t.s), 0);
     cr_assert_eq(stream_read(&t.s, octets, sizeof octets, &len), STREAM_READY);
     cr_expect_eq(len, 3);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who is at the door: all that is known of a client before it is let in. Lives on the stack until then. */
-#ifndef IMAPGUARD_PROXY_VISITOR_H
-#define IMAPGUARD_PROXY_VISITOR_H
+#ifndef IMAPGUARD_PROXY_CONNECTION_H
+#define IMAPGUARD_PROXY_CONNECTION_H
 
 #include "base/address.h"
 #include "net/listener.h"
 #include "policy/facts.h"
 #include "policy/client_table.h"
 
-struct visitor {
+struct connection {
     const struct listener *listener;
     uint64_t id;          /* of the session */
     union address peer;   /* the client: as the PROXY header has it, where there is one */

@@ -34,7 +34,7 @@ uint64_t ban_next(uint64_t before, uint32_t time_ms, uint32_t max_ms, uint64_t n
     return ban_make(now_us + duration_ms * 1000, level);
 }
 
-uint64_t ban_told(uint64_t ban)
+uint64_t ban_mark_logged(uint64_t ban)
 {
     return ban & ~(uint64_t)PENDING;
 }

@@ -21,7 +21,7 @@ uint64_t ban_make(uint64_t until_us, unsigned level);
 uint64_t ban_next(uint64_t before, uint32_t time_ms, uint32_t max_ms, uint64_t now_us);
 
 /* The same ban, its end told. */
-uint64_t ban_told(uint64_t ban);
+uint64_t ban_mark_logged(uint64_t ban);
 
 bool ban_is_in_force(uint64_t ban, uint64_t now_us);
 

@@ -510,7 +510,7 @@ size_t client_table_sweep(struct client_table *t, uint64_t now_us, void (*unbann
             continue;
         }
         struct client_table_ban over = ban_at(t, slot, ban);
-        if (atomic_compare_exchange_strong(&t->bans[slot], &ban, ban_told(ban))) {
+        if (atomic_compare_exchange_strong(&t->bans[slot], &ban, ban_mark_logged(ban))) {
             atomic_fetch_sub(&t->shared->bans, 1);
             unbanned(data, &over);
         }

@@ -14,16 +14,16 @@ static const ev_tstamp BEAT_SECONDS = 1.;
 
 static void show_life(struct child *child)
 {
-    struct process_share *share = service_own_share(child->service, child->index);
-    atomic_store_explicit(&share->beat_ms, clock_boot_us() / 1000, memory_order_relaxed);
+    struct process_status *status = service_own_status(child->service, child->index);
+    atomic_store_explicit(&status->beat_ms, clock_boot_us() / 1000, memory_order_relaxed);
 }
 
 /* The master sends what this process has not. */
 static void show_databases(struct child *child)
 {
-    struct process_share *share = service_own_share(child->service, child->index);
+    struct process_status *status = service_own_status(child->service, child->index);
     for (unsigned i = 0; i < GEOIP_DATABASES && child->service->geoip != NULL; i++) {
-        atomic_store(&share->geoip[i], geoip_version(child->service->geoip, i));
+        atomic_store(&status->geoip[i], geoip_version(child->service->geoip, i));
     }
 }
 
@@ -88,7 +88,7 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
 
 int child_become(struct child *child)
 {
-    service_keep(child->service, child->index);
+    service_purge(child->service, child->index);
     return account_become(&child->service->account) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 ? 0 : -1;
 }
 

@@ -154,7 +154,7 @@ static void start_child(struct seat *seat)
     }
     self.channel = ends[1];
     if (seat->role == &role_worker) {
-        service_mend_entrances(m->service, seat->index);
+        service_replace_dead_sockets(m->service, seat->index);
     }
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the child's own handlers */
@@ -208,9 +208,9 @@ static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
     (void)revents;
     ev_child_stop(ev, child);
     close_channel(seat);
-    bool served = atomic_load(&service_share(m->service, seat->index)->beat_ms) != 0;
+    bool served = atomic_load(&service_status(m->service, seat->index)->beat_ms) != 0;
     seat->served = seat->served || served;
-    service_clear(m->service, seat->index); /* what it has counted it cannot take back itself any more */
+    service_reset_child(m->service, seat->index); /* what it has counted it cannot take back itself any more */
     m->seated--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
@@ -250,8 +250,8 @@ static void look_for_hung(struct master *m)
     m->cared_ms = now;
     for (unsigned i = 0; i < m->seat_count; i++) {
         struct seat *seat = &m->seats[i];
-        const struct process_share *share = service_share(m->service, seat->index);
-        uint64_t beat = atomic_load(&share->beat_ms);
+        const struct process_status *status = service_status(m->service, seat->index);
+        uint64_t beat = atomic_load(&status->beat_ms);
         if (stalled) {
             seat->since_ms = now;
         } else if (beat > seat->since_ms && beat <= now) {
@@ -261,11 +261,11 @@ static void look_for_hung(struct master *m)
             continue;
         }
         char how[96];
-        uint64_t session = atomic_load(&share->activity.session);
+        uint64_t session = atomic_load(&status->activity.session);
         int len = snprintf(how, sizeof how, " silent=%llu", (unsigned long long)(now - seat->since_ms) / 1000);
         if (session != 0) {
             snprintf(how + len, sizeof how - (size_t)len, " state=%s session=%016llx",
-                     session_state_name(atomic_load(&share->activity.state)), (unsigned long long)session);
+                     session_state_name(atomic_load(&status->activity.state)), (unsigned long long)session);
         }
         log_child(LOG_LEVEL_ERROR, seat, "hung", how);
         seat->hung = true;
@@ -277,10 +277,10 @@ static void look_for_hung(struct master *m)
 static void send_databases(struct master *m)
 {
     for (unsigned i = 0; i < m->service->workers; i++) {
-        const struct process_share *share = service_share(m->service, i);
+        const struct process_status *status = service_status(m->service, i);
         for (unsigned j = 0; j < GEOIP_DATABASES && m->seats[i].channel != -1; j++) {
             struct channel_message message = {CHANNEL_GEOIP, j, geoip_version(m->service->geoip, j)};
-            bool wanted = atomic_load(&share->beat_ms) != 0 && atomic_load(&share->geoip[j]) != message.version;
+            bool wanted = atomic_load(&status->beat_ms) != 0 && atomic_load(&status->geoip[j]) != message.version;
             if (wanted && clock_monotonic() - m->seats[i].sent[j] >= SEND_SECONDS &&
                 channel_send(m->seats[i].channel, &message, geoip_descriptor(m->service->geoip, j)) == 0) {
                 m->seats[i].sent[j] = clock_monotonic();

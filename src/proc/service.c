@@ -101,24 +101,24 @@ int service_load(struct service *service, struct config_source *source, const ch
     return 0;
 }
 
-static void close_entrance(struct service *service, size_t index)
+static void close_listen_sockets(struct service *service, size_t index)
 {
     for (unsigned i = 0; i < service->workers; i++) {
-        if (service->entrances[index].fds[i] != -1) {
-            close(service->entrances[index].fds[i]);
+        if (service->listen_sockets[index].fds[i] != -1) {
+            close(service->listen_sockets[index].fds[i]);
         }
     }
-    free(service->entrances[index].fds);
+    free(service->listen_sockets[index].fds);
 }
 
 /* One address, one socket for each worker. */
-static int open_entrance(struct service *service, const struct listener *listener, const union address *address)
+static int open_listen_socket(struct service *service, const struct listener *listener, const union address *address)
 {
-    struct entrance *grown =
-        realloc(service->entrances, (service->entrance_count + 1) * sizeof *service->entrances);
+    struct listen_socket *grown =
+        realloc(service->listen_sockets, (service->listen_socket_count + 1) * sizeof *service->listen_sockets);
     int *fds = calloc(service->workers, sizeof *fds);
     if (grown != NULL) {
-        service->entrances = grown;
+        service->listen_sockets = grown;
     }
     if (grown == NULL || fds == NULL) {
         free(fds);
@@ -128,7 +128,7 @@ static int open_entrance(struct service *service, const struct listener *listene
     for (unsigned i = 0; i < service->workers; i++) {
         fds[i] = -1;
     }
-    grown[service->entrance_count++] = (struct entrance){listener, *address, fds};
+    grown[service->listen_socket_count++] = (struct listen_socket){listener, *address, fds};
     for (unsigned i = 0; i < service->workers; i++) {
         fds[i] = i == 0 ? socket_listen(address) : socket_listen_beside(address);
         if (fds[i] == -1) {
@@ -145,11 +145,11 @@ static int open_listener(struct service *service, size_t index, struct config_so
     union address addresses[2];
     int count = address_parse_listen(listener->options->address, addresses);
     for (int i = 0; i < count; i++) {
-        if (open_entrance(service, listener, &addresses[i]) == 0) {
+        if (open_listen_socket(service, listener, &addresses[i]) == 0) {
             continue;
         }
         if (i == 1 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-            close_entrance(service, --service->entrance_count); /* "*" on a host without IPv6 is IPv4 alone */
+            close_listen_sockets(service, --service->listen_socket_count); /* "*" on a host without IPv6 is IPv4 alone */
             continue;
         }
         int error = errno;
@@ -181,16 +181,16 @@ int service_open(struct service *service, struct config_source *source)
     for (size_t i = 0; i < service->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);
-    if (columns_map(&service->processes, "process", service->workers + 1, sizeof(struct process_share)) != 0) {
+    if (columns_map(&service->processes, "process", service->workers + 1, sizeof(struct process_status)) != 0) {
         option_error(&source->report, "workers", "no memory for %u workers", service->workers);
     }
     return source->report.errors == 0 ? 0 : -1;
 }
 
-static void keep_entrances(struct service *service, unsigned index)
+static void keep_listen_sockets(struct service *service, unsigned index)
 {
-    for (size_t i = 0; i < service->entrance_count; i++) {
-        int *fds = service->entrances[i].fds;
+    for (size_t i = 0; i < service->listen_socket_count; i++) {
+        int *fds = service->listen_sockets[i].fds;
         for (unsigned j = 0; j < service->workers; j++) {
             if (j != index) {
                 close(fds[j]);
@@ -200,10 +200,10 @@ static void keep_entrances(struct service *service, unsigned index)
     }
 }
 
-void service_mend_entrances(struct service *service, unsigned index)
+void service_replace_dead_sockets(struct service *service, unsigned index)
 {
-    for (size_t i = 0; i < service->entrance_count; i++) {
-        struct entrance *e = &service->entrances[i];
+    for (size_t i = 0; i < service->listen_socket_count; i++) {
+        struct listen_socket *e = &service->listen_sockets[i];
         if (socket_is_listening(e->fds[index])) {
             continue;
         }
@@ -219,11 +219,11 @@ void service_mend_entrances(struct service *service, unsigned index)
     }
 }
 
-void service_keep(struct service *service, unsigned index)
+void service_purge(struct service *service, unsigned index)
 {
-    keep_entrances(service, index);
+    keep_listen_sockets(service, index);
     columns_keep_write(&service->processes, index);
-    backends_keep(service->backends, index);
+    backends_keep_column(service->backends, index);
     ticket_keys_keep_read(service->tickets);
     if (index == service->workers) {
         ticket_keys_forget(service->tickets);
@@ -239,10 +239,10 @@ void service_keep(struct service *service, unsigned index)
 
 void service_free(struct service *service)
 {
-    for (size_t i = 0; i < service->entrance_count; i++) {
-        close_entrance(service, i);
+    for (size_t i = 0; i < service->listen_socket_count; i++) {
+        close_listen_sockets(service, i);
     }
-    free(service->entrances);
+    free(service->listen_sockets);
     columns_unmap(&service->processes);
     for (size_t i = 0; service->listeners != NULL && i < service->config.listeners.count; i++) {
         listener_clear(&service->listeners[i]);
@@ -258,22 +258,22 @@ void service_free(struct service *service)
     *service = (struct service){0};
 }
 
-const struct process_share *service_share(const struct service *service, unsigned index)
+const struct process_status *service_status(const struct service *service, unsigned index)
 {
     return service->processes.each[index].read;
 }
 
-struct process_share *service_own_share(const struct service *service, unsigned index)
+struct process_status *service_own_status(const struct service *service, unsigned index)
 {
     return service->processes.each[index].write;
 }
 
-void service_clear(struct service *service, unsigned index)
+void service_reset_child(struct service *service, unsigned index)
 {
-    struct process_share *share = service_own_share(service, index);
-    atomic_store(&share->beat_ms, 0);
-    atomic_store(&share->sessions, 0);
-    atomic_store(&share->activity.session, 0);
+    struct process_status *status = service_own_status(service, index);
+    atomic_store(&status->beat_ms, 0);
+    atomic_store(&status->sessions, 0);
+    atomic_store(&status->activity.session, 0);
     if (index < service->workers) {
         client_table_clear_worker(service->table, index);
         backends_clear_worker(service->backends, index);
@@ -284,7 +284,7 @@ uint64_t service_sessions(const struct service *service)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < service->workers; i++) {
-        sum += atomic_load(&service_share(service, i)->sessions);
+        sum += atomic_load(&service_status(service, i)->sessions);
     }
     return sum;
 }

@@ -21,14 +21,14 @@
 #include "proxy/proxy.h"
 
 /* One address of a listener, with a socket for each worker; the kernel spreads connections over them. */
-struct entrance {
+struct listen_socket {
     const struct listener *listener;
     union address address;
     int *fds; /* one for each worker, kept open by the master so that a successor inherits what waits there */
 };
 
 /* What a child tells all other processes, in a column that only it and the master can write. */
-struct process_share {
+struct process_status {
     _Atomic uint64_t beat_ms;   /* when its loop last went round, in milliseconds since boot; 0: it does not serve yet */
     _Atomic uint32_t sessions;
     _Atomic uint32_t geoip[GEOIP_DATABASES]; /* the version of each database that it uses */
@@ -47,9 +47,9 @@ struct service {
     struct client_table *table;
     struct listener *listeners; /* one for each of the configuration's */
     unsigned workers;
-    struct entrance *entrances;
-    size_t entrance_count;
-    struct columns processes; /* of struct process_share: the workers, then the monitor */
+    struct listen_socket *listen_sockets;
+    size_t listen_socket_count;
+    struct columns processes; /* of struct process_status: the workers, then the monitor */
 };
 
 /*
@@ -65,21 +65,21 @@ int service_open(struct service *service, struct config_source *source);
  * In the master, before that worker is started: replaces its sockets that do not listen any more, because a worker that
  * was taken over has shut them down. Logs "listener-replaced", or "listener-failed" when that is not possible.
  */
-void service_mend_entrances(struct service *service, unsigned index);
+void service_replace_dead_sockets(struct service *service, unsigned index);
 
 /*
  * In a child just forked: drops for good what it must not have. Each child keeps write access to its own columns only; a
  * worker keeps its own sockets, since whoever holds a socket gets a share of the connections. The monitor, which is
  * number service->workers, keeps nothing of the clients' side: no socket, key, ticket, rule, database or table.
  */
-void service_keep(struct service *service, unsigned index);
+void service_purge(struct service *service, unsigned index);
 
 /* What that child tells; its own part of it is for itself, and for the master once it has died. */
-const struct process_share *service_share(const struct service *service, unsigned index);
-struct process_share *service_own_share(const struct service *service, unsigned index);
+const struct process_status *service_status(const struct service *service, unsigned index);
+struct process_status *service_own_status(const struct service *service, unsigned index);
 
 /* In the master: resets what a dead child had told. */
-void service_clear(struct service *service, unsigned index);
+void service_reset_child(struct service *service, unsigned index);
 
 /* Frees and closes everything. */
 void service_free(struct service *service);

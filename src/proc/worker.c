@@ -25,10 +25,10 @@ struct worker {
     struct child *child;
     struct service *service;
     unsigned index;
-    struct process_share *share;
+    struct process_status *status;
     struct loop loop;
     struct proxy proxy;
-    struct ev_io *doors;     /* one for each entrance */
+    struct ev_io *doors;     /* one for each listen_socket */
     size_t capacity;         /* sessions that the descriptor limit carries */
     bool paused;             /* accepting nobody until something becomes free */
     bool stopping;
@@ -42,7 +42,7 @@ struct worker {
 
 static void publish_count(struct worker *w, size_t count)
 {
-    atomic_store(&w->share->sessions, (uint32_t)count);
+    atomic_store(&w->status->sessions, (uint32_t)count);
 }
 
 static bool is_full(const struct worker *w)
@@ -75,7 +75,7 @@ static bool reserve(struct worker *w)
  */
 static void close_doors(struct worker *w)
 {
-    for (size_t i = 0; i < w->service->entrance_count; i++) {
+    for (size_t i = 0; i < w->service->listen_socket_count; i++) {
         ev_io_stop(w->loop.ev, &w->doors[i]);
     }
     w->paused = true;
@@ -103,7 +103,7 @@ static void open_doors(struct worker *w)
 {
     w->paused = false;
     ev_timer_stop(w->loop.ev, &w->retry);
-    for (size_t i = 0; i < w->service->entrance_count; i++) {
+    for (size_t i = 0; i < w->service->listen_socket_count; i++) {
         loop_rearm(&w->loop, &w->doors[i]);
     }
 }
@@ -143,8 +143,8 @@ static bool is_passing(int error)
 /* Lets one client in; false when there is none, or no room. */
 static bool admit(struct worker *w, struct ev_io *door)
 {
-    const struct entrance *entrance = &w->service->entrances[door - w->doors];
-    union address peer = {0}, local = entrance->address;
+    const struct listen_socket *listen_socket = &w->service->listen_sockets[door - w->doors];
+    union address peer = {0}, local = listen_socket->address;
     socklen_t len = sizeof peer;
     if (!reserve(w)) {
         pause_doors(w, "max_sessions");
@@ -161,7 +161,7 @@ static bool admit(struct worker *w, struct ev_io *door)
     }
     len = sizeof local;
     (void)getsockname(fd, &local.sa, &len);
-    int result = session_start(&w->proxy, fd, entrance->listener, &peer, &local);
+    int result = session_start(&w->proxy, fd, listen_socket->listener, &peer, &local);
     publish_count(w, w->proxy.count);
     if (result != 0) {
         pause_doors(w, "out of memory");
@@ -203,11 +203,11 @@ static bool claim_shared_address_warning(struct proxy *proxy)
 {
     struct worker *w = proxy->data;
     for (unsigned i = 0; i < w->service->workers; i++) {
-        if (atomic_load(&service_share(w->service, i)->shared_address_logged)) {
+        if (atomic_load(&service_status(w->service, i)->shared_address_logged)) {
             return false;
         }
     }
-    atomic_store(&w->share->shared_address_logged, true);
+    atomic_store(&w->status->shared_address_logged, true);
     return true;
 }
 
@@ -225,7 +225,7 @@ static void stop(struct child *child)
     }
     w->stopping = true;
     ev_timer_stop(w->loop.ev, &w->retry);
-    for (size_t i = 0; i < w->service->entrance_count; i++) {
+    for (size_t i = 0; i < w->service->listen_socket_count; i++) {
         ev_io_stop(w->loop.ev, &w->doors[i]);
     }
     ev_timer_set(&w->goodbye, GOODBYE_SECONDS, 0.);
@@ -277,13 +277,13 @@ static int prepare(struct worker *w)
                   strerror(errno));
         return -1;
     }
-    w->doors = calloc(service->entrance_count, sizeof *w->doors);
+    w->doors = calloc(service->listen_socket_count, sizeof *w->doors);
     if (w->doors == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
         return -1;
     }
     w->child->data = w;
-    w->share = service_own_share(service, w->index);
+    w->status = service_own_status(service, w->index);
     w->capacity = descriptor_capacity();
     w->complained = w->unwatched = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
     w->proxy = (struct proxy){
@@ -294,7 +294,7 @@ static int prepare(struct worker *w)
         .access = service->access,
         .geoip = has_databases(&service->config.geoip) ? service->geoip : NULL,
         .table = service->table,
-        .activity = &w->share->activity,
+        .activity = &w->status->activity,
         .next_id = first_id(),
         .ended = session_ended,
         .claim_shared_address_warning = claim_shared_address_warning,
@@ -309,8 +309,8 @@ static void watch(struct worker *w)
     ev_timer_init(&w->retry, retry_now, RETRY_SECONDS, 0.);
     ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
     w->retry.data = w;
-    for (size_t i = 0; i < w->service->entrance_count; i++) {
-        ev_io_init(&w->doors[i], knock, w->service->entrances[i].fds[w->index], EV_READ);
+    for (size_t i = 0; i < w->service->listen_socket_count; i++) {
+        ev_io_init(&w->doors[i], knock, w->service->listen_sockets[i].fds[w->index], EV_READ);
         w->doors[i].data = w;
     }
     open_doors(w);

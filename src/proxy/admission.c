@@ -12,21 +12,21 @@ static void observed(void *data, const char *rule, enum access_action action)
 }
 
 /* Most clients from one private address: something in between hides them, and their limits are one's. */
-static void look_for_gateway(struct proxy *proxy, const struct connection *conn)
+static void warn_shared_address(struct proxy *proxy, const struct connection *conn)
 {
     char text[NETWORK_TEXT_SIZE];
-    if (!gateway_seen(&proxy->gateway, &conn->facts.address) || !proxy->claim_shared_address_warning(proxy)) {
+    if (!shared_address_count(&proxy->shared_address, &conn->facts.address) || !proxy->claim_shared_address_warning(proxy)) {
         return;
     }
-    struct network gateway = network_around(&proxy->gateway.suspect, 32, 128);
+    struct network network = network_around(&proxy->shared_address.suspect, 32, 128);
     log_event(LOG_LEVEL_WARNING, "gateway",
               "rip=%s listener=%s cause=\"most clients come from this private address: limits and bans meet them all; "
               "let the gateway keep their addresses, or use proxy_protocol\"",
-              network_text(&gateway, text), conn->listener->options->name);
+              network_text(&network, text), conn->listener->options->name);
 }
 
 /* A flood of refusals is told once a minute for each network. */
-static void tell_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
+static void log_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
 {
     if (client_table_should_log(proxy->table, &conn->facts.address, clock_boot_us())) {
         session_log_limited(conn, reason);
@@ -45,13 +45,13 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
         return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
     }
     if (conn->listener->proxies.count == 0) {
-        look_for_gateway(proxy, conn);
+        warn_shared_address(proxy, conn);
     }
     conn->unlimited = !verdict.limits;
     enum client_table_entry entry =
         conn->unlimited ? CLIENT_TABLE_ENTERED : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
     if (entry != CLIENT_TABLE_ENTERED) {
-        tell_limited(proxy, conn, refusals[entry]);
+        log_limited(proxy, conn, refusals[entry]);
         return refusals[entry];
     }
     session_log_connect(conn);

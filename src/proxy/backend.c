@@ -67,40 +67,40 @@ enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 enum { HEALTH_BITS = 2, HEALTH_MASK = (1 << HEALTH_BITS) - 1 };
 
 /* What a process says of a backend. */
-struct backend_share {
+struct backend_column {
     _Atomic uint64_t health;   /* as it found it last: the time since boot in milliseconds, and enum health */
     _Atomic uint32_t sessions; /* of its own */
 };
 
-static const struct backend_share *share_of(const struct backend *backend, unsigned column)
+static const struct backend_column *column_of(const struct backend *backend, unsigned column)
 {
-    return (const struct backend_share *)backend->all->columns.each[column].read + backend->index;
+    return (const struct backend_column *)backend->all->columns.each[column].read + backend->index;
 }
 
-static struct backend_share *own_share(const struct backend *backend)
+static struct backend_column *own_column(const struct backend *backend)
 {
-    return (struct backend_share *)backend->all->columns.each[backend->all->own].write + backend->index;
+    return (struct backend_column *)backend->all->columns.each[backend->all->own].write + backend->index;
 }
 
-/* Where the published values lie in `found`. */
-static size_t learned_at(void)
+/* Where the published values lie in `monitor_region`. */
+static size_t offer_offset(void)
 {
     return 0;
 }
 
-static size_t endpoint_at(size_t index)
+static size_t endpoint_offset(size_t index)
 {
     return seqlock_space(CAPABILITY_OFFER_MAX) + index * seqlock_space(sizeof(struct endpoint));
 }
 
-static const struct seqlock *found(const struct backends *b, size_t at)
+static const struct seqlock *monitor_slot(const struct backends *b, size_t at)
 {
-    return (const struct seqlock *)((const char *)b->found.read + at);
+    return (const struct seqlock *)((const char *)b->monitor_region.read + at);
 }
 
-static struct seqlock *own_found(const struct backends *b, size_t at)
+static struct seqlock *own_monitor_slot(const struct backends *b, size_t at)
 {
-    return (struct seqlock *)((char *)b->found.write + at);
+    return (struct seqlock *)((char *)b->monitor_region.write + at);
 }
 
 /* --- beginning ---------------------------------------------------------------------------------------------- */
@@ -168,14 +168,14 @@ static void load(struct backend *backend, const struct backend_options *options,
     }
 }
 
-static int map_shares(struct backends *b)
+static int map_shared(struct backends *b)
 {
     static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_TLS;
-    if (columns_map(&b->columns, "backends", b->workers + 1, b->count * sizeof(struct backend_share)) != 0 ||
-        region_map(&b->found, "monitor", endpoint_at(b->count)) != 0) {
+    if (columns_map(&b->columns, "backends", b->workers + 1, b->count * sizeof(struct backend_column)) != 0 ||
+        region_map(&b->monitor_region, "monitor", endpoint_offset(b->count)) != 0) {
         return -1;
     }
-    seqlock_write(own_found(b, learned_at()), minimum, sizeof minimum);
+    seqlock_write(own_monitor_slot(b, offer_offset()), minimum, sizeof minimum);
     return 0;
 }
 
@@ -237,7 +237,7 @@ struct backends *backends_new(const struct backends_options *o, unsigned workers
     }
     b->count = count;
     b->workers = workers;
-    if (map_shares(b) != 0) {
+    if (map_shared(b) != 0) {
         goto no_memory;
     }
     for (size_t i = 0; i < count; i++) {
@@ -277,7 +277,7 @@ void backends_free(struct backends *b)
         tls_client_free(b->items[i].tls);
     }
     columns_unmap(&b->columns);
-    region_unmap(&b->found);
+    region_unmap(&b->monitor_region);
     routes_free(b->routes);
     free(b->offer);
     free(b->names);
@@ -285,12 +285,12 @@ void backends_free(struct backends *b)
     free(b);
 }
 
-void backends_keep(struct backends *b, unsigned own)
+void backends_keep_column(struct backends *b, unsigned own)
 {
     b->own = own;
     columns_keep_write(&b->columns, own);
     if (own != b->workers) {
-        region_keep_read(&b->found);
+        region_keep_read(&b->monitor_region);
     }
 }
 
@@ -315,7 +315,7 @@ void backend_publish_endpoint(struct backend *backend, const struct endpoint *en
         backend->fixed = *endpoint;
         return;
     }
-    seqlock_write(own_found(backend->all, endpoint_at(backend->index)), endpoint, sizeof *endpoint);
+    seqlock_write(own_monitor_slot(backend->all, endpoint_offset(backend->index)), endpoint, sizeof *endpoint);
 }
 
 void backend_endpoint(const struct backend *backend, struct endpoint *out)
@@ -324,7 +324,7 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out)
         *out = backend->fixed;
         return;
     }
-    if (seqlock_read(found(backend->all, endpoint_at(backend->index)), out, sizeof *out) != 0 ||
+    if (seqlock_read(monitor_slot(backend->all, endpoint_offset(backend->index)), out, sizeof *out) != 0 ||
         !endpoint_is_valid(out)) {
         *out = (struct endpoint){0};
     }
@@ -342,7 +342,7 @@ static uint64_t latest_finding(const struct backend *backend)
 {
     uint64_t latest = 0, now = now_ms();
     for (unsigned i = 0; i < backend->all->columns.count; i++) {
-        uint64_t one = atomic_load_explicit(&share_of(backend, i)->health, memory_order_relaxed);
+        uint64_t one = atomic_load_explicit(&column_of(backend, i)->health, memory_order_relaxed);
         if (one > latest && one >> HEALTH_BITS <= now) {
             latest = one;
         }
@@ -351,13 +351,13 @@ static uint64_t latest_finding(const struct backend *backend)
 }
 
 /* Whether that is news. */
-static bool find(const struct backend *backend, enum health health)
+static bool record_health(const struct backend *backend, enum health health)
 {
     uint64_t before = latest_finding(backend) & HEALTH_MASK;
     if (health == HEALTH_UP && before == HEALTH_UP) {
         return false; /* every login that works finds that: only the first of them writes */
     }
-    atomic_store_explicit(&own_share(backend)->health, now_ms() << HEALTH_BITS | health, memory_order_relaxed);
+    atomic_store_explicit(&own_column(backend)->health, now_ms() << HEALTH_BITS | health, memory_order_relaxed);
     return before != health;
 }
 
@@ -375,14 +375,14 @@ bool backend_is_up(const struct backend *backend)
 
 void backend_mark_up(struct backend *backend)
 {
-    if (find(backend, HEALTH_UP)) {
+    if (record_health(backend, HEALTH_UP)) {
         log_event(LOG_LEVEL_INFO, "backend-up", "backend=%s", backend->options->name);
     }
 }
 
 void backend_mark_down(struct backend *backend, const char *cause)
 {
-    if (find(backend, HEALTH_DOWN)) {
+    if (record_health(backend, HEALTH_DOWN)) {
         log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s", backend->options->name, cause);
     }
 }
@@ -394,12 +394,12 @@ bool backend_reserve_session(const struct backend *backend)
     const struct backends *b = backend->all;
     uint64_t sum = 0;
     /* Counted before looking: two workers at the last place may both back off, and never both have it. */
-    atomic_fetch_add(&own_share(backend)->sessions, 1);
+    atomic_fetch_add(&own_column(backend)->sessions, 1);
     if (backend->options->max_sessions == 0) {
         return true;
     }
     for (unsigned i = 0; i < b->columns.count; i++) {
-        sum += atomic_load(&share_of(backend, i)->sessions);
+        sum += atomic_load(&column_of(backend, i)->sessions);
     }
     if (sum > backend->options->max_sessions) {
         backend_release_session(backend);
@@ -410,14 +410,14 @@ bool backend_reserve_session(const struct backend *backend)
 
 void backend_release_session(const struct backend *backend)
 {
-    atomic_fetch_sub(&own_share(backend)->sessions, 1);
+    atomic_fetch_sub(&own_column(backend)->sessions, 1);
 }
 
 void backends_clear_worker(struct backends *b, unsigned worker)
 {
-    struct backend_share *shares = b->columns.each[worker].write;
+    struct backend_column *column = b->columns.each[worker].write;
     for (size_t i = 0; i < b->count; i++) {
-        atomic_store(&shares[i].sessions, 0);
+        atomic_store(&column[i].sessions, 0);
     }
 }
 
@@ -439,7 +439,7 @@ void backends_offer(const struct backends *b, char out[CAPABILITY_OFFER_MAX])
 {
     if (b->offer != NULL) {
         memcpy(out, b->offer, CAPABILITY_OFFER_MAX);
-    } else if (seqlock_read(found(b, learned_at()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
+    } else if (seqlock_read(monitor_slot(b, offer_offset()), out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
         strcpy(out, CAPABILITY_TLS);
     }
 }
@@ -450,7 +450,7 @@ void backends_publish_offer(struct backends *b, const char *list)
     backends_offer(b, now);
     snprintf(next, sizeof next, "%s", list);
     if (b->offer == NULL && strcmp(now, next) != 0) {
-        seqlock_write(own_found(b, learned_at()), next, sizeof next);
+        seqlock_write(own_monitor_slot(b, offer_offset()), next, sizeof next);
         log_event(LOG_LEVEL_INFO, "capabilities", "list=\"%s\"", next);
     }
 }

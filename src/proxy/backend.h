@@ -60,8 +60,8 @@ struct backends {
     uint32_t mechanisms;     /* that may pass by these routes: capability_bit() of each */
     bool forward_id;         /* some backend is to have the client's ID */
     char *offer;             /* what clients are told, as configured; NULL: what was learned */
-    struct region found;     /* what was learned, then each backend's endpoint: two kinds of published values */
-    struct columns columns;  /* of struct backend_share, one for each backend */
+    struct region monitor_region;     /* what was learned, then each backend's endpoint: two kinds of published values */
+    struct columns columns;  /* of struct backend_column, one for each backend */
 };
 
 /* What the configuration says of backends. */
@@ -84,7 +84,7 @@ void backends_free(struct backends *b);
  * In a child, before it uses any of it: from here on it writes what is its own, and no more. `own` is its column: the
  * number of the worker, or the number of workers for the monitor.
  */
-void backends_keep(struct backends *b, unsigned own);
+void backends_keep_column(struct backends *b, unsigned own);
 
 /* Logs what an administrator should not forget: "legacy-backend" while TLS 1.0 may be spoken with one. */
 void backends_warn(const struct backends *b);

@@ -15,7 +15,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 #include "policy/access.h"
-#include "policy/gateway.h"
+#include "policy/shared_address.h"
 #include "policy/geoip.h"
 #include "policy/client_table.h"
 #include "proxy/backend.h"
@@ -45,7 +45,7 @@ struct proxy {
     const struct access *access;
     struct geoip *geoip;      /* NULL: no databases */
     struct client_table *table;
-    struct gateway gateway;
+    struct shared_address shared_address;
     struct activity *activity;
     uint64_t next_id;         /* of a session: to be set to something that no other worker uses */
     struct session *sessions; /* all that live */

@@ -168,6 +168,6 @@ struct step relay_orphan_expired(struct session *s)
 /* Multiples of the golden ratio: sessions that follow each other lie far apart, and all together evenly. */
 ev_tstamp relay_orphan_deadline(const struct session *s)
 {
-    uint32_t share = (uint32_t)s->connection.id * 2654435769u;
-    return session_after(s->active, (uint32_t)((uint64_t)share * SPREAD_MS >> 32));
+    uint32_t fraction = (uint32_t)s->connection.id * 2654435769u;
+    return session_after(s->active, (uint32_t)((uint64_t)fraction * SPREAD_MS >> 32));
 }

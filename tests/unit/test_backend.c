@@ -12,7 +12,7 @@ TestSuite(backend, .fini = test_over);
 
 static void write_garbage(struct backends *b)
 {
-    memset((char *)b->found.write + sizeof(struct seqlock), 0xff, b->found.size - sizeof(struct seqlock));
+    memset((char *)b->monitor_region.write + sizeof(struct seqlock), 0xff, b->monitor_region.size - sizeof(struct seqlock));
 }
 
 Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)

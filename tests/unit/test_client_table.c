@@ -204,9 +204,9 @@ Test(client_table, bans_double_in_a_row_and_begin_anew_after_a_while)
         cr_expect_eq(ban_level(word), rows[i].level, "row %zu: level %u", i, ban_level(word));
         cr_expect_eq(ban_until_us(word), now + rows[i].seconds * SECOND, "row %zu", i);
         cr_expect(ban_is_in_force(word, ban_until_us(word) - 1) && !ban_is_in_force(word, ban_until_us(word)));
-        cr_expect(ban_is_pending(word) && !ban_is_pending(ban_told(word)));
+        cr_expect(ban_is_pending(word) && !ban_is_pending(ban_mark_logged(word)));
         now = ban_until_us(word);
-        word = ban_told(word);
+        word = ban_mark_logged(word);
     }
     for (unsigned i = 0; i < 100; i++) {
         word = ban_next(word, 10000, 40000, now);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/gateway.h"
+#include "policy/shared_address.h"
 
 #include <stdio.h>
 
 #include "support.h"
 
-TestSuite(gateway, .fini = test_over);
+TestSuite(shared_address, .fini = test_over);
 
-Test(gateway, one_private_address_of_most_clients_is_noticed)
+Test(shared_address, one_private_address_of_most_clients_is_noticed)
 {
     static const struct {
         const char *address;
@@ -19,7 +19,7 @@ Test(gateway, one_private_address_of_most_clients_is_noticed)
         {"127.0.0.1", 100, false}, {"2001:db8::1", 100, false}, {"fe80::1", 100, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct gateway g = {0};
+        struct shared_address g = {0};
         bool noticed = false;
         for (unsigned n = 0; n < 1000; n++) {
             union address a;
@@ -27,7 +27,7 @@ Test(gateway, one_private_address_of_most_clients_is_noticed)
             snprintf(text, sizeof text, "203.%u.%u.1", n / 250, n % 250);
             cr_assert_eq(address_parse(n * 37 % 100 < rows[i].share ? rows[i].address : text, 0, &a), 0);
             struct network_address octets = network_address_of(&a);
-            noticed = gateway_seen(&g, &octets) || noticed;
+            noticed = shared_address_count(&g, &octets) || noticed;
         }
         cr_expect_eq(noticed, rows[i].noticed, "%s with %u of 100", rows[i].address, rows[i].share);
     }

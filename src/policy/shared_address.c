@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/gateway.h"
+#include "policy/shared_address.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@ static bool same(const struct network_address *a, const struct network_address *
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-bool gateway_seen(struct gateway *g, const struct network_address *a)
+bool shared_address_count(struct shared_address *g, const struct network_address *a)
 {
     if (g->lead == 0) {
         g->leader = *a;

@@ -10,16 +10,16 @@
 #include "base/log.h"
 #include "proc/channel.h"
 
-static const ev_tstamp BEAT_SECONDS = 1.;
+static const ev_tstamp HEARTBEAT_SECONDS = 1.;
 
-static void show_life(struct child *child)
+static void publish_heartbeat(struct child *child)
 {
     struct process_status *status = service_own_status(child->service, child->index);
-    atomic_store_explicit(&status->beat_ms, clock_boot_us() / 1000, memory_order_relaxed);
+    atomic_store_explicit(&status->heartbeat_ms, clock_boot_us() / 1000, memory_order_relaxed);
 }
 
 /* The master sends what this process has not. */
-static void show_databases(struct child *child)
+static void publish_databases(struct child *child)
 {
     struct process_status *status = service_own_status(child->service, child->index);
     for (unsigned i = 0; i < GEOIP_DATABASES && child->service->geoip != NULL; i++) {
@@ -47,13 +47,13 @@ static void signals_came(struct ev_loop *ev, struct ev_io *io, int revents)
 }
 
 /* Once a second also what else comes by itself: the kernel may have had no memory to watch a descriptor. */
-static void beat(struct ev_loop *ev, struct ev_timer *timer, int revents)
+static void heartbeat(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct child *child = timer->data;
     (void)ev, (void)revents;
-    show_life(child);
+    publish_heartbeat(child);
     log_flush();
-    child->tend(child);
+    child->housekeeping(child);
     loop_rearm(child->loop, &child->signals);
     take_signals(child);
     if (!child->orphan) {
@@ -71,7 +71,7 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
     case CHANNEL_MESSAGE:
         if (message.kind == CHANNEL_GEOIP && message.which < GEOIP_DATABASES && child->service->geoip != NULL) {
             geoip_adopt(child->service->geoip, message.which, message.version, descriptor);
-            show_databases(child);
+            publish_databases(child);
         } else {
             close(descriptor);
         }
@@ -98,7 +98,7 @@ bool child_is_orphan(const struct child *child)
 }
 
 int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
-                void (*tend)(struct child *child))
+                void (*housekeeping)(struct child *child))
 {
     sigset_t wanted;
     sigemptyset(&wanted);
@@ -110,22 +110,22 @@ int child_begin(struct child *child, struct loop *loop, void (*stop)(struct chil
     }
     child->loop = loop;
     child->stop = stop;
-    child->tend = tend;
-    ev_timer_init(&child->beat, beat, BEAT_SECONDS, BEAT_SECONDS);
+    child->housekeeping = housekeeping;
+    ev_timer_init(&child->heartbeat, heartbeat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS);
     ev_io_init(&child->signals, signals_came, signals, EV_READ);
     ev_io_init(&child->messages, receive, child->channel, EV_READ);
-    child->beat.data = child->signals.data = child->messages.data = child;
-    ev_timer_start(loop->ev, &child->beat);
+    child->heartbeat.data = child->signals.data = child->messages.data = child;
+    ev_timer_start(loop->ev, &child->heartbeat);
     ev_io_start(loop->ev, &child->signals);
     ev_io_start(loop->ev, &child->messages);
-    show_databases(child);
-    show_life(child);
+    publish_databases(child);
+    publish_heartbeat(child);
     return 0;
 }
 
 void child_end(struct child *child)
 {
-    ev_timer_stop(child->loop->ev, &child->beat);
+    ev_timer_stop(child->loop->ev, &child->heartbeat);
     ev_io_stop(child->loop->ev, &child->signals);
     ev_io_stop(child->loop->ev, &child->messages);
     close(child->signals.fd);

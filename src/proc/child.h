@@ -25,9 +25,9 @@ struct child {
     struct loop *loop;
     bool orphan;                       /* the master has gone */
     void (*stop)(struct child *child); /* on SIGTERM, and when the master has gone */
-    void (*tend)(struct child *child); /* about once a second */
+    void (*housekeeping)(struct child *child); /* about once a second */
     void *data;                        /* of those two */
-    struct ev_timer beat;
+    struct ev_timer heartbeat;
     struct ev_io signals;
     struct ev_io messages;
 };
@@ -39,13 +39,13 @@ struct child {
 int child_become(struct child *child);
 
 /*
- * Begins to serve: `stop` and `tend` are called from the loop, databases that the master sends are adopted, the log is
+ * Begins to serve: `stop` and `housekeeping` are called from the loop, databases that the master sends are adopted, the log is
  * opened again on SIGUSR1, and the master sees that the loop goes round. Signals stay blocked, as they were since the
  * fork, and are read; those that a terminal sends are the master's. `child` must outlive the loop's run. 0, or -1 with
  * errno set.
  */
 int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
-                void (*tend)(struct child *child));
+                void (*housekeeping)(struct child *child));
 
 /* True if the master died before child_become() asked for the death signal: then the child must not serve. */
 bool child_is_orphan(const struct child *child);

@@ -27,7 +27,7 @@ static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the
 
 static const ev_tstamp SEND_SECONDS = 5.;      /* for a child to take a database, before it is sent again */
 static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
-static const ev_tstamp CARE_SECONDS = 1.;      /* between two rounds of the care for what is shared */
+static const ev_tstamp HOUSEKEEPING_SECONDS = 1.;      /* between two rounds of housekeeping */
 enum { STALL_MS = 2000 };                      /* without such a round: the whole system, or all of us, stood still */
 
 enum { SIGNALS = 4 };
@@ -41,7 +41,7 @@ static const struct role role_worker = {"worker", worker_run};
 static const struct role role_monitor = {"monitor", monitor_run};
 
 /* A place for a child, and the process that has it. */
-struct seat {
+struct child_slot {
     struct master *master;
     const struct role *role;
     unsigned index; /* of the worker; the monitor comes after them all */
@@ -60,16 +60,16 @@ struct seat {
 struct master {
     struct service *service;
     struct ev_loop *ev;
-    struct seat *seats; /* of all workers, and of the monitor */
-    unsigned seat_count;
-    unsigned seated;
+    struct child_slot *slots; /* of all workers, and of the monitor */
+    unsigned slot_count;
+    unsigned running_count;
     bool stopping;
     int status;
     struct ev_signal signals[SIGNALS];
     struct ev_timer rotate;
     struct ev_timer expiry;
-    struct ev_timer care;
-    uint64_t cared_ms;  /* when that was last, of clock_boot_us() */
+    struct ev_timer housekeeping;
+    uint64_t housekeeping_ms;  /* when that was last, of clock_boot_us() */
     uint32_t ban_epoch; /* of the bans that were written to the state file */
     bool unsaved;       /* they have changed since */
     ev_tstamp saved;    /* when it was written last, or that was tried */
@@ -79,11 +79,11 @@ struct master {
 
 static void stop(struct master *m, int status);
 
-static void tell_children(const struct master *m, int signal_number)
+static void signal_children(const struct master *m, int signal_number)
 {
-    for (unsigned i = 0; i < m->seat_count; i++) {
-        if (m->seats[i].pid != 0) {
-            kill(m->seats[i].pid, signal_number);
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].pid != 0) {
+            kill(m->slots[i].pid, signal_number);
         }
     }
 }
@@ -91,21 +91,21 @@ static void tell_children(const struct master *m, int signal_number)
 /* --- children ----------------------------------------------------------------------------------------- */
 
 /* "worker-started worker=0 pid=...", "monitor-died pid=... signal=9". */
-static void log_child(enum log_level level, const struct seat *seat, const char *what, const char *how)
+static void log_child(enum log_level level, const struct child_slot *slot, const char *what, const char *how)
 {
     char event[32], number[32] = "";
-    snprintf(event, sizeof event, "%s-%s", seat->role->name, what);
-    if (seat->role == &role_worker) {
-        snprintf(number, sizeof number, "worker=%u ", seat->index);
+    snprintf(event, sizeof event, "%s-%s", slot->role->name, what);
+    if (slot->role == &role_worker) {
+        snprintf(number, sizeof number, "worker=%u ", slot->index);
     }
-    log_event(level, event, "%spid=%ld%s", number, (long)seat->pid, how);
+    log_event(level, event, "%spid=%ld%s", number, (long)slot->pid, how);
 }
 
-static void close_channel(struct seat *seat)
+static void close_channel(struct child_slot *slot)
 {
-    if (seat->channel != -1) {
-        close(seat->channel);
-        seat->channel = -1;
+    if (slot->channel != -1) {
+        close(slot->channel);
+        slot->channel = -1;
     }
 }
 
@@ -116,45 +116,45 @@ static void leave_loop(struct master *m)
         ev_signal_stop(m->ev, &m->signals[i]);
     }
     ev_loop_destroy(m->ev);
-    for (unsigned i = 0; i < m->seat_count; i++) {
-        close_channel(&m->seats[i]);
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        close_channel(&m->slots[i]);
     }
 }
 
-static void start_later(struct seat *seat)
+static void start_later(struct child_slot *slot)
 {
-    ev_timer_set(&seat->respawn, seat->delay, 0.);
-    ev_timer_start(seat->master->ev, &seat->respawn);
+    ev_timer_set(&slot->respawn, slot->delay, 0.);
+    ev_timer_start(slot->master->ev, &slot->respawn);
 }
 
 /* The next failure in a row waits longer than this one. */
-static void back_off(struct seat *seat)
+static void back_off(struct child_slot *slot)
 {
-    seat->delay = seat->delay < RESPAWN_SECONDS        ? RESPAWN_SECONDS
-                  : seat->delay * 2 < RESPAWN_MAX_SECONDS ? seat->delay * 2
+    slot->delay = slot->delay < RESPAWN_SECONDS        ? RESPAWN_SECONDS
+                  : slot->delay * 2 < RESPAWN_MAX_SECONDS ? slot->delay * 2
                                                           : RESPAWN_MAX_SECONDS;
-    start_later(seat);
+    start_later(slot);
 }
 
-static void start_failed(struct seat *seat, const char *what)
+static void start_failed(struct child_slot *slot, const char *what)
 {
-    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s: %s\"", seat->role->name, seat->index, what, strerror(errno));
-    back_off(seat);
+    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s: %s\"", slot->role->name, slot->index, what, strerror(errno));
+    back_off(slot);
 }
 
-static void start_child(struct seat *seat)
+static void start_child(struct child_slot *slot)
 {
-    struct master *m = seat->master;
-    struct child self = {.service = m->service, .index = seat->index, .master = getpid()};
+    struct master *m = slot->master;
+    struct child self = {.service = m->service, .index = slot->index, .master = getpid()};
     int ends[2];
     sigset_t all, before;
     if (channel_open(ends) != 0) {
-        start_failed(seat, "no channel");
+        start_failed(slot, "no channel");
         return;
     }
     self.channel = ends[1];
-    if (seat->role == &role_worker) {
-        service_replace_dead_sockets(m->service, seat->index);
+    if (slot->role == &role_worker) {
+        service_replace_dead_sockets(m->service, slot->index);
     }
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the child's own handlers */
@@ -163,7 +163,7 @@ static void start_child(struct seat *seat)
         log_forked();
         close(ends[0]);
         leave_loop(m);
-        int status = seat->role->run(&self);
+        int status = slot->role->run(&self);
         log_close();
         exit(status);
     }
@@ -173,18 +173,18 @@ static void start_child(struct seat *seat)
     if (pid == -1) {
         close(ends[0]);
         errno = error;
-        start_failed(seat, "no process");
+        start_failed(slot, "no process");
         return;
     }
-    seat->channel = ends[0];
-    seat->pid = pid;
-    seat->hung = false;
-    seat->started = clock_monotonic();
-    seat->since_ms = clock_boot_us() / 1000;
-    m->seated++;
-    ev_child_set(&seat->child, pid, 0);
-    ev_child_start(m->ev, &seat->child);
-    log_child(LOG_LEVEL_INFO, seat, "started", "");
+    slot->channel = ends[0];
+    slot->pid = pid;
+    slot->hung = false;
+    slot->started = clock_monotonic();
+    slot->since_ms = clock_boot_us() / 1000;
+    m->running_count++;
+    ev_child_set(&slot->child, pid, 0);
+    ev_child_start(m->ev, &slot->child);
+    log_child(LOG_LEVEL_INFO, slot, "started", "");
 }
 
 static void respawn(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -193,83 +193,83 @@ static void respawn(struct ev_loop *ev, struct ev_timer *timer, int revents)
     start_child(timer->data);
 }
 
-static void log_death(const struct seat *seat, int status)
+static void log_death(const struct child_slot *slot, int status)
 {
     char how[32];
     snprintf(how, sizeof how, WIFSIGNALED(status) ? " signal=%d" : " status=%d",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    log_child(LOG_LEVEL_ERROR, seat, "died", how);
+    log_child(LOG_LEVEL_ERROR, slot, "died", how);
 }
 
-static void child_gone(struct ev_loop *ev, struct ev_child *child, int revents)
+static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
 {
-    struct seat *seat = child->data;
-    struct master *m = seat->master;
+    struct child_slot *slot = child->data;
+    struct master *m = slot->master;
     (void)revents;
     ev_child_stop(ev, child);
-    close_channel(seat);
-    bool served = atomic_load(&service_status(m->service, seat->index)->beat_ms) != 0;
-    seat->served = seat->served || served;
-    service_reset_child(m->service, seat->index); /* what it has counted it cannot take back itself any more */
-    m->seated--;
+    close_channel(slot);
+    bool served = atomic_load(&service_status(m->service, slot->index)->heartbeat_ms) != 0;
+    slot->served = slot->served || served;
+    service_reset_child(m->service, slot->index); /* what it has counted it cannot take back itself any more */
+    m->running_count--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
     if (!stopped) {
-        log_death(seat, child->rstatus);
+        log_death(slot, child->rstatus);
     }
-    seat->pid = 0;
+    slot->pid = 0;
     if (m->stopping) {
-        if (m->seated == 0) {
+        if (m->running_count == 0) {
             ev_break(ev, EVBREAK_ALL);
         }
         return;
     }
     /* What cannot begin where nobody ever served is a mistake of the installation; later it is a shortage, which passes. */
-    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE && !seat->served &&
-        seat->role == &role_worker) {
+    if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE && !slot->served &&
+        slot->role == &role_worker) {
         stop(m, 1);
         return;
     }
     if (!served) {
-        back_off(seat);
+        back_off(slot);
         return;
     }
-    seat->delay = stopped || clock_monotonic() - seat->started < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0.;
-    start_later(seat);
-    seat->delay = 0.;
+    slot->delay = stopped || clock_monotonic() - slot->started < RESPAWN_SECONDS ? RESPAWN_SECONDS : 0.;
+    start_later(slot);
+    slot->delay = 0.;
 }
 
 /*
  * A child whose loop has not gone round for hang_timeout is killed. After a time in which this process did not run
  * either, be it stopped or the system suspended, each has as long again to show that it lives.
  */
-static void look_for_hung(struct master *m)
+static void kill_hung_children(struct master *m)
 {
     uint64_t now = clock_boot_us() / 1000, limit = m->service->config.hang_timeout_ms;
-    bool stalled = now - m->cared_ms > STALL_MS;
-    m->cared_ms = now;
-    for (unsigned i = 0; i < m->seat_count; i++) {
-        struct seat *seat = &m->seats[i];
-        const struct process_status *status = service_status(m->service, seat->index);
-        uint64_t beat = atomic_load(&status->beat_ms);
+    bool stalled = now - m->housekeeping_ms > STALL_MS;
+    m->housekeeping_ms = now;
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        struct child_slot *slot = &m->slots[i];
+        const struct process_status *status = service_status(m->service, slot->index);
+        uint64_t heartbeat = atomic_load(&status->heartbeat_ms);
         if (stalled) {
-            seat->since_ms = now;
-        } else if (beat > seat->since_ms && beat <= now) {
-            seat->since_ms = beat;
+            slot->since_ms = now;
+        } else if (heartbeat > slot->since_ms && heartbeat <= now) {
+            slot->since_ms = heartbeat;
         }
-        if (seat->pid == 0 || seat->hung || now - seat->since_ms <= limit) {
+        if (slot->pid == 0 || slot->hung || now - slot->since_ms <= limit) {
             continue;
         }
         char how[96];
         uint64_t session = atomic_load(&status->activity.session);
-        int len = snprintf(how, sizeof how, " silent=%llu", (unsigned long long)(now - seat->since_ms) / 1000);
+        int len = snprintf(how, sizeof how, " silent=%llu", (unsigned long long)(now - slot->since_ms) / 1000);
         if (session != 0) {
             snprintf(how + len, sizeof how - (size_t)len, " state=%s session=%016llx",
                      session_state_name(atomic_load(&status->activity.state)), (unsigned long long)session);
         }
-        log_child(LOG_LEVEL_ERROR, seat, "hung", how);
-        seat->hung = true;
-        kill(seat->pid, SIGKILL);
+        log_child(LOG_LEVEL_ERROR, slot, "hung", how);
+        slot->hung = true;
+        kill(slot->pid, SIGKILL);
     }
 }
 
@@ -278,12 +278,12 @@ static void send_databases(struct master *m)
 {
     for (unsigned i = 0; i < m->service->workers; i++) {
         const struct process_status *status = service_status(m->service, i);
-        for (unsigned j = 0; j < GEOIP_DATABASES && m->seats[i].channel != -1; j++) {
+        for (unsigned j = 0; j < GEOIP_DATABASES && m->slots[i].channel != -1; j++) {
             struct channel_message message = {CHANNEL_GEOIP, j, geoip_version(m->service->geoip, j)};
-            bool wanted = atomic_load(&status->beat_ms) != 0 && atomic_load(&status->geoip[j]) != message.version;
-            if (wanted && clock_monotonic() - m->seats[i].sent[j] >= SEND_SECONDS &&
-                channel_send(m->seats[i].channel, &message, geoip_descriptor(m->service->geoip, j)) == 0) {
-                m->seats[i].sent[j] = clock_monotonic();
+            bool wanted = atomic_load(&status->heartbeat_ms) != 0 && atomic_load(&status->geoip[j]) != message.version;
+            if (wanted && clock_monotonic() - m->slots[i].sent[j] >= SEND_SECONDS &&
+                channel_send(m->slots[i].channel, &message, geoip_descriptor(m->service->geoip, j)) == 0) {
+                m->slots[i].sent[j] = clock_monotonic();
             }
         }
     }
@@ -295,7 +295,7 @@ static void kill_rest(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct master *m = timer->data;
     (void)ev, (void)revents;
-    tell_children(m, SIGKILL);
+    signal_children(m, SIGKILL);
 }
 
 static void stop(struct master *m, int status)
@@ -306,13 +306,13 @@ static void stop(struct master *m, int status)
     m->stopping = true;
     m->status = status;
     log_event(LOG_LEVEL_INFO, "stopping", "sessions=%llu", (unsigned long long)service_sessions(m->service));
-    for (unsigned i = 0; i < m->seat_count; i++) {
-        ev_timer_stop(m->ev, &m->seats[i].respawn);
+    for (unsigned i = 0; i < m->slot_count; i++) {
+        ev_timer_stop(m->ev, &m->slots[i].respawn);
     }
-    tell_children(m, SIGTERM);
+    signal_children(m, SIGTERM);
     ev_timer_set(&m->kill, STOP_SECONDS, 0.);
     ev_timer_start(m->ev, &m->kill);
-    if (m->seated == 0) {
+    if (m->running_count == 0) {
         ev_break(m->ev, EVBREAK_ALL);
     }
 }
@@ -335,7 +335,7 @@ static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int reve
     struct master *m = signal->data;
     (void)ev, (void)revents;
     log_reopen(m->service->account.uid);
-    tell_children(m, SIGUSR1);
+    signal_children(m, SIGUSR1);
 }
 
 static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -347,7 +347,7 @@ static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int reven
     }
 }
 
-static void look_at_certificates(struct ev_loop *ev, struct ev_timer *timer, int revents)
+static void warn_certificates(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     const struct master *m = timer->data;
     (void)ev, (void)revents;
@@ -381,12 +381,12 @@ static void save_bans(struct master *m)
     m->saved = clock_monotonic();
 }
 
-static void care(struct ev_loop *ev, struct ev_timer *timer, int revents)
+static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct master *m = timer->data;
     (void)ev, (void)revents;
     log_flush();
-    look_for_hung(m);
+    kill_hung_children(m);
     geoip_refresh(m->service->geoip);
     send_databases(m);
     (void)client_table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
@@ -424,43 +424,43 @@ static void watch(struct master *m)
     ev_timer_init(&m->rotate, rotate_tickets, rotation, rotation);
     m->rotate.data = m;
     ev_timer_start(m->ev, &m->rotate);
-    ev_timer_init(&m->expiry, look_at_certificates, 0., EXPIRY_SECONDS);
+    ev_timer_init(&m->expiry, warn_certificates, 0., EXPIRY_SECONDS);
     m->expiry.data = m;
     ev_timer_start(m->ev, &m->expiry);
-    ev_timer_init(&m->care, care, CARE_SECONDS, CARE_SECONDS);
-    m->care.data = m;
-    ev_timer_start(m->ev, &m->care);
+    ev_timer_init(&m->housekeeping, housekeeping, HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS);
+    m->housekeeping.data = m;
+    ev_timer_start(m->ev, &m->housekeeping);
     ev_timer_init(&m->kill, kill_rest, STOP_SECONDS, 0.);
     m->kill.data = m;
 }
 
 int master_run(struct service *service)
 {
-    struct master m = {.service = service, .seat_count = service->workers + 1};
+    struct master m = {.service = service, .slot_count = service->workers + 1};
     if (!service->account.change) {
         (void)prctl(PR_SET_DUMPABLE, 0); /* the children have our account, and must not have our memory */
     }
     loop_reserve_memory();
     m.ev = ev_default_loop(EVFLAG_AUTO);
-    m.seats = calloc(m.seat_count, sizeof *m.seats);
-    if (m.ev == NULL || m.seats == NULL) {
+    m.slots = calloc(m.slot_count, sizeof *m.slots);
+    if (m.ev == NULL || m.slots == NULL) {
         log_event(LOG_LEVEL_ERROR, "no-memory", "workers=%u", service->workers);
-        free(m.seats);
+        free(m.slots);
         return 1;
     }
     watch(&m);
-    m.cared_ms = clock_boot_us() / 1000;
+    m.housekeeping_ms = clock_boot_us() / 1000;
     load_bans(&m);
-    for (unsigned i = 0; i < m.seat_count; i++) {
-        struct seat *seat = &m.seats[i];
-        *seat = (struct seat){.master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};
-        ev_child_init(&seat->child, child_gone, 0, 0);
-        ev_timer_init(&seat->respawn, respawn, RESPAWN_SECONDS, 0.);
-        seat->child.data = seat;
-        seat->respawn.data = seat;
+    for (unsigned i = 0; i < m.slot_count; i++) {
+        struct child_slot *slot = &m.slots[i];
+        *slot = (struct child_slot){.master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};
+        ev_child_init(&slot->child, child_ended, 0, 0);
+        ev_timer_init(&slot->respawn, respawn, RESPAWN_SECONDS, 0.);
+        slot->child.data = slot;
+        slot->respawn.data = slot;
     }
-    for (unsigned i = 0; i < m.seat_count; i++) {
-        start_child(&m.seats[i]);
+    for (unsigned i = 0; i < m.slot_count; i++) {
+        start_child(&m.slots[i]);
     }
     log_event(LOG_LEVEL_INFO, "started", "workers=%u", service->workers);
     ev_run(m.ev, 0);
@@ -472,6 +472,6 @@ int master_run(struct service *service)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* a further signal does not interrupt what is left to do: keys are wiped */
     leave_loop(&m);
-    free(m.seats);
+    free(m.slots);
     return m.status;
 }

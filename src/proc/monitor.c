@@ -18,8 +18,8 @@ struct monitor {
     struct service *service;
     struct loop loop;
     struct check *checks;
-    uint64_t looked_up; /* a bit for each backend whose thread runs */
-    bool no_thread;     /* told already */
+    uint64_t resolver_threads; /* a bit for each backend whose thread runs */
+    bool no_thread_logged;     /* told already */
 };
 
 /* --- what clients are told --------------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ static void log_resolve_failed(const struct backend *backend, const char *cause)
 }
 
 /* An answer replaces the one before; while there is none, that one holds. */
-static void *look_up(void *data)
+static void *resolve_thread(void *data)
 {
     struct backend *backend = data;
     const struct backend_options *o = backend->options;
@@ -84,20 +84,20 @@ static void *look_up(void *data)
 }
 
 /* Starts the threads that do not run yet. Whatever there is none for now is tried again by the next round. */
-static void start_looking_up(struct monitor *m)
+static void start_resolvers(struct monitor *m)
 {
     struct backends *backends = m->service->backends;
     for (size_t i = 0; i < backends->count; i++) {
         pthread_t thread;
         struct backend *backend = &backends->items[i];
-        if ((m->looked_up >> i & 1) != 0 || !endpoint_is_name(backend->options->address)) {
+        if ((m->resolver_threads >> i & 1) != 0 || !endpoint_is_name(backend->options->address)) {
             continue;
         }
-        int error = pthread_create(&thread, NULL, look_up, backend);
+        int error = pthread_create(&thread, NULL, resolve_thread, backend);
         if (error == 0) {
-            m->looked_up |= (uint64_t)1 << i;
-        } else if (!m->no_thread) {
-            m->no_thread = true;
+            m->resolver_threads |= (uint64_t)1 << i;
+        } else if (!m->no_thread_logged) {
+            m->no_thread_logged = true;
             log_resolve_failed(backend, strerror(error));
         }
     }
@@ -110,9 +110,9 @@ static void stop(struct child *child)
     ev_break(child->loop->ev, EVBREAK_ALL);
 }
 
-static void tend(struct child *child)
+static void housekeeping(struct child *child)
 {
-    start_looking_up(child->data);
+    start_resolvers(child->data);
 }
 
 static int prepare(struct monitor *m)
@@ -142,11 +142,11 @@ int monitor_run(struct child *child)
     if (child_is_orphan(child)) {
         return CHILD_STOPPED;
     }
-    start_looking_up(&m); /* signals are blocked, and stay so in the threads */
+    start_resolvers(&m); /* signals are blocked, and stay so in the threads */
     for (size_t i = 0; i < backends->count; i++) {
         check_start(&m.checks[i], &backends->items[i], &m.loop, combine, &m);
     }
-    if (child_begin(child, &m.loop, stop, tend) != 0) {
+    if (child_begin(child, &m.loop, stop, housekeeping) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"%s\"", strerror(errno));
         return CHILD_UNABLE;
     }

@@ -271,7 +271,7 @@ struct process_status *service_own_status(const struct service *service, unsigne
 void service_reset_child(struct service *service, unsigned index)
 {
     struct process_status *status = service_own_status(service, index);
-    atomic_store(&status->beat_ms, 0);
+    atomic_store(&status->heartbeat_ms, 0);
     atomic_store(&status->sessions, 0);
     atomic_store(&status->activity.session, 0);
     if (index < service->workers) {

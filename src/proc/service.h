@@ -29,7 +29,7 @@ struct listen_socket {
 
 /* What a child tells all other processes, in a column that only it and the master can write. */
 struct process_status {
-    _Atomic uint64_t beat_ms;   /* when its loop last went round, in milliseconds since boot; 0: it does not serve yet */
+    _Atomic uint64_t heartbeat_ms;   /* when its loop last went round, in milliseconds since boot; 0: it does not serve yet */
     _Atomic uint32_t sessions;
     _Atomic uint32_t geoip[GEOIP_DATABASES]; /* the version of each database that it uses */
     atomic_bool shared_address_logged;   /* it has given the warning about a gateway */

@@ -19,7 +19,7 @@ enum {
 };
 static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
 static const ev_tstamp GOODBYE_SECONDS = 1.5;   /* for all sessions together, when stopping */
-static const ev_tstamp COMPLAINT_SECONDS = 60.; /* between two lines about being full */
+static const ev_tstamp LOG_AGAIN_SECONDS = 60.; /* between two lines about being full */
 
 struct worker {
     struct child *child;
@@ -28,12 +28,12 @@ struct worker {
     struct process_status *status;
     struct loop loop;
     struct proxy proxy;
-    struct ev_io *doors;     /* one for each listen_socket */
+    struct ev_io *accept_watchers;    /* one for each listen_socket */
     size_t capacity;         /* sessions that the descriptor limit carries */
     bool paused;             /* accepting nobody until something becomes free */
     bool stopping;
-    ev_tstamp complained;    /* of being full */
-    ev_tstamp unwatched;     /* of a listening socket that the kernel would not watch */
+    ev_tstamp pause_logged_at;    /* of being full */
+    ev_tstamp unwatched_logged_at;     /* of a listening socket that the kernel would not watch */
     struct ev_timer retry;
     struct ev_timer goodbye;
 };
@@ -70,13 +70,13 @@ static bool reserve(struct worker *w)
 }
 
 /*
- * Stops accepting: those who wait stay in the kernel's queue. The doors open again when a session ends, or
+ * Stops accepting: those who wait stay in the kernel's queue. Accepting goes on when a session ends, or
  * after a moment, since what was short may have been freed by another process.
  */
-static void close_doors(struct worker *w)
+static void stop_accepting(struct worker *w)
 {
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
-        ev_io_stop(w->loop.ev, &w->doors[i]);
+        ev_io_stop(w->loop.ev, &w->accept_watchers[i]);
     }
     w->paused = true;
     ev_timer_stop(w->loop.ev, &w->retry);
@@ -84,27 +84,27 @@ static void close_doors(struct worker *w)
     ev_timer_start(w->loop.ev, &w->retry);
 }
 
-static void complain(struct worker *w, ev_tstamp *last, const char *event, const char *cause)
+static void log_rarely(struct worker *w, ev_tstamp *last, const char *event, const char *cause)
 {
     ev_tstamp now = loop_now(&w->loop);
-    if (now - *last > COMPLAINT_SECONDS) {
+    if (now - *last > LOG_AGAIN_SECONDS) {
         *last = now;
         log_event(LOG_LEVEL_WARNING, event, "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count, cause);
     }
 }
 
-static void pause_doors(struct worker *w, const char *cause)
+static void pause_accepting(struct worker *w, const char *cause)
 {
-    complain(w, &w->complained, "accept-paused", cause);
-    close_doors(w);
+    log_rarely(w, &w->pause_logged_at, "accept-paused", cause);
+    stop_accepting(w);
 }
 
-static void open_doors(struct worker *w)
+static void resume_accepting(struct worker *w)
 {
     w->paused = false;
     ev_timer_stop(w->loop.ev, &w->retry);
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
-        loop_rearm(&w->loop, &w->doors[i]);
+        loop_rearm(&w->loop, &w->accept_watchers[i]);
     }
 }
 
@@ -113,9 +113,9 @@ static void retry_now(struct ev_loop *ev, struct ev_timer *timer, int revents)
     struct worker *w = timer->data;
     (void)ev, (void)revents;
     if (is_full(w)) {
-        pause_doors(w, "max_sessions");
+        pause_accepting(w, "max_sessions");
     } else {
-        open_doors(w);
+        resume_accepting(w);
     }
 }
 
@@ -141,21 +141,21 @@ static bool is_passing(int error)
 }
 
 /* Lets one client in; false when there is none, or no room. */
-static bool admit(struct worker *w, struct ev_io *door)
+static bool admit(struct worker *w, struct ev_io *watcher)
 {
-    const struct listen_socket *listen_socket = &w->service->listen_sockets[door - w->doors];
+    const struct listen_socket *listen_socket = &w->service->listen_sockets[watcher - w->accept_watchers];
     union address peer = {0}, local = listen_socket->address;
     socklen_t len = sizeof peer;
     if (!reserve(w)) {
-        pause_doors(w, "max_sessions");
+        pause_accepting(w, "max_sessions");
         return false;
     }
-    int fd = accept4(door->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(watcher->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
         if (error != EAGAIN && error != EWOULDBLOCK && !is_passing(error)) {
-            pause_doors(w, strerror(error));
+            pause_accepting(w, strerror(error));
         }
         return is_passing(error);
     }
@@ -164,22 +164,22 @@ static bool admit(struct worker *w, struct ev_io *door)
     int result = session_start(&w->proxy, fd, listen_socket->listener, &peer, &local);
     publish_count(w, w->proxy.count);
     if (result != 0) {
-        pause_doors(w, "out of memory");
+        pause_accepting(w, "out of memory");
     }
     return result == 0;
 }
 
-static void knock(struct ev_loop *ev, struct ev_io *door, int revents)
+static void accept_cb(struct ev_loop *ev, struct ev_io *watcher, int revents)
 {
-    struct worker *w = door->data;
+    struct worker *w = watcher->data;
     (void)ev;
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        complain(w, &w->unwatched, "listener-unwatched", "watched again after a moment");
-        close_doors(w);
+        log_rarely(w, &w->unwatched_logged_at, "listener-unwatched_logged_at", "watched again after a moment");
+        stop_accepting(w);
         return;
     }
-    for (int i = 0; i < ACCEPT_BATCH && admit(w, door);) {
+    for (int i = 0; i < ACCEPT_BATCH && admit(w, watcher);) {
         i++;
     }
 }
@@ -195,7 +195,7 @@ static void session_ended(struct proxy *proxy)
             ev_break(w->loop.ev, EVBREAK_ALL);
         }
     } else if (w->paused && !is_full(w)) {
-        open_doors(w);
+        resume_accepting(w);
     }
 }
 
@@ -226,7 +226,7 @@ static void stop(struct child *child)
     w->stopping = true;
     ev_timer_stop(w->loop.ev, &w->retry);
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
-        ev_io_stop(w->loop.ev, &w->doors[i]);
+        ev_io_stop(w->loop.ev, &w->accept_watchers[i]);
     }
     ev_timer_set(&w->goodbye, GOODBYE_SECONDS, 0.);
     ev_timer_start(w->loop.ev, &w->goodbye);
@@ -237,7 +237,7 @@ static void stop(struct child *child)
 }
 
 /* Bans that another worker has begun. */
-static void tend(struct child *child)
+static void housekeeping(struct child *child)
 {
     struct worker *w = child->data;
     session_end_banned(&w->proxy);
@@ -277,15 +277,15 @@ static int prepare(struct worker *w)
                   strerror(errno));
         return -1;
     }
-    w->doors = calloc(service->listen_socket_count, sizeof *w->doors);
-    if (w->doors == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
+    w->accept_watchers = calloc(service->listen_socket_count, sizeof *w->accept_watchers);
+    if (w->accept_watchers == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
         return -1;
     }
     w->child->data = w;
     w->status = service_own_status(service, w->index);
     w->capacity = descriptor_capacity();
-    w->complained = w->unwatched = loop_now(&w->loop) - COMPLAINT_SECONDS - 1.;
+    w->pause_logged_at = w->unwatched_logged_at = loop_now(&w->loop) - LOG_AGAIN_SECONDS - 1.;
     w->proxy = (struct proxy){
         .loop = &w->loop,
         .tls = service->tls,
@@ -310,10 +310,10 @@ static void watch(struct worker *w)
     ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
     w->retry.data = w;
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
-        ev_io_init(&w->doors[i], knock, w->service->listen_sockets[i].fds[w->index], EV_READ);
-        w->doors[i].data = w;
+        ev_io_init(&w->accept_watchers[i], accept_cb, w->service->listen_sockets[i].fds[w->index], EV_READ);
+        w->accept_watchers[i].data = w;
     }
-    open_doors(w);
+    resume_accepting(w);
 }
 
 int worker_run(struct child *child)
@@ -326,7 +326,7 @@ int worker_run(struct child *child)
         return CHILD_STOPPED;
     }
     watch(&w);
-    if (child_begin(child, &w.loop, stop, tend) != 0) {
+    if (child_begin(child, &w.loop, stop, housekeeping) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"%s\"", w.index, strerror(errno));
         return CHILD_UNABLE;
     }
@@ -334,6 +334,6 @@ int worker_run(struct child *child)
     child_end(child);
     session_drop_all(&w.proxy);
     loop_fini(&w.loop);
-    free(w.doors);
+    free(w.accept_watchers);
     return CHILD_STOPPED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who is at the door: all that is known of a client before it is let in. Lives on the stack until then. */
+/* All that is known of a client before it is let in. Lives on the stack until then. */
 #ifndef IMAPGUARD_PROXY_CONNECTION_H
 #define IMAPGUARD_PROXY_CONNECTION_H
 

@@ -168,7 +168,7 @@ static void set_timer(struct session *s)
 }
 
 /* For the master, should this process never come back from what it does now. */
-static void show_activity(struct proxy *proxy, const struct session *s)
+static void publish_activity(struct proxy *proxy, const struct session *s)
 {
     struct activity *a = proxy->activity;
     atomic_store_explicit(&a->session, s != NULL ? s->connection.id : 0, memory_order_relaxed);
@@ -189,7 +189,7 @@ static struct step move(struct session *s, enum session_state state)
         state = s->state == STATE_LINGER ? STATE_DEAD : STATE_LINGER;
     }
     s->state = state;
-    show_activity(s->proxy, s);
+    publish_activity(s->proxy, s);
     if (state == STATE_DEAD) {
         return step_more();
     }
@@ -307,7 +307,7 @@ static void carry_out(struct session *s, struct step step)
     } while (step.kind != STEP_MORE);
     if (s->state == STATE_DEAD) {
         destroy(s);
-        show_activity(proxy, NULL);
+        publish_activity(proxy, NULL);
         return;
     }
     bool client = wait_for_side(s, SIDE_CLIENT), backend = wait_for_side(s, SIDE_BACKEND);
@@ -316,7 +316,7 @@ static void carry_out(struct session *s, struct step step)
     } else {
         loop_cancel(&s->again);
     }
-    show_activity(proxy, NULL);
+    publish_activity(proxy, NULL);
 }
 
 static struct step read_side(struct session *s, enum side side)
@@ -332,7 +332,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
     struct stream *stream = stream_of(s, side);
     struct step step = step_more();
     (void)ev;
-    show_activity(s->proxy, s);
+    publish_activity(s->proxy, s);
 
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
@@ -367,7 +367,7 @@ static void run_again(struct loop_task *task)
 #ifndef NDEBUG
     uint64_t before = work_of(s);
 #endif
-    show_activity(s->proxy, s);
+    publish_activity(s->proxy, s);
     if (stream_pending(&s->client_stream)) {
         step = read_side(s, SIDE_CLIENT);
     }
@@ -384,7 +384,7 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     const struct state_row *row = &rows[s->state];
     struct step step;
     (void)ev, (void)revents;
-    show_activity(s->proxy, s);
+    publish_activity(s->proxy, s);
     if (row->before_login && (row->expired == NULL || session_now(s) >= login_deadline(s))) {
         step = step_end(REASON_LOGIN_TIMEOUT);
     } else {

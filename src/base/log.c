@@ -552,7 +552,7 @@ void log_reopen(int64_t owner)
     }
     int fd = open_file(sink.path, owner);
     if (fd == -1) {
-        log_event(LOG_LEVEL_ERROR, "log-reopen-failed", "path=\"%s\" cause=\"%s\"", sink.path, strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "log-reopen-failed", "path=\"%s\" reason=\"%s\"", sink.path, strerror(errno));
         return;
     }
     pthread_mutex_lock(&lock);

@@ -140,7 +140,7 @@ size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, 
     }
     cause = text == NULL ? strerror(errno) : walk((struct span){text, len}, NULL, NULL, NULL);
     if (cause != NULL) {
-        log_event(LOG_LEVEL_WARNING, "state-ignored", "path=%s cause=\"%s\"", path, cause);
+        log_event(LOG_LEVEL_WARNING, "ban-file-ignored", "path=%s reason=\"%s\"", path, cause);
     } else {
         (void)walk((struct span){text, len}, take_ban, t, &loading);
     }

@@ -13,7 +13,7 @@
  * (base/clock.h).
  *
  * Takes the bans of the file into the table. No file is no bans. A damaged file (any line that is not one of ours,
- * or an end that is missing) is logged ("state-ignored", warning: path, cause) and ignored whole. Returns how many
+ * or an end that is missing) is logged ("ban-file-ignored", warning: path, reason) and ignored whole. Returns how many
  * bans were taken.
  */
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);

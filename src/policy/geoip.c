@@ -80,7 +80,7 @@ void geoip_free(struct geoip *g)
 
 static void log_failure(const struct database *d, const char *cause)
 {
-    log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s cause=\"%s\"", d->name, d->path, cause);
+    log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\"", d->name, d->path, cause);
 }
 
 void geoip_refresh(struct geoip *g)
@@ -95,7 +95,7 @@ void geoip_refresh(struct geoip *g)
             d->taken = d->seen; /* told once, until the file changes again */
             log_failure(d, cause);
         } else {
-            log_event(LOG_LEVEL_INFO, "geoip", "database=%s path=%s built=%llu", d->name, d->path,
+            log_event(LOG_LEVEL_INFO, "geoip-loaded", "database=%s path=%s built=%llu", d->name, d->path,
                       (unsigned long long)d->mmdb.metadata.build_epoch);
         }
     }

@@ -36,7 +36,7 @@ void geoip_free(struct geoip *g);
 /*
  * In the master, from time to time (every second is not too often: it costs a stat() for each database): takes a
  * file that was replaced, once it has stopped changing. A good one is used from then on; a bad one is logged once
- * and the old one stays. Events "geoip" (info: database, path, built) and "geoip-failed" (error: database, path, cause).
+ * and the old one stays. Events "geoip-loaded" (info: database, path, built) and "geoip-failed" (error: database, path, reason).
  */
 void geoip_refresh(struct geoip *g);
 

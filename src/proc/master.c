@@ -138,7 +138,7 @@ static void back_off(struct child_slot *slot)
 
 static void start_failed(struct child_slot *slot, const char *what)
 {
-    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u cause=\"%s: %s\"", slot->role->name, slot->index, what, strerror(errno));
+    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u reason=\"%s: %s\"", slot->role->name, slot->index, what, strerror(errno));
     back_off(slot);
 }
 
@@ -374,7 +374,7 @@ static void save_bans(struct master *m)
     const char *path = m->service->config.limits.state_file;
     bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
-        log_event(LOG_LEVEL_ERROR, "state-failed", "path=%s cause=\"%s\"", path, strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "ban-file-failed", "path=%s reason=\"%s\"", path, strerror(errno));
     }
     m->save_failed = !saved;
     m->unsaved = !saved;
@@ -444,7 +444,7 @@ int master_run(struct service *service)
     m.ev = ev_default_loop(EVFLAG_AUTO);
     m.slots = calloc(m.slot_count, sizeof *m.slots);
     if (m.ev == NULL || m.slots == NULL) {
-        log_event(LOG_LEVEL_ERROR, "no-memory", "workers=%u", service->workers);
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "workers=%u", service->workers);
         free(m.slots);
         return 1;
     }

@@ -55,7 +55,7 @@ static void combine(void *data)
 
 static void log_resolve_failed(const struct backend *backend, const char *cause)
 {
-    log_event(LOG_LEVEL_WARNING, "resolve-failed", "backend=%s address=%s cause=\"%s\"", backend->options->name,
+    log_event(LOG_LEVEL_WARNING, "resolve-failed", "backend=%s address=%s reason=\"%s\"", backend->options->name,
               backend->options->address, cause);
 }
 
@@ -120,13 +120,13 @@ static int prepare(struct monitor *m)
     struct service *service = m->service;
     (void)prctl(PR_SET_NAME, "imapguard-mon");
     if (child_become(m->child) != 0) {
-        log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"cannot drop privileges: %s\"", strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "monitor-failed", "reason=\"cannot drop privileges: %s\"", strerror(errno));
         return -1;
     }
     m->child->data = m;
     m->checks = calloc(service->backends->count, sizeof *m->checks);
     if (m->checks == NULL || loop_init(&m->loop) != 0) {
-        log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"no memory\"");
+        log_event(LOG_LEVEL_ERROR, "monitor-failed", "reason=\"no memory\"");
         return -1;
     }
     return 0;
@@ -147,7 +147,7 @@ int monitor_run(struct child *child)
         check_start(&m.checks[i], &backends->items[i], &m.loop, combine, &m);
     }
     if (child_begin(child, &m.loop, stop, housekeeping) != 0) {
-        log_event(LOG_LEVEL_ERROR, "monitor-unable", "cause=\"%s\"", strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "monitor-failed", "reason=\"%s\"", strerror(errno));
         return CHILD_UNABLE;
     }
     ev_run(m.loop.ev, 0);

@@ -209,7 +209,7 @@ void service_replace_dead_sockets(struct service *service, unsigned index)
         }
         int fd = socket_listen_beside(&e->address);
         if (fd == -1) {
-            log_event(LOG_LEVEL_ERROR, "listener-failed", "worker=%u listener=%s cause=\"%s\"", index,
+            log_event(LOG_LEVEL_ERROR, "listener-failed", "worker=%u listener=%s reason=\"%s\"", index,
                       e->listener->options->name, strerror(errno));
             continue;
         }

@@ -89,7 +89,7 @@ static void log_rarely(struct worker *w, ev_tstamp *last, const char *event, con
     ev_tstamp now = loop_now(&w->loop);
     if (now - *last > LOG_AGAIN_SECONDS) {
         *last = now;
-        log_event(LOG_LEVEL_WARNING, event, "worker=%u sessions=%zu cause=\"%s\"", w->index, w->proxy.count, cause);
+        log_event(LOG_LEVEL_WARNING, event, "worker=%u sessions=%zu reason=\"%s\"", w->index, w->proxy.count, cause);
     }
 }
 
@@ -273,13 +273,13 @@ static int prepare(struct worker *w)
 {
     struct service *service = w->service;
     if (child_become(w->child) != 0) {
-        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"cannot drop privileges: %s\"", w->index,
+        log_event(LOG_LEVEL_ERROR, "worker-failed", "worker=%u reason=\"cannot drop privileges: %s\"", w->index,
                   strerror(errno));
         return -1;
     }
     w->accept_watchers = calloc(service->listen_socket_count, sizeof *w->accept_watchers);
     if (w->accept_watchers == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
-        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"no memory\"", w->index);
+        log_event(LOG_LEVEL_ERROR, "worker-failed", "worker=%u reason=\"no memory\"", w->index);
         return -1;
     }
     w->child->data = w;
@@ -327,7 +327,7 @@ int worker_run(struct child *child)
     }
     watch(&w);
     if (child_begin(child, &w.loop, stop, housekeeping) != 0) {
-        log_event(LOG_LEVEL_ERROR, "worker-unable", "worker=%u cause=\"%s\"", w.index, strerror(errno));
+        log_event(LOG_LEVEL_ERROR, "worker-failed", "worker=%u reason=\"%s\"", w.index, strerror(errno));
         return CHILD_UNABLE;
     }
     ev_run(w.loop.ev, 0);

@@ -19,8 +19,8 @@ static void warn_shared_address(struct proxy *proxy, const struct connection *co
         return;
     }
     struct network network = network_around(&proxy->shared_address.suspect, 32, 128);
-    log_event(LOG_LEVEL_WARNING, "gateway",
-              "rip=%s listener=%s cause=\"most clients come from this private address: limits and bans meet them all; "
+    log_event(LOG_LEVEL_WARNING, "shared-address-noticed",
+              "rip=%s listener=%s reason=\"most clients come from this private address: limits and bans meet them all; "
               "let the gateway keep their addresses, or use proxy_protocol\"",
               network_text(&network, text), conn->listener->options->name);
 }

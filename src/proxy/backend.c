@@ -451,6 +451,6 @@ void backends_publish_offer(struct backends *b, const char *list)
     snprintf(next, sizeof next, "%s", list);
     if (b->offer == NULL && strcmp(now, next) != 0) {
         seqlock_write(own_monitor_slot(b, offer_offset()), next, sizeof next);
-        log_event(LOG_LEVEL_INFO, "capabilities", "list=\"%s\"", next);
+        log_event(LOG_LEVEL_INFO, "capabilities-learned", "list=\"%s\"", next);
     }
 }

@@ -125,7 +125,7 @@ def test_a_replaced_database_is_used_without_a_restart(guard, backend, databases
     front.event("geoip-failed", database="country")
     assert not let_in(front, DE), "the old one stays"
     own.write_bytes((geoip_folder / "country-new.mmdb").read_bytes())  # in place, as cp does it
-    front.event("geoip", database="country")
+    front.event("geoip-loaded", database="country")
     wait_for(lambda: all([let_in(front, DE) for _ in range(8)]), "the new database in every worker")
 
 

@@ -275,7 +275,7 @@ def test_clients_are_told_the_least_until_something_was_learned(guard, backend):
     front = guard(fake.address, backend_settings=CHECKED)
     fake.peer()
     assert told(front) == MINIMUM
-    front.event("capabilities")
+    front.event("capabilities-learned")
     assert told(front) == MINIMUM | {"IDLE", "MOVE", "AUTH=XOAUTH2"}
 
 
@@ -283,7 +283,7 @@ def test_what_a_server_can_do_is_asked_and_not_taken_from_its_greeting(guard, ba
     """Cyrus greets with a short list."""
     fake = backend(LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1 ID] short\r\n", capability=b"IMAP4rev1 ID IDLE MOVE"))
     front = guard(fake.address, backend_settings=CHECKED)
-    front.event("capabilities")
+    front.event("capabilities-learned")
     assert told(front) == MINIMUM | {"IDLE", "MOVE"}
 
 
@@ -291,7 +291,7 @@ def test_clients_are_told_what_all_backends_have(guard, backend):
     lists = {"a": b"IMAP4rev1 IDLE MOVE AUTH=LOGIN AUTH=XOAUTH2", "b": b"IMAP4rev1 MOVE UIDPLUS AUTH=LOGIN AUTH=CRAM-MD5"}
     fakes = {name: backend(LegacyServer(capability=text)) for name, text in lists.items()}
     front = guard(None, backends=settings_of(fakes, **CHECKED))
-    front.event("capabilities")
+    front.event("capabilities-learned")
     assert told(front) == MINIMUM | {"MOVE", "AUTH=LOGIN"}
 
 
@@ -305,7 +305,7 @@ def test_a_configured_list_is_told_as_it_is(guard, backend):
 def test_a_monitor_that_dies_is_started_again_and_nobody_notices(guard, backend):
     fake = backend(LegacyServer(capability=b"IMAP4rev1 IDLE"))
     front = guard(fake.address, backend_settings=CHECKED)
-    front.event("capabilities")
+    front.event("capabilities-learned")
     wire = front.session()
     front.kill_worker(int(front.event("monitor-started")["pid"]))
     front.killed_workers -= 1

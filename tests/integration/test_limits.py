@@ -134,7 +134,7 @@ def test_bans_survive_a_restart(guard, refusing, place):
     again.stop(signal.SIGTERM)
     state.write_text(state.read_text()[:-3])
     damaged = guard(refusing.address, **settings)
-    damaged.event("state-ignored", path=state)
+    damaged.event("ban-file-ignored", path=state)
     assert knock(damaged, HERE).startswith(b"* OK")
 
 

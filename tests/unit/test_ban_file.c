@@ -101,7 +101,7 @@ Test(ban_file, a_damaged_file_is_told_and_ignored_whole)
     for (size_t len = 0; len < strlen(whole); len++) {
         const char *text = loaded(temp_file("cut", whole, len), &log);
         cr_assert_str_eq(text, "", "cut to %zu octets", len);
-        cr_assert_not_null(strstr(log, "state-ignored"), "cut to %zu octets: %s", len, log);
+        cr_assert_not_null(strstr(log, "ban-file-ignored"), "cut to %zu octets: %s", len, log);
     }
     static const char *const damaged[] = {
         "", "nonsense\n", "imapguard bans 2\nend 0\n", "imapguard bans 1\nend 1\n", "imapguard bans 1\nend 0\nmore\n",
@@ -113,7 +113,7 @@ Test(ban_file, a_damaged_file_is_told_and_ignored_whole)
     for (size_t i = 0; i < COUNT(damaged); i++) {
         const char *text = loaded(temp_file("damaged", damaged[i], strlen(damaged[i])), &log);
         cr_expect_str_eq(text, "", "%s", damaged[i]);
-        cr_expect_not_null(strstr(log, "state-ignored"), "%s: %s", damaged[i], log);
+        cr_expect_not_null(strstr(log, "ban-file-ignored"), "%s: %s", damaged[i], log);
     }
     client_table_free(t);
 }

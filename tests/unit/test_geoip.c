@@ -156,9 +156,9 @@ Test(geoip, a_replaced_database_is_taken_and_a_bad_one_is_told_once)
         bool in_place;
         const char *country, *event;
     } rows[] = {
-        {"country-new", false, "NL", " geoip "}, {"country", true, "DE", " geoip "}, {"truncated", true, "DE", " geoip-failed "},
-        {"corrupted", false, "DE", " geoip-failed "}, {"wrong", false, "DE", " geoip-failed "}, {"dbip", true, "DE", " geoip "},
-        {"country-new", true, "NL", " geoip "},
+        {"country-new", false, "NL", " geoip-loaded "}, {"country", true, "DE", " geoip-loaded "}, {"truncated", true, "DE", " geoip-failed "},
+        {"corrupted", false, "DE", " geoip-failed "}, {"wrong", false, "DE", " geoip-failed "}, {"dbip", true, "DE", " geoip-loaded "},
+        {"country-new", true, "NL", " geoip-loaded "},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         replace("own", rows[i].by, rows[i].in_place);

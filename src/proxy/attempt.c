@@ -24,7 +24,7 @@ void attempt_free(struct attempt *a)
     dial_clear(&a->dial);
     response_reader_fini(&a->reader);
     buffer_clear(&a->said);
-    login_clear(&a->message);
+    login_command_clear(&a->command);
     buffer_clear(&a->tag);
     buffer_clear(&a->untagged);
     buffer_clear(&a->answer);

@@ -5,7 +5,7 @@
 
 #include "imap/response.h"
 #include "imap/credentials.h"
-#include "imap/login.h"
+#include "imap/login_command.h"
 #include "proxy/dial.h"
 
 struct attempt {
@@ -23,7 +23,7 @@ struct attempt {
     /* The talk with the backend. */
     struct dial_client client;
     struct dial dial;
-    struct login_message message;
+    struct login_command command;
     struct response_reader reader;
     unsigned lines; /* read since the login was sent */
 

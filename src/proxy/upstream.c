@@ -71,7 +71,7 @@ static struct step go_elsewhere(struct session *s)
     stream_close(&s->backend_stream);
     dial_clear(&a->dial);
     response_reader_fini(&a->reader);
-    login_clear(&a->message);
+    login_command_clear(&a->command);
     buffer_clear(&a->untagged);
     a->lines = 0;
     return step_go(STATE_CONNECT);
@@ -237,22 +237,22 @@ struct step upstream_answer(struct session *s)
 static bool send_part(struct session *s)
 {
     struct span part;
-    return login_next(&s->attempt->message, &part) &&
+    return login_command_next(&s->attempt->command, &part) &&
            stream_send(&s->backend_stream, part.bytes, part.len, MESSAGE_MAX) == 0;
 }
 
-/* As login_build(), with the name by which the backends of the route know the user. */
-static enum login_result build(struct attempt *a)
+/* As login_command_build(), with the name by which the backends of the route know the user. */
+static enum login_command_result build(struct attempt *a)
 {
     struct credentials c = a->credentials; /* which stay their owner's */
     if (c.user == NULL) {
-        return login_build(&a->message, TAG_LOGIN, &c, &a->dial.able);
+        return login_command_build(&a->command, TAG_LOGIN, &c, &a->dial.able);
     }
     c.user = strndup(c.user, route_user_len(a->route, c.user));
     c.authorize = c.authorize != NULL ? strndup(c.authorize, route_user_len(a->route, c.authorize)) : NULL;
-    enum login_result result = c.user == NULL || (a->credentials.authorize != NULL && c.authorize == NULL)
-                                   ? LOGIN_MEMORY
-                                   : login_build(&a->message, TAG_LOGIN, &c, &a->dial.able);
+    enum login_command_result result = c.user == NULL || (a->credentials.authorize != NULL && c.authorize == NULL)
+                                   ? LOGIN_COMMAND_MEMORY
+                                   : login_command_build(&a->command, TAG_LOGIN, &c, &a->dial.able);
     free(c.user);
     free(c.authorize);
     return result;
@@ -261,24 +261,24 @@ static enum login_result build(struct attempt *a)
 struct step upstream_login(struct session *s)
 {
     struct attempt *a = s->attempt;
-    if (a->message.parts > 0) {
+    if (a->command.parts > 0) {
         return step_more();
     }
     switch (build(a)) {
-    case LOGIN_READY:
+    case LOGIN_COMMAND_READY:
         return send_part(s) ? step_more() : step_end(REASON_MEMORY);
-    case LOGIN_FORBIDDEN:
+    case LOGIN_COMMAND_FORBIDDEN:
         blame(a, "login-disabled", (struct span){0});
         return go_elsewhere(s);
-    case LOGIN_NO_MECHANISM:
+    case LOGIN_COMMAND_NO_MECHANISM:
         blame(a, "no-mechanism", (struct span){0});
         return go_elsewhere(s);
-    case LOGIN_MEMORY:
+    case LOGIN_COMMAND_MEMORY:
         return step_end(REASON_MEMORY);
-    case LOGIN_TOO_BIG:
+    case LOGIN_COMMAND_TOO_BIG:
         blame(a, "login-too-long", (struct span){0});
         return unavailable(s);
-    case LOGIN_NOT_AUTHORIZE:
+    case LOGIN_COMMAND_NOT_AUTHORIZE:
         break;
     }
     session_log_login(s, LOG_LEVEL_INFO, "login-refused", "no-authorize", (struct span){0});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "imap/login.h"
+#include "imap/login_command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,18 +9,18 @@
 
 enum { MESSAGE_MAX = 64 * 1024 };
 
-static int put(struct login_message *m, const char *text)
+static int put(struct login_command *m, const char *text)
 {
     return buffer_append(&m->bytes, text, strlen(text), MESSAGE_MAX);
 }
 
-static void end_part(struct login_message *m)
+static void end_part(struct login_command *m)
 {
     m->end[m->parts++] = m->bytes.len;
 }
 
 /* One astring; a literal ends the part behind its size. */
-static int put_string(struct login_message *m, struct span s)
+static int put_string(struct login_command *m, struct span s)
 {
     char size[32];
     if (quote_fits(s)) {
@@ -34,7 +34,7 @@ static int put_string(struct login_message *m, struct span s)
     return buffer_append(&m->bytes, s.bytes, s.len, MESSAGE_MAX);
 }
 
-static int build_command(struct login_message *m, const char *tag, const struct credentials *c)
+static int build_command(struct login_command *m, const char *tag, const struct credentials *c)
 {
     struct span password = {c->secret.bytes, c->secret.len};
     if (put(m, tag) != 0 || put(m, " LOGIN ") != 0 || put_string(m, span_of(c->user)) != 0 || put(m, " ") != 0 ||
@@ -45,13 +45,13 @@ static int build_command(struct login_message *m, const char *tag, const struct 
     return 0;
 }
 
-static int put_authenticate(struct login_message *m, const char *tag, const char *mechanism)
+static int put_authenticate(struct login_command *m, const char *tag, const char *mechanism)
 {
     return put(m, tag) == 0 && put(m, " AUTHENTICATE ") == 0 && put(m, mechanism) == 0 ? 0 : -1;
 }
 
 /* AUTHENTICATE up to where the client's first message follows: in the same line, or when the backend asks for it. */
-static int put_authenticate_with(struct login_message *m, const char *tag, const char *mechanism, bool sasl_ir)
+static int put_authenticate_with(struct login_command *m, const char *tag, const char *mechanism, bool sasl_ir)
 {
     if (put_authenticate(m, tag, mechanism) != 0 || put(m, sasl_ir ? " " : "\r\n") != 0) {
         return -1;
@@ -62,7 +62,7 @@ static int put_authenticate_with(struct login_message *m, const char *tag, const
     return 0;
 }
 
-static int end_line(struct login_message *m)
+static int end_line(struct login_command *m)
 {
     if (put(m, "\r\n") != 0) {
         return -1;
@@ -71,7 +71,7 @@ static int end_line(struct login_message *m)
     return 0;
 }
 
-static int build_plain(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
+static int build_plain(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
     return put_authenticate_with(m, tag, "PLAIN", sasl_ir) == 0 &&
                    sasl_plain_message(c, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
@@ -80,7 +80,7 @@ static int build_plain(struct login_message *m, const char *tag, const struct cr
 }
 
 /* AUTHENTICATE LOGIN takes no initial response: no two servers agree what it would be. */
-static int build_sasl_login(struct login_message *m, const char *tag, const struct credentials *c)
+static int build_sasl_login(struct login_command *m, const char *tag, const struct credentials *c)
 {
     struct span password = {c->secret.bytes, c->secret.len};
     return put_authenticate(m, tag, "LOGIN") == 0 && end_line(m) == 0 &&
@@ -91,7 +91,7 @@ static int build_sasl_login(struct login_message *m, const char *tag, const stru
 }
 
 /* The client's own message, as it was; where the backend speaks first there is none yet. */
-static int build_passing(struct login_message *m, const char *tag, const struct credentials *c, bool sasl_ir)
+static int build_passing(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
     struct span message = {c->secret.bytes, c->secret.len};
     if (c->passthrough->backend_first) {
@@ -108,35 +108,35 @@ static bool knows(const struct capabilities *able, enum sasl_id id)
     return (able->auth & capability_bit(id)) != 0;
 }
 
-static enum login_result finished(struct login_message *m, int result)
+static enum login_command_result finished(struct login_command *m, int result)
 {
     if (result != 0) {
-        login_clear(m);
-        return LOGIN_TOO_BIG;
+        login_command_clear(m);
+        return LOGIN_COMMAND_TOO_BIG;
     }
-    return LOGIN_READY;
+    return LOGIN_COMMAND_READY;
 }
 
-enum login_result login_build(struct login_message *m, const char *tag, const struct credentials *c,
+enum login_command_result login_command_build(struct login_command *m, const char *tag, const struct credentials *c,
                               const struct capabilities *able)
 {
-    *m = (struct login_message){0};
+    *m = (struct login_command){0};
     if (c->passthrough != NULL) {
-        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_NO_MECHANISM;
+        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_COMMAND_NO_MECHANISM;
     }
     if (knows(able, SASL_PLAIN)) {
         return finished(m, build_plain(m, tag, c, able->sasl_ir));
     }
     if (c->authorize != NULL) {
-        return LOGIN_NOT_AUTHORIZE;
+        return LOGIN_COMMAND_NOT_AUTHORIZE;
     }
     if (!able->login_disabled) {
         return finished(m, build_command(m, tag, c));
     }
-    return knows(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_FORBIDDEN;
+    return knows(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_COMMAND_FORBIDDEN;
 }
 
-bool login_next(struct login_message *m, struct span *part)
+bool login_command_next(struct login_command *m, struct span *part)
 {
     if (m->next == m->parts) {
         return false;
@@ -147,8 +147,8 @@ bool login_next(struct login_message *m, struct span *part)
     return true;
 }
 
-void login_clear(struct login_message *m)
+void login_command_clear(struct login_command *m)
 {
     buffer_clear(&m->bytes);
-    *m = (struct login_message){0};
+    *m = (struct login_command){0};
 }

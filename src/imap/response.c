@@ -46,13 +46,6 @@ enum response_result response_feed(struct response_reader *r, const void *bytes,
     return complete(line);
 }
 
-const char *response_fault(enum response_result result)
-{
-    return result == RESPONSE_TOO_LONG   ? "line-too-long"
-           : result == RESPONSE_BAD_BYTE ? "bad-byte"
-                                       : "out-of-memory";
-}
-
 void response_reader_fini(struct response_reader *r)
 {
     buffer_clear(&r->partial);

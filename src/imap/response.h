@@ -32,9 +32,6 @@ struct response_reader {
 enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
                                struct span *line);
 
-/* What was wrong with a line, as a word for the log; only of the last three results. */
-const char *response_fault(enum response_result result);
-
 /* Gives back what the reader holds. */
 void response_reader_fini(struct response_reader *r);
 

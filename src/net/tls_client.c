@@ -176,31 +176,31 @@ int tls_client_connect(struct tls_client *c, struct stream *stream)
     return 0;
 }
 
-const char *tls_client_failure(const struct stream *stream, const char **text)
+enum tls_client_failure tls_client_failure(const struct stream *stream, const char **text)
 {
     static const struct {
         long error;
-        const char *word;
-    } words[] = {
-        {X509_V_ERR_CERT_HAS_EXPIRED, "certificate-expired"},
-        {X509_V_ERR_CERT_NOT_YET_VALID, "certificate-not-yet-valid"},
-        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "certificate-self-signed"},
-        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "certificate-not-trusted"},
-        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "certificate-not-trusted"},
-        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "certificate-not-trusted"},
-        {X509_V_ERR_HOSTNAME_MISMATCH, "certificate-other-name"},
-        {X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate-other-name"},
+        enum tls_client_failure failure;
+    } rows[] = {
+        {X509_V_ERR_CERT_HAS_EXPIRED, TLS_CLIENT_EXPIRED},
+        {X509_V_ERR_CERT_NOT_YET_VALID, TLS_CLIENT_NOT_YET_VALID},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, TLS_CLIENT_SELF_SIGNED},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, TLS_CLIENT_NOT_TRUSTED},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, TLS_CLIENT_NOT_TRUSTED},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, TLS_CLIENT_NOT_TRUSTED},
+        {X509_V_ERR_HOSTNAME_MISMATCH, TLS_CLIENT_OTHER_NAME},
+        {X509_V_ERR_IP_ADDRESS_MISMATCH, TLS_CLIENT_OTHER_NAME},
     };
     long error = SSL_get_verify_result(stream->tls);
     *text = tls_failure();
     if (error == X509_V_OK) {
-        return "tls-failed";
+        return TLS_CLIENT_FAILED;
     }
     *text = X509_verify_cert_error_string(error);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].error == error) {
-            return words[i].word;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].error == error) {
+            return rows[i].failure;
         }
     }
-    return "certificate-invalid";
+    return TLS_CLIENT_INVALID;
 }

@@ -36,10 +36,20 @@ void tls_client_free(struct tls_client *c);
  */
 int tls_client_connect(struct tls_client *c, struct stream *stream);
 
+enum tls_client_failure {
+    TLS_CLIENT_FAILED, /* nothing is known of a certificate */
+    TLS_CLIENT_EXPIRED,
+    TLS_CLIENT_NOT_YET_VALID,
+    TLS_CLIENT_SELF_SIGNED,
+    TLS_CLIENT_NOT_TRUSTED, /* no chain to a trusted certificate */
+    TLS_CLIENT_OTHER_NAME,  /* the certificate is for another name or address */
+    TLS_CLIENT_INVALID,     /* anything else that is wrong with the certificate */
+};
+
 /*
- * Why the handshake of that stream failed, as a word for the log: what was wrong with the certificate (such as
- * "certificate-expired"), or else "tls-failed". OpenSSL's own words are written to `text` (static), and its queue is empty.
+ * Returns why the handshake of that stream failed. Writes OpenSSL's own words to `text` (static, never NULL) and empties
+ * OpenSSL's queue of errors.
  */
-const char *tls_client_failure(const struct stream *stream, const char **text);
+enum tls_client_failure tls_client_failure(const struct stream *stream, const char **text);
 
 #endif

@@ -17,7 +17,7 @@ struct attempt {
     uint8_t order[ROUTE_BACKENDS_MAX];         /* of the route's backends, as they are to be tried */
     size_t count;
     uint64_t tried;                            /* a bit for each backend: none is tried twice */
-    const char *cause;                         /* why the latest that was tried would not do: a word */
+    enum fault fault;                          /* of the backend that was tried last */
     struct buffer said;                        /* ... and its words, where they explain it */
 
     /* The talk with the backend. */

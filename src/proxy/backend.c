@@ -380,10 +380,11 @@ void backend_mark_up(struct backend *backend)
     }
 }
 
-void backend_mark_down(struct backend *backend, const char *cause)
+void backend_mark_down(struct backend *backend, enum fault fault)
 {
     if (record_health(backend, HEALTH_DOWN)) {
-        log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s", backend->options->name, cause);
+        log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s origin=%s", backend->options->name,
+                  faults[fault].word, fault_origin_word(fault));
     }
 }
 

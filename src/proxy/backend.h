@@ -15,6 +15,7 @@
 #include "net/endpoint.h"
 #include "net/tls_client.h"
 #include "policy/route.h"
+#include "proxy/fault.h"
 
 /* In the order of the choices of a backend's `tls`. */
 enum backend_tls { BACKEND_TLS_NONE, BACKEND_TLS_STARTTLS, BACKEND_TLS_IMPLICIT };
@@ -105,8 +106,8 @@ bool backend_is_known(const struct backend *backend);
 /* It answers. Logs "backend-up" when that is news. */
 void backend_mark_up(struct backend *backend);
 
-/* It does not, because of `cause`, a word. Logs "backend-down" when that is news. */
-void backend_mark_down(struct backend *backend, const char *cause);
+/* Marks the backend down, and logs "backend-down" if it was not. */
+void backend_mark_down(struct backend *backend, enum fault fault);
 
 /* --- how many sessions it has ----------------------------------------------------------------------------------- */
 

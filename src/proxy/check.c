@@ -40,14 +40,15 @@ static void succeeded(struct check *c)
 static void failed(struct check *c)
 {
     const struct backend_options *o = c->backend->options;
-    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s", o->name, c->dial.cause);
-    if (c->dial.local) {
+    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s origin=%s", o->name,
+              faults[c->dial.fault].word, fault_origin_word(c->dial.fault));
+    if (!faults[c->dial.fault].marks_down) {
         return; /* it says nothing of the backend */
     }
     c->successes = 0;
     c->failures++;
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
-        backend_mark_down(c->backend, c->dial.cause);
+        backend_mark_down(c->backend, c->dial.fault);
     }
 }
 

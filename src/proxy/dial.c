@@ -22,23 +22,22 @@ enum {
 
 static enum dial_result next_phase(struct dial *d, struct stream *stream);
 
-static enum dial_result fail_with(struct dial *d, const char *cause, struct span said)
+static enum dial_result fail_with(struct dial *d, enum fault fault, struct span said)
 {
     int len = said.len < sizeof d->said ? (int)said.len : (int)sizeof d->said - 1;
-    d->cause = cause;
+    d->fault = fault;
     snprintf(d->said, sizeof d->said, "%.*s", len, len > 0 ? (const char *)said.bytes : "");
     return DIAL_FAILED;
 }
 
-static enum dial_result fail(struct dial *d, const char *cause)
+static enum dial_result fail(struct dial *d, enum fault fault)
 {
-    return fail_with(d, cause, (struct span){0});
+    return fail_with(d, fault, (struct span){0});
 }
 
 static enum dial_result fail_for_memory(struct dial *d)
 {
-    d->local = true;
-    return fail(d, "out-of-memory");
+    return fail(d, FAULT_OUT_OF_MEMORY);
 }
 
 enum dial_result dial_watch_failed(struct dial *d)
@@ -54,34 +53,32 @@ static enum dial_result say(struct dial *d, struct stream *stream, enum dial_pha
 
 /* --- CONNECT: addresses one after the other --------------------------------------------------------------- */
 
-/* What connect() and socket() say. */
-static const struct connect_fault {
-    int error;
-    const char *cause;
-    bool local;
-} connect_faults[] = {
-    {ECONNREFUSED, "connection-refused", false},
-    {ENOENT, "no-such-socket", false},
-    {EMFILE, "no-descriptors", true},
-    {ENFILE, "no-descriptors", true},
-    {EADDRNOTAVAIL, "no-local-port", true},
-    {ENETUNREACH, "network-unreachable", true},
-    {EAFNOSUPPORT, "network-unreachable", true},
-    {ENOBUFS, "out-of-memory", true},
-    {ENOMEM, "out-of-memory", true},
-    {0, "connection-failed", false},
-};
-
-/* Of several addresses the one that fails for a reason of the backend's says more than all that fail for ours. */
-static void note_fault(struct dial *d, int error)
+/* What an errno of socket() or connect() means. */
+static enum fault connect_fault(int error)
 {
-    const struct connect_fault *fault = connect_faults;
-    while (fault->error != 0 && fault->error != error) {
-        fault++;
+    static const struct {
+        int error;
+        enum fault fault;
+    } rows[] = {
+        {ECONNREFUSED, FAULT_CONNECTION_REFUSED},   {ENOENT, FAULT_NO_SUCH_SOCKET},
+        {EMFILE, FAULT_NO_DESCRIPTORS},             {ENFILE, FAULT_NO_DESCRIPTORS},
+        {EADDRNOTAVAIL, FAULT_NO_LOCAL_PORT},       {ENETUNREACH, FAULT_NETWORK_UNREACHABLE},
+        {EAFNOSUPPORT, FAULT_NETWORK_UNREACHABLE},  {ENOBUFS, FAULT_OUT_OF_MEMORY},
+        {ENOMEM, FAULT_OUT_OF_MEMORY},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].error == error) {
+            return rows[i].fault;
+        }
     }
-    if (d->local || !fault->local) {
-        d->cause = fault->cause;
-        d->local = fault->local;
+    return FAULT_CONNECTION_FAILED;
+}
+
+/* Of several addresses, a fault of the backend's at one says more than a fault of this host's at the others. */
+static void note_fault(struct dial *d, enum fault fault)
+{
+    if (!faults[d->fault].marks_down || faults[fault].marks_down) {
+        d->fault = fault;
     }
 }
 
@@ -91,7 +88,6 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
     size_t len = proxy_header_write((enum proxy_header_version)d->backend->options->proxy_protocol, &d->client->peer,
                                     &d->client->local, header);
     d->connected = loop_now(d->loop);
-    d->local = false;
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
         return fail_for_memory(d);
     }
@@ -106,7 +102,7 @@ static enum dial_result connect_next(struct dial *d, struct stream *stream)
         bool pending;
         int fd = socket_connect(&d->endpoint.addresses[d->address++], &pending);
         if (fd == -1) {
-            note_fault(d, errno);
+            note_fault(d, connect_fault(errno));
             continue;
         }
         stream_init(stream, d->loop, fd, d->callback, d->data);
@@ -114,20 +110,28 @@ static enum dial_result connect_next(struct dial *d, struct stream *stream)
         d->began = loop_now(d->loop);
         return pending ? DIAL_MORE : reached(d, stream);
     }
-    return fail(d, d->cause);
+    return fail(d, d->fault != FAULT_NONE ? d->fault : FAULT_NO_ADDRESS);
 }
 
 enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
                             struct stream *stream, struct loop *loop, stream_callback *callback, void *data)
 {
-    *d = (struct dial){.backend = backend, .client = client, .loop = loop, .callback = callback, .data = data,
-                       .cause = "no-address"};
+    *d = (struct dial){.backend = backend, .client = client, .loop = loop, .callback = callback, .data = data};
     backend_endpoint(backend, &d->endpoint);
-    d->local = d->endpoint.count > 0; /* until an address fails for another reason */
     return connect_next(d, stream);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------------------- */
+
+static const enum fault tls_faults[] = {
+    [TLS_CLIENT_FAILED] = FAULT_TLS_FAILED,
+    [TLS_CLIENT_EXPIRED] = FAULT_CERTIFICATE_EXPIRED,
+    [TLS_CLIENT_NOT_YET_VALID] = FAULT_CERTIFICATE_NOT_YET,
+    [TLS_CLIENT_SELF_SIGNED] = FAULT_CERTIFICATE_SELF_SIGNED,
+    [TLS_CLIENT_NOT_TRUSTED] = FAULT_CERTIFICATE_NOT_TRUSTED,
+    [TLS_CLIENT_OTHER_NAME] = FAULT_CERTIFICATE_OTHER_NAME,
+    [TLS_CLIENT_INVALID] = FAULT_CERTIFICATE_INVALID,
+};
 
 static enum dial_result shake_hands(struct dial *d, struct stream *stream)
 {
@@ -141,11 +145,10 @@ static enum dial_result shake_hands(struct dial *d, struct stream *stream)
         return next_phase(d, stream);
     }
     if (status == STREAM_FLOODED || stream_failed_locally(stream)) {
-        d->local = stream_failed_locally(stream);
-        return fail(d, dial_end(stream, status));
+        return fail(d, dial_stream_fault(stream, status));
     }
-    const char *cause = tls_client_failure(stream, &text);
-    return status == STREAM_FAILED ? fail_with(d, cause, span_of(text)) : fail(d, "tls-closed");
+    enum tls_client_failure failure = tls_client_failure(stream, &text);
+    return status == STREAM_FAILED ? fail_with(d, tls_faults[failure], span_of(text)) : fail(d, FAULT_TLS_CLOSED);
 }
 
 static enum dial_result begin_tls(struct dial *d, struct stream *stream)
@@ -235,10 +238,10 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
     case DIAL_CAPABILITY:
         if (o->tls == BACKEND_TLS_STARTTLS && !d->encrypted) {
             return d->able.starttls ? say(d, stream, DIAL_STARTTLS, TAG_STARTTLS " STARTTLS\r\n")
-                                    : fail(d, "no-starttls");
+                                    : fail(d, FAULT_NO_STARTTLS);
         }
         if (!d->able.imap) {
-            return fail(d, "no-imap");
+            return fail(d, FAULT_NO_IMAP);
         }
         if (o->forward_id && d->able.id && !is_own(d)) {
             return introduce(d, stream);
@@ -258,9 +261,9 @@ static enum dial_result take_greeting(struct dial *d, struct stream *stream, str
     struct span list;
     struct response said = response_parse(line, "");
     if (said.kind != RESPONSE_OK) {
-        return fail_with(d, said.kind == RESPONSE_BYE       ? "bye"
-                            : said.kind == RESPONSE_PREAUTH ? "preauth"
-                                                          : "no-greeting",
+        return fail_with(d, said.kind == RESPONSE_BYE       ? FAULT_BYE
+                            : said.kind == RESPONSE_PREAUTH ? FAULT_PREAUTH
+                                                          : FAULT_NO_GREETING,
                          line);
     }
     if (response_code_capability(&said, &list) && keep_list(d, list) == DIAL_FAILED) {
@@ -281,7 +284,7 @@ static enum dial_result take_capability(struct dial *d, struct stream *stream, s
     if (!said.tagged && (said.kind == RESPONSE_OTHER || said.kind == RESPONSE_OK || said.kind == RESPONSE_NO)) {
         return DIAL_MORE;
     }
-    return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "no-capabilities", line);
+    return fail_with(d, said.kind == RESPONSE_BYE ? FAULT_BYE : FAULT_NO_CAPABILITIES, line);
 }
 
 /*
@@ -296,9 +299,9 @@ static enum dial_result take_starttls(struct dial *d, struct stream *stream, str
         return DIAL_MORE; /* see talk(): what is behind it can be looked for once it is taken */
     }
     if (said.tagged || said.kind == RESPONSE_BYE) {
-        return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "starttls-refused", line);
+        return fail_with(d, said.kind == RESPONSE_BYE ? FAULT_BYE : FAULT_STARTTLS_REFUSED, line);
     }
-    return fail_with(d, "starttls-injection", line);
+    return fail_with(d, FAULT_STARTTLS_INJECTION, line);
 }
 
 /* Whether it likes to know is its own affair. */
@@ -311,13 +314,13 @@ static enum dial_result take_id(struct dial *d, struct stream *stream, struct sp
     if (said.kind == RESPONSE_OTHER || said.kind == RESPONSE_OK || said.kind == RESPONSE_NO) {
         return DIAL_MORE;
     }
-    return fail_with(d, said.kind == RESPONSE_BYE ? "bye" : "nonsense", line);
+    return fail_with(d, said.kind == RESPONSE_BYE ? FAULT_BYE : FAULT_NONSENSE, line);
 }
 
 static enum dial_result take_line(struct dial *d, struct stream *stream, struct span line)
 {
     if (++d->lines > LINES_MAX) {
-        return fail(d, "too-many-lines");
+        return fail(d, FAULT_TOO_MANY_LINES);
     }
     switch (d->phase) {
     case DIAL_GREETING:
@@ -329,7 +332,7 @@ static enum dial_result take_line(struct dial *d, struct stream *stream, struct 
     case DIAL_ID:
         return take_id(d, stream, line);
     default:
-        return fail(d, "nonsense");
+        return fail(d, FAULT_NONSENSE);
     }
 }
 
@@ -337,15 +340,22 @@ static enum dial_result take_line(struct dial *d, struct stream *stream, struct 
 static enum dial_result look_behind(struct dial *d, struct stream *stream)
 {
     uint8_t octet;
-    return stream_waiting(stream, &octet, sizeof octet) > 0 ? fail(d, "starttls-injection") : next_phase(d, stream);
+    return stream_waiting(stream, &octet, sizeof octet) > 0 ? fail(d, FAULT_STARTTLS_INJECTION) : next_phase(d, stream);
 }
 
-const char *dial_end(const struct stream *stream, enum stream_status status)
+enum fault dial_stream_fault(const struct stream *stream, enum stream_status status)
 {
-    return stream_failed_locally(stream)  ? "io-failed"
-           : status == STREAM_FLOODED ? "tls-flood"
-           : status == STREAM_FAILED  ? "tls-broken"
-                                      : "connection-closed";
+    return stream_failed_locally(stream) ? FAULT_IO_FAILED
+           : status == STREAM_FLOODED    ? FAULT_TLS_FLOOD
+           : status == STREAM_FAILED     ? FAULT_TLS_BROKEN
+                                         : FAULT_CONNECTION_CLOSED;
+}
+
+enum fault dial_line_fault(enum response_result result)
+{
+    return result == RESPONSE_TOO_LONG   ? FAULT_LINE_TOO_LONG
+           : result == RESPONSE_BAD_BYTE ? FAULT_BAD_BYTE
+                                         : FAULT_OUT_OF_MEMORY;
 }
 
 /* Reads a line at most; `more` says whether another may be there already. */
@@ -360,13 +370,12 @@ static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
         return DIAL_MORE;
     }
     if (status != STREAM_READY) {
-        d->local = stream_failed_locally(stream);
-        return fail(d, dial_end(stream, status));
+        return fail(d, dial_stream_fault(stream, status));
     }
     enum response_result read = response_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
     enum dial_result result = read == RESPONSE_LINE   ? take_line(d, stream, line)
                               : read == RESPONSE_MORE ? DIAL_MORE
-                                                    : fail(d, response_fault(read));
+                                                    : fail(d, dial_line_fault(read));
     *more = taken < bytes.len;
     if (result != DIAL_FAILED && stream_take(stream, taken) != 0) {
         return fail_for_memory(d);
@@ -380,7 +389,7 @@ enum dial_result dial_event(struct dial *d, struct stream *stream)
     bool more = true;
     if (d->phase == DIAL_CONNECT) {
         if (stream_connected(stream) != STREAM_READY) {
-            note_fault(d, errno);
+            note_fault(d, connect_fault(errno));
             return connect_next(d, stream);
         }
         result = reached(d, stream);
@@ -398,14 +407,16 @@ enum dial_result dial_event(struct dial *d, struct stream *stream)
 
 enum dial_result dial_expired(struct dial *d, struct stream *stream)
 {
-    static const char *const causes[] = {
-        [DIAL_CONNECT] = "connect-timeout",   [DIAL_TLS] = "tls-timeout",           [DIAL_GREETING] = "greeting-timeout",
-        [DIAL_STARTTLS] = "starttls-timeout", [DIAL_CAPABILITY] = "capability-timeout", [DIAL_ID] = "id-timeout",
-        [DIAL_DONE] = "login-timeout",
+    static const enum fault timeouts[] = {
+        [DIAL_TLS] = FAULT_TLS_TIMEOUT,           [DIAL_GREETING] = FAULT_GREETING_TIMEOUT,
+        [DIAL_STARTTLS] = FAULT_STARTTLS_TIMEOUT, [DIAL_CAPABILITY] = FAULT_CAPABILITY_TIMEOUT, [DIAL_ID] = FAULT_ID_TIMEOUT,
+        [DIAL_DONE] = FAULT_LOGIN_TIMEOUT,
     };
-    d->cause = causes[d->phase];
-    d->local = false;
-    return d->phase == DIAL_CONNECT ? connect_next(d, stream) : fail(d, d->cause);
+    if (d->phase == DIAL_CONNECT) {
+        note_fault(d, FAULT_CONNECT_TIMEOUT);
+        return connect_next(d, stream);
+    }
+    return fail(d, timeouts[d->phase]);
 }
 
 ev_tstamp dial_deadline(const struct dial *d)

@@ -14,6 +14,7 @@
 #include "imap/capability.h"
 #include "net/stream.h"
 #include "proxy/backend.h"
+#include "proxy/fault.h"
 
 enum dial_phase {
     DIAL_CONNECT,    /* to an address */
@@ -49,9 +50,8 @@ struct dial {
     struct capabilities able;
     struct buffer list;       /* of its capabilities, after TLS where there is TLS */
 
-    const char *cause; /* after DIAL_FAILED: a word for the log */
-    bool local;        /* ... and whether our own system is short of something: that says nothing of the backend */
-    char said[160];    /* ... and the backend's words or OpenSSL's, where they explain it; "" otherwise */
+    enum fault fault;  /* after DIAL_FAILED; before it, the fault of the addresses that were tried */
+    char said[160];    /* after DIAL_FAILED: the words of the backend or of OpenSSL that explain it; "" for none */
 };
 
 enum dial_result { DIAL_MORE, DIAL_READY, DIAL_FAILED };
@@ -63,8 +63,11 @@ enum dial_result dial_begin(struct dial *d, const struct backend *backend, const
 /* The stream is connected, has failed to, or has something to read. */
 enum dial_result dial_event(struct dial *d, struct stream *stream);
 
-/* Why a backend's stream, which gave `status` in place of a line, has nothing more to say: a word for the log. */
-const char *dial_end(const struct stream *stream, enum stream_status status);
+/* Returns the fault of a backend's stream whose read gave `status`, which is neither STREAM_READY nor STREAM_AGAIN. */
+enum fault dial_stream_fault(const struct stream *stream, enum stream_status status);
+
+/* Returns the fault of a line of the backend's for which response_feed() gave an error. */
+enum fault dial_line_fault(enum response_result result);
 
 /* The connection cannot be watched, for want of memory in the kernel: DIAL_FAILED. */
 enum dial_result dial_watch_failed(struct dial *d);

@@ -129,22 +129,48 @@ void session_log_login_refused(struct session *s, const char *reason, const char
     log_end(&line);
 }
 
-void session_log_login(struct session *s, enum log_level level, const char *event, const char *reason,
-                  struct span said)
+/* Begins a line about a login that got as far as the choice of a backend. */
+static void begin_login(struct session *s, struct log_line *line, enum log_level level, const char *event)
+{
+    begin(s, line, level, event);
+    put_credentials(line, &s->attempt->credentials);
+    if (s->backend != NULL) {
+        log_word(line, "backend", s->backend->options->name);
+    }
+    put_client_name(s, line);
+}
+
+static void put_said(struct log_line *line, struct span said)
+{
+    if (said.len > 0) {
+        log_quoted(line, "said", said.bytes, said.len);
+    }
+}
+
+void session_log_login(struct session *s)
 {
     struct log_line line;
-    begin(s, &line, level, event);
-    put_credentials(&line, &s->attempt->credentials);
-    if (s->backend != NULL) {
-        log_word(&line, "backend", s->backend->options->name);
-    }
-    put_client_name(s, &line);
-    if (reason != NULL) {
-        log_word(&line, "reason", reason);
-    }
-    if (said.len > 0) {
-        log_quoted(&line, "said", said.bytes, said.len);
-    }
+    begin_login(s, &line, LOG_LEVEL_INFO, "login");
+    log_end(&line);
+}
+
+void session_log_login_failed(struct session *s, const char *reason, struct span said)
+{
+    struct log_line line;
+    begin_login(s, &line, LOG_LEVEL_INFO, "login-failed");
+    log_word(&line, "reason", reason);
+    put_said(&line, said);
+    log_end(&line);
+}
+
+void session_log_login_fault(struct session *s, enum fault fault, struct span said)
+{
+    struct log_line line;
+    bool clients = faults[fault].origin == ORIGIN_CLIENT;
+    begin_login(s, &line, clients ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, clients ? "login-refused" : "login-unavailable");
+    log_word(&line, "reason", faults[fault].word);
+    log_word(&line, "origin", fault_origin_word(fault));
+    put_said(&line, said);
     log_end(&line);
 }
 

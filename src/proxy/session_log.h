@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/span.h"
+#include "proxy/fault.h"
 #include "proxy/session.h"
 
 /* "connect": a client was let in. */
@@ -22,9 +23,17 @@ void session_log_tls_failed(struct session *s, const char *cause);
 /* "alpn-foreign": a lenient listener let a client in that offered other protocols than "imap". */
 void session_log_alpn_foreign(struct session *s);
 
-/* How an attempt went: "login", "login-failed" or "login-unavailable"; `reason` NULL for a login. */
-void session_log_login(struct session *s, enum log_level level, const char *event, const char *reason,
-                  struct span said);
+/* "login": the backend has accepted the login. */
+void session_log_login(struct session *s);
+
+/* "login-failed": the login was rejected for `reason`. `said` is the backend's response code, or empty. */
+void session_log_login_failed(struct session *s, const char *reason, struct span said);
+
+/*
+ * "login-unavailable": a fault has kept the login from being decided; "login-refused" where the fault is the client's.
+ * `said` is what the backend or OpenSSL says of it, or empty.
+ */
+void session_log_login_fault(struct session *s, enum fault fault, struct span said);
 
 /* "login-refused": not even tried. `rule` NULL: by none. */
 void session_log_login_refused(struct session *s, const char *reason, const char *rule);

@@ -50,16 +50,16 @@ static struct step unavailable(struct session *s)
 {
     struct attempt *a = s->attempt;
     struct span said = {buffer_data(&a->said), a->said.len};
-    session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", a->cause, said);
-    int result = client_reply(s, tag_of(a), "NO [UNAVAILABLE] The mail server does not answer: try again.");
+    session_log_login_fault(s, a->fault, said);
+    int result = client_reply(s, tag_of(a), faults[a->fault].reply);
     end_attempt(s);
     return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
 }
 
-/* Remembers a fault of the backend's; `cause` is a word for the log, `said` its own words, if they explain it. */
-static void blame(struct attempt *a, const char *cause, struct span said)
+/* Remembers the latest fault; `said` is the backend's words, if they explain it. */
+static void note_fault(struct attempt *a, enum fault fault, struct span said)
 {
-    a->cause = cause;
+    a->fault = fault;
     buffer_clear(&a->said);
     (void)buffer_append(&a->said, said.bytes, said.len, MESSAGE_MAX); /* without them the log says less */
 }
@@ -78,9 +78,9 @@ static struct step go_elsewhere(struct session *s)
 }
 
 /* The backend has failed after it got the login. A client that has talked with it cannot be handed to another. */
-static struct step login_broken(struct session *s, const char *cause, struct span said)
+static struct step login_broken(struct session *s, enum fault fault, struct span said)
 {
-    blame(s->attempt, cause, said);
+    note_fault(s->attempt, fault, said);
     return s->attempt->credentials.passthrough != NULL ? unavailable(s) : go_elsewhere(s);
 }
 
@@ -142,10 +142,10 @@ static struct step dialled(struct session *s, enum dial_result result)
     case DIAL_FAILED:
         break;
     }
-    if (!a->dial.local) {
-        backend_mark_down(s->backend, a->dial.cause);
+    if (faults[a->dial.fault].marks_down) {
+        backend_mark_down(s->backend, a->dial.fault);
     }
-    blame(a, a->dial.cause, span_of(a->dial.said));
+    note_fault(a, a->dial.fault, span_of(a->dial.said));
     return go_elsewhere(s);
 }
 
@@ -158,8 +158,8 @@ struct step upstream_connect(struct session *s)
     for (struct backend *next; (next = choose(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
         if (!backend_reserve_session(next)) {
-            if (a->cause == NULL) {
-                blame(a, "max-sessions", (struct span){0}); /* of one that failed there is more to say */
+            if (a->fault == FAULT_NONE) {
+                note_fault(a, FAULT_MAX_SESSIONS, (struct span){0}); /* of one that failed there is more to say */
             }
             continue;
         }
@@ -195,7 +195,7 @@ struct step upstream_connect_expired(struct session *s)
 
 struct step upstream_login_expired(struct session *s)
 {
-    return login_broken(s, "login-timeout", (struct span){0});
+    return login_broken(s, FAULT_LOGIN_TIMEOUT, (struct span){0});
 }
 
 static struct step take_answer(struct session *s, struct span line);
@@ -213,15 +213,15 @@ struct step upstream_answer(struct session *s)
             return step;
         }
         if (status != STREAM_READY) {
-            return login_broken(s, dial_end(&s->backend_stream, status), (struct span){0});
+            return login_broken(s, dial_stream_fault(&s->backend_stream, status), (struct span){0});
         }
         bool all = true;
         enum response_result result = response_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
         if (result == RESPONSE_LINE) {
             all = taken == bytes.len;
-            step = ++a->lines > LINES_MAX ? login_broken(s, "too-many-lines", (struct span){0}) : take_answer(s, line);
+            step = ++a->lines > LINES_MAX ? login_broken(s, FAULT_TOO_MANY_LINES, (struct span){0}) : take_answer(s, line);
         } else if (result != RESPONSE_MORE) {
-            return login_broken(s, response_fault(result), (struct span){0});
+            return login_broken(s, dial_line_fault(result), (struct span){0});
         }
         if (stream_is_open(&s->backend_stream) && stream_take(&s->backend_stream, taken) != 0) {
             return step_end(REASON_MEMORY);
@@ -268,23 +268,21 @@ struct step upstream_login(struct session *s)
     case LOGIN_COMMAND_READY:
         return send_part(s) ? step_more() : step_end(REASON_MEMORY);
     case LOGIN_COMMAND_FORBIDDEN:
-        blame(a, "login-disabled", (struct span){0});
+        note_fault(a, FAULT_LOGIN_DISABLED, (struct span){0});
         return go_elsewhere(s);
     case LOGIN_COMMAND_NO_MECHANISM:
-        blame(a, "no-mechanism", (struct span){0});
+        note_fault(a, FAULT_NO_MECHANISM, (struct span){0});
         return go_elsewhere(s);
     case LOGIN_COMMAND_MEMORY:
         return step_end(REASON_MEMORY);
     case LOGIN_COMMAND_TOO_BIG:
-        blame(a, "login-too-long", (struct span){0});
+        note_fault(a, FAULT_LOGIN_TOO_LONG, (struct span){0});
         return unavailable(s);
     case LOGIN_COMMAND_NOT_AUTHORIZE:
         break;
     }
-    session_log_login(s, LOG_LEVEL_INFO, "login-refused", "no-authorize", (struct span){0});
-    int result = client_reply(s, tag_of(a), "NO [AUTHORIZATIONFAILED] The mail server cannot act for another user.");
-    end_attempt(s);
-    return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
+    note_fault(a, FAULT_NO_AUTHORIZE, (struct span){0});
+    return unavailable(s);
 }
 
 /* --- CHALLENGE ---------------------------------------------------------------------------------------- */
@@ -297,7 +295,7 @@ static struct step challenge(struct session *s, struct span line)
         text = (struct span){text.bytes + 1, text.len - 1};
     }
     if (text.len > CHALLENGE_MAX || !sasl_is_base64(text)) {
-        return login_broken(s, "nonsense", (struct span){0});
+        return login_broken(s, FAULT_NONSENSE, (struct span){0});
     }
     if (stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) != 0 ||
         stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) != 0 ||
@@ -383,7 +381,7 @@ static struct step login_accepted(struct session *s, const struct response *said
     if (put_answer(&a->untagged, tag_of(a), " OK ", "", said) != 0) {
         return step_end(REASON_MEMORY);
     }
-    session_log_login(s, LOG_LEVEL_INFO, "login", NULL, (struct span){0});
+    session_log_login(s);
     s->user = a->credentials.user;
     s->method = a->credentials.method;
     a->credentials.user = NULL;
@@ -438,7 +436,7 @@ static struct step refuse_unknown(struct session *s)
         put_text(&a->answer, " NO [AUTHENTICATIONFAILED] Authentication failed.\r\n") != 0) {
         return step_end(REASON_MEMORY);
     }
-    session_log_login(s, LOG_LEVEL_INFO, "login-failed", "no-route", (struct span){0});
+    session_log_login_failed(s, "no-route", (struct span){0});
     return punish(s);
 }
 
@@ -452,12 +450,12 @@ static struct step login_rejected(struct session *s, const struct response *said
         return step_end(REASON_MEMORY);
     }
     if (trouble) {
-        session_log_login(s, LOG_LEVEL_WARNING, "login-unavailable", "backend-refused", said->code);
+        session_log_login_fault(s, FAULT_BACKEND_REFUSED, said->code);
         int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
         end_attempt(s);
         return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
     }
-    session_log_login(s, LOG_LEVEL_INFO, "login-failed", "authentication-failed", said->code);
+    session_log_login_failed(s, "authentication-failed", said->code);
     return punish(s);
 }
 
@@ -467,12 +465,12 @@ static struct step take_answer(struct session *s, struct span line)
     struct response said = response_parse(line, TAG_LOGIN);
 
     if (!said.tagged && a->untagged.len + line.len > UNTAGGED_MAX) {
-        return login_broken(s, "answer-too-long", (struct span){0});
+        return login_broken(s, FAULT_ANSWER_TOO_LONG, (struct span){0});
     }
     if (said.kind == RESPONSE_CONTINUE) {
         return send_part(s)                       ? step_more()
                : a->credentials.passthrough != NULL ? challenge(s, line)
-                                               : login_broken(s, "unexpected-continuation", (struct span){0});
+                                               : login_broken(s, FAULT_UNEXPECTED_CONTINUATION, (struct span){0});
     }
     if (said.tagged && said.kind == RESPONSE_OK) {
         return login_accepted(s, &said);
@@ -494,9 +492,9 @@ static struct step take_answer(struct session *s, struct span line)
         return step_more();
     }
     /* From here on only codes are logged: some servers repeat the command in what they say, password and all. */
-    return login_broken(s, said.kind == RESPONSE_BYE   ? "bye"
-                           : said.kind == RESPONSE_BAD ? "backend-bad"
-                                                     : "nonsense",
+    return login_broken(s, said.kind == RESPONSE_BYE   ? FAULT_BYE
+                           : said.kind == RESPONSE_BAD ? FAULT_BACKEND_BAD
+                                                     : FAULT_NONSENSE,
                         said.code);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "imap/capability.h"
+
 /* The line's octets up to its LF are there: cuts the CRLF off. */
 static enum response_result complete(struct span *line)
 {
@@ -83,7 +85,7 @@ static struct span behind_blank(struct span s)
 
 struct response response_parse(struct span line, const char *tag)
 {
-    struct response a = {.kind = RESPONSE_NONSENSE, .code = span_of(""), .text = line};
+    struct response a = {.line = line, .kind = RESPONSE_NONSENSE, .code = span_of(""), .text = line};
     struct span rest = line, first, word;
 
     if (line.len > 0 && line.bytes[0] == '+') {
@@ -118,4 +120,86 @@ bool response_code_capability(const struct response *a, struct span *list)
     }
     *list = rest;
     return true;
+}
+
+/* --- what the client gets ---------------------------------------------------------------------------------- */
+
+struct output {
+    struct buffer *buffer;
+    size_t limit;
+};
+
+static int put(struct output out, struct span s)
+{
+    return buffer_append(out.buffer, s.bytes, s.len, out.limit);
+}
+
+static int put_text(struct output out, const char *text)
+{
+    return put(out, span_of(text));
+}
+
+static int put_list(struct output out, const char *before, struct span list, const char *after)
+{
+    return put_text(out, before) == 0 && capability_pass(list, out.buffer, out.limit) == 0 && put_text(out, after) == 0 ? 0 : -1;
+}
+
+static bool code_is(const struct response *r, const char *word)
+{
+    struct span rest = r->code, first;
+    return span_word(&rest, &first) && span_is(first, word);
+}
+
+/* The code of a tagged response, with a blank behind it. */
+static int put_code(struct output out, const struct response *r, const char *code)
+{
+    struct span list;
+    bool has_list = response_code_capability(r, &list);
+    if (has_list && r->kind == RESPONSE_OK) {
+        return put_list(out, "[CAPABILITY ", list, "] ");
+    }
+    if (r->code.len > 0 && !has_list && !code_is(r, "REFERRAL")) {
+        return put_text(out, "[") == 0 && put(out, r->code) == 0 && put_text(out, "] ") == 0 ? 0 : -1;
+    }
+    if (r->kind == RESPONSE_OK) {
+        return 0;
+    }
+    return put_text(out, "[") == 0 && put_text(out, code) == 0 && put_text(out, "] ") == 0 ? 0 : -1;
+}
+
+static int put_tagged(struct output out, const struct response *r, struct span tag, const char *code)
+{
+    struct span text = r->text.len > 0 ? r->text : span_of("Done.");
+    return put(out, tag) == 0 && put_text(out, r->kind == RESPONSE_OK ? " OK " : " NO ") == 0 &&
+                   put_code(out, r, code) == 0 && put(out, text) == 0 && put_text(out, "\r\n") == 0
+               ? 0
+               : -1;
+}
+
+int response_for_client(const struct response *r, struct span tag, const char *code, struct buffer *buffer, size_t limit)
+{
+    struct output out = {buffer, limit};
+    struct span list;
+    bool status = r->kind == RESPONSE_OK || r->kind == RESPONSE_NO || r->kind == RESPONSE_BAD;
+    if (r->tagged) {
+        return r->kind == RESPONSE_OK || r->kind == RESPONSE_NO ? put_tagged(out, r, tag, code) : 0;
+    }
+    if (r->kind == RESPONSE_CAPABILITY) {
+        return put_list(out, "* CAPABILITY ", r->text, "\r\n");
+    }
+    if (status && response_code_capability(r, &list)) {
+        return put_list(out, "* CAPABILITY ", list, "\r\n");
+    }
+    return !status || (put(out, r->line) == 0 && put_text(out, "\r\n") == 0) ? 0 : -1;
+}
+
+bool response_is_unavailable(const struct response *r)
+{
+    static const char *const codes[] = {"UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT"};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (code_is(r, codes[i])) {
+            return true;
+        }
+    }
+    return false;
 }

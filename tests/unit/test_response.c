@@ -171,3 +171,59 @@ Test(response, capabilities_may_come_as_a_code)
     a = response_parse(SPAN("* OK hi"), "t1");
     cr_expect(!response_code_capability(&a, &list));
 }
+
+Test(response, a_client_gets_what_is_true_of_a_connection_through_imapguard)
+{
+    static const struct {
+        const char *line, *code, *want;
+    } rows[] = {
+        {"* OK [ALERT] Disk is full.", "", "* OK [ALERT] Disk is full.\\r\\n"},
+        {"* NO  odd  blanks", "", "* NO  odd  blanks\\r\\n"},
+        {"* BAD what", "", "* BAD what\\r\\n"},
+        {"* CAPABILITY IMAP4rev1 STARTTLS IDLE", "", "* CAPABILITY IMAP4rev1 IDLE\\r\\n"},
+        {"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED IDLE] hi", "", "* CAPABILITY IMAP4rev1 IDLE\\r\\n"},
+        {"* 1 EXISTS", "", ""},
+        {"* BYE see you", "", ""},
+        {"+ go on", "", ""},
+        {"x OK other tag", "", ""},
+        {"t OK hi", "", "c OK hi\\r\\n"},
+        {"t OK", "", "c OK Done.\\r\\n"},
+        {"t OK [CAPABILITY IMAP4rev1 UNAUTHENTICATE MOVE] hi", "", "c OK [CAPABILITY IMAP4rev1 MOVE] hi\\r\\n"},
+        {"t OK [ALERT] change your password", "", "c OK [ALERT] change your password\\r\\n"},
+        {"t OK [REFERRAL imap://other/] hi", "", "c OK hi\\r\\n"},
+        {"t NO wrong", "AUTHENTICATIONFAILED", "c NO [AUTHENTICATIONFAILED] wrong\\r\\n"},
+        {"t NO [EXPIRED] too old", "AUTHENTICATIONFAILED", "c NO [EXPIRED] too old\\r\\n"},
+        {"t NO [CAPABILITY IMAP4rev1] wrong", "AUTHENTICATIONFAILED", "c NO [AUTHENTICATIONFAILED] wrong\\r\\n"},
+        {"t NO [REFERRAL imap://other/] wrong", "AUTHENTICATIONFAILED", "c NO [AUTHENTICATIONFAILED] wrong\\r\\n"},
+        {"t NO [referral imap://other/] wrong", "UNAVAILABLE", "c NO [UNAVAILABLE] wrong\\r\\n"},
+        {"t NO", "UNAVAILABLE", "c NO [UNAVAILABLE] Done.\\r\\n"},
+        {"t NO [ unfinished", "UNAVAILABLE", "c NO [UNAVAILABLE] [ unfinished\\r\\n"},
+        {"t BAD what", "UNAVAILABLE", ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buffer out = {0};
+        struct response r = response_parse(span_of(rows[i].line), "t");
+        cr_expect_eq(response_for_client(&r, SPAN("c"), rows[i].code, &out, 1000), 0);
+        struct span got = {buffer_data(&out), out.len};
+        cr_expect_str_eq(show(got), rows[i].want, "%s", rows[i].line);
+        buffer_clear(&out);
+        cr_expect_eq(response_for_client(&r, SPAN("c"), rows[i].code, &out, 5), rows[i].want[0] != '\0' ? -1 : 0);
+        buffer_clear(&out);
+    }
+}
+
+Test(response, some_codes_say_that_the_user_is_not_to_blame)
+{
+    static const struct {
+        const char *line;
+        bool want;
+    } rows[] = {
+        {"t NO [UNAVAILABLE] no directory", true}, {"t NO [SERVERBUG] oops", true}, {"t NO [INUSE] later", true},
+        {"t NO [LIMIT] too many", true},           {"t NO [unavailable] x", true},  {"t NO [AUTHENTICATIONFAILED] x", false},
+        {"t NO wrong", false},                     {"t NO [UNAVAILABLEX] x", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct response r = response_parse(span_of(rows[i].line), "t");
+        cr_expect_eq(response_is_unavailable(&r), rows[i].want, "%s", rows[i].line);
+    }
+}

@@ -68,7 +68,7 @@ bool admission_is_banned(const struct session *s)
     return !s->connection.unlimited && client_table_is_banned(s->proxy->table, s->connection.ref, clock_boot_us());
 }
 
-enum reason admission_login(struct session *s)
+enum reason admission_login(struct session *s, const char **rule)
 {
     struct connection *conn = &s->connection;
     const struct credentials *c = &s->attempt->credentials;
@@ -79,7 +79,7 @@ enum reason admission_login(struct session *s)
         struct verdict verdict = access_ask(s->proxy->access, &conn->facts, observed, conn);
         conn->facts.user = NULL;
         if (verdict.action != ACCESS_ALLOW) {
-            session_log_login_refused(s, "rule", verdict.rule);
+            *rule = verdict.rule;
             return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
         }
         limits = limits || verdict.limits;
@@ -88,11 +88,7 @@ enum reason admission_login(struct session *s)
         conn->unlimited = true;
         client_table_leave(s->proxy->table, &conn->ref);
     }
-    if (admission_is_banned(s)) {
-        session_log_login_refused(s, "banned", NULL);
-        return REASON_BANNED;
-    }
-    return REASON_NONE;
+    return admission_is_banned(s) ? REASON_BANNED : REASON_NONE;
 }
 
 void admission_login_failed(struct session *s)

@@ -16,10 +16,10 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 void admission_end(struct proxy *proxy, struct connection *conn);
 
 /*
- * Asks for the users of the attempt. REASON_NONE when it may go on; otherwise, logged, DENIED, TARPIT (refuse
- * late) or BANNED (its network is banned since it came in).
+ * Asks the rules for the users of the attempt. Returns REASON_NONE when the login may go on; DENIED or TARPIT (refuse
+ * late) with the name of the rule in `rule`; or BANNED, when the client's network was banned after it came in.
  */
-enum reason admission_login(struct session *s);
+enum reason admission_login(struct session *s, const char **rule);
 
 /* The backend has refused the attempt: counts it, and logs the ban when one begins. */
 void admission_login_failed(struct session *s);

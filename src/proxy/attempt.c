@@ -26,7 +26,6 @@ void attempt_free(struct attempt *a)
     buffer_clear(&a->said);
     login_command_clear(&a->command);
     buffer_clear(&a->tag);
-    buffer_clear(&a->untagged);
     buffer_clear(&a->answer);
     free(a);
 }

@@ -28,9 +28,8 @@ struct attempt {
     unsigned lines; /* read since the login was sent */
 
     /* For the client. */
-    struct buffer untagged; /* what the backend said besides, passed on with its OK */
-    struct buffer answer;   /* the tagged line that waits for the end of PENALTY ... */
-    uint32_t penalty_ms;    /* ... which takes so long */
+    struct buffer answer; /* untagged lines of the backend's, then the tagged line */
+    uint32_t penalty_ms;  /* the delay before it */
 };
 
 /* Makes one for a command with that tag, with empty credentials. NULL when memory is short. */

@@ -7,10 +7,8 @@
 
 #include "imap/capability.h"
 #include "imap/id.h"
-#include "proxy/admission.h"
-#include "proxy/attempt.h"
+#include "proxy/login.h"
 #include "proxy/session_log.h"
-#include "proxy/upstream.h"
 
 enum {
     BAD_COMMANDS_MAX = 5,
@@ -61,25 +59,25 @@ void client_bye(struct session *s, enum reason reason)
 }
 
 /* Answers the command in the lexer and lets it go. */
-static struct step answer(struct session *s, const char *text)
+static struct step reply(struct session *s, const char *text)
 {
     int result = client_reply(s, lexer_tag(&s->lexer), text);
     lexer_next(&s->lexer);
     return result == 0 ? step_more() : step_end(REASON_MEMORY);
 }
 
-/* As answer(), with an untagged line in front. */
-static struct step answer_with(struct session *s, const char *untagged, const char *text)
+/* As reply(), with an untagged line in front. */
+static struct step reply_with(struct session *s, const char *untagged, const char *text)
 {
     if (client_reply(s, (struct span){0}, untagged) != 0) {
         return step_end(REASON_MEMORY);
     }
-    return answer(s, text);
+    return reply(s, text);
 }
 
-static struct step answer_bad(struct session *s, const char *text)
+static struct step reply_bad(struct session *s, const char *text)
 {
-    struct step step = answer(s, text);
+    struct step step = reply(s, text);
     if (step.kind == STEP_MORE && ++s->bad_commands >= BAD_COMMANDS_MAX) {
         return step_end(REASON_BAD_COMMANDS);
     }
@@ -111,17 +109,17 @@ static struct step do_capability(struct session *s)
     char list[CAPABILITY_OFFER_MAX], line[CAPABILITY_OFFER_MAX + 16];
     list_capabilities(s, list);
     snprintf(line, sizeof line, "CAPABILITY %s", list);
-    return answer_with(s, line, "OK CAPABILITY completed.");
+    return reply_with(s, line, "OK CAPABILITY completed.");
 }
 
 static struct step do_noop(struct session *s)
 {
-    return answer(s, "OK NOOP completed.");
+    return reply(s, "OK NOOP completed.");
 }
 
 static struct step do_logout(struct session *s)
 {
-    struct step step = answer_with(s, "BYE Logging out.", "OK LOGOUT completed.");
+    struct step step = reply_with(s, "BYE Logging out.", "OK LOGOUT completed.");
     return step.kind == STEP_MORE ? step_end(REASON_LOGOUT) : step;
 }
 
@@ -129,7 +127,7 @@ static struct step do_id(struct session *s)
 {
     struct span name;
     if (id_parse(&s->lexer, &name) != 0) {
-        return answer_bad(s, "BAD ID takes NIL or a list of at most 30 pairs of strings.");
+        return reply_bad(s, "BAD ID takes NIL or a list of at most 30 pairs of strings.");
     }
     free(s->client_name);
     s->client_name = NULL;
@@ -141,7 +139,7 @@ static struct step do_id(struct session *s)
     if (phase(s) == PHASE_TLS && s->proxy->backends->forward_id) {
         id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX);
     }
-    return answer_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
+    return reply_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
 }
 
 /*
@@ -160,13 +158,13 @@ static bool is_injection(struct session *s)
 static struct step do_starttls(struct session *s)
 {
     if (phase(s) == PHASE_TLS) {
-        return answer_bad(s, "BAD TLS is already active.");
+        return reply_bad(s, "BAD TLS is already active.");
     }
     if (is_injection(s)) {
         session_log_starttls_refused(s, reasons[REASON_STARTTLS_INJECTION].word);
         return step_end(REASON_STARTTLS_INJECTION);
     }
-    struct step step = answer(s, "OK Begin TLS negotiation now.");
+    struct step step = reply(s, "OK Begin TLS negotiation now.");
     return step.kind == STEP_MORE ? step_go(STATE_STARTTLS) : step;
 }
 
@@ -207,61 +205,16 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     }
     session_log_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
     credentials_clear(&sent);
-    return answer(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
+    return reply(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }
 
-/* Makes the attempt that the command in the lexer asks for; the command stays there. */
-static int begin_attempt(struct session *s)
+/* Ends an attempt that the client has cancelled, or spoilt by what it said. */
+static struct step abort_login(struct session *s, const char *text)
 {
-    s->attempt = attempt_new(lexer_tag(&s->lexer));
-    return s->attempt != NULL ? 0 : -1;
-}
-
-/* Gives an attempt up whose user nobody has judged. */
-static struct step abandon_attempt(struct session *s, const char *text)
-{
-    struct span tag = {buffer_data(&s->attempt->tag), s->attempt->tag.len};
-    int result = client_reply(s, tag, text);
-    attempt_free(s->attempt);
-    s->attempt = NULL;
+    struct step step = login_abort(s, text);
     sasl_clear(&s->sasl);
     lexer_next(&s->lexer);
-    upstream_disconnect(s);
-    if (result != 0) {
-        return step_end(REASON_MEMORY);
-    }
-    return ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS)
-           : s->state == STATE_CHALLENGE         ? step_go(STATE_NOT_AUTHENTICATED)
-                                                 : step_more();
-}
-
-/* Nobody but us has seen the password. */
-static struct step refuse_attempt(struct session *s, uint32_t delay_ms)
-{
-    static const char text[] = " NO [CONTACTADMIN] You may not log in from here.\r\n";
-    struct attempt *a = s->attempt;
-    if (buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, REPLIES_MAX) != 0 ||
-        buffer_append(&a->answer, text, sizeof text - 1, REPLIES_MAX) != 0) {
-        return step_end(REASON_MEMORY);
-    }
-    s->failed_logins++;
-    a->penalty_ms = delay_ms;
-    upstream_disconnect(s);
-    credentials_clear(&a->credentials);
-    return step_go(STATE_PENALTY);
-}
-
-/* The user is known: the rules decide whether the attempt may take that step. */
-static struct step try_login(struct session *s, struct step allowed)
-{
-    enum reason reason = admission_login(s);
-    if (reason == REASON_BANNED) {
-        struct span tag = {buffer_data(&s->attempt->tag), s->attempt->tag.len};
-        (void)client_reply(s, tag, "NO [CONTACTADMIN] Too many failed logins from your network.");
-        return step_end(reason);
-    }
-    return reason == REASON_NONE ? allowed
-                                 : refuse_attempt(s, reason == REASON_TARPIT ? s->proxy->limits->login_delay_max_ms : 0);
+    return step.kind != STEP_END && ++s->bad_commands >= BAD_COMMANDS_MAX ? step_end(REASON_BAD_COMMANDS) : step;
 }
 
 static struct step do_login(struct session *s)
@@ -271,32 +224,32 @@ static struct step do_login(struct session *s)
         return refuse_cleartext(s, true);
     }
     if (lexer_token_count(&s->lexer) != 2) {
-        return answer_bad(s, "BAD LOGIN takes a user name and a password.");
+        return reply_bad(s, "BAD LOGIN takes a user name and a password.");
     }
     struct span user = lexer_token(&s->lexer, 0, &user_type);
     struct span password = lexer_token(&s->lexer, 1, &password_type);
     if (user_type > TOKEN_STRING || password_type > TOKEN_STRING) {
-        return answer_bad(s, "BAD LOGIN takes a user name and a password.");
+        return reply_bad(s, "BAD LOGIN takes a user name and a password.");
     }
-    if (begin_attempt(s) != 0) {
-        return step_end(REASON_MEMORY);
-    }
-    enum credentials_result result = credentials_set(&s->attempt->credentials, "LOGIN", user, (struct span){0}, password);
-    if (result == CREDENTIALS_MEMORY) {
-        return step_end(REASON_MEMORY);
-    }
+    struct credentials c = {0};
+    enum credentials_result result = credentials_set(&c, "LOGIN", user, (struct span){0}, password);
     if (result == CREDENTIALS_BAD) {
-        return abandon_attempt(s, "BAD The user name is empty.");
+        return reply_bad(s, "BAD The user name is empty.");
+    }
+    if (result == CREDENTIALS_MEMORY || login_begin(s, lexer_tag(&s->lexer)) != 0) {
+        credentials_clear(&c);
+        return step_end(REASON_MEMORY);
     }
     lexer_next(&s->lexer);
-    return try_login(s, step_go(STATE_CONNECT));
+    return login_submit(s, &c);
 }
 
-/* A response of the client in the exchange with us: `response` lies in the lexer. */
-static struct step sasl_answer(struct session *s, struct span response)
+/* Takes a response of the client to a challenge of ours; it lies in the lexer. */
+static struct step take_response(struct session *s, struct span response)
 {
     const char *challenge = "";
-    switch (sasl_step(&s->sasl, response, &challenge, &s->attempt->credentials)) {
+    struct credentials c = {0};
+    switch (sasl_step(&s->sasl, response, &challenge, &c)) {
     case SASL_CHALLENGE:
         lexer_next(&s->lexer);
         lexer_expect_response(&s->lexer);
@@ -304,15 +257,15 @@ static struct step sasl_answer(struct session *s, struct span response)
     case SASL_DONE:
         sasl_clear(&s->sasl);
         lexer_next(&s->lexer);
-        return try_login(s, step_go(STATE_CONNECT));
+        return login_submit(s, &c);
     case SASL_CANCELLED:
-        return abandon_attempt(s, "BAD Authentication cancelled.");
+        return abort_login(s, "BAD Authentication cancelled.");
     case SASL_MEMORY:
         return step_end(REASON_MEMORY);
     case SASL_BAD:
         break;
     }
-    return abandon_attempt(s, "BAD Malformed response.");
+    return abort_login(s, "BAD Malformed response.");
 }
 
 struct step client_challenged(struct session *s)
@@ -326,41 +279,29 @@ struct step client_challenge_expired(struct session *s)
 {
     lexer_next(&s->lexer);
     sasl_clear(&s->sasl);
-    return upstream_login_expired(s);
+    return login_expired(s);
 }
 
 /*
- * A response of the client in an exchange with the backend. The first one of a mechanism in which the backend speaks
- * first says who the user is: the rules are asked before the backend gets it.
+ * Takes a response of the client to a challenge of the backend's. The first response of a mechanism in which the backend
+ * speaks first says who the user is.
  */
 static struct step pass_response(struct session *s, struct span response)
 {
     const char *challenge;
-    bool unknown = s->attempt->credentials.user == NULL;
-    enum sasl_result result =
-        unknown ? sasl_step(&s->sasl, response, &challenge, &s->attempt->credentials) : sasl_look(response);
+    struct credentials c = {0};
+    bool names_user = login_needs_user(s);
+    enum sasl_result result = names_user ? sasl_step(&s->sasl, response, &challenge, &c) : sasl_look(response);
     if (result == SASL_MEMORY) {
         return step_end(REASON_MEMORY);
     }
     if (result != SASL_DONE) {
-        return abandon_attempt(s, result == SASL_CANCELLED ? "BAD Authentication cancelled." : "BAD Malformed response.");
+        return abort_login(s, result == SASL_CANCELLED ? "BAD Authentication cancelled." : "BAD Malformed response.");
     }
-    struct step step = unknown ? try_login(s, step_more()) : step_more();
-    if (step.kind == STEP_MORE) {
-        step = upstream_respond(s, response);
-    }
+    struct step step = login_respond(s, response, names_user ? &c : NULL);
     sasl_clear(&s->sasl);
     lexer_next(&s->lexer);
     return step;
-}
-
-/* The backend speaks first: it is asked, though nobody knows yet for whom. */
-static struct step ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
-{
-    s->attempt->credentials.method = mechanism->name;
-    s->attempt->credentials.passthrough = mechanism;
-    lexer_next(&s->lexer);
-    return step_go(STATE_CONNECT);
 }
 
 /* What is not offered is not taken: the backend would not know it, or it could lead around a rule. */
@@ -379,28 +320,29 @@ static struct step do_authenticate(struct session *s)
         return refuse_cleartext(s, true);
     }
     if (count < 1 || count > 2 || first_argument(s).len == 0) {
-        return answer_bad(s, "BAD AUTHENTICATE takes a mechanism and at most one initial response.");
+        return reply_bad(s, "BAD AUTHENTICATE takes a mechanism and at most one initial response.");
     }
     struct span initial = count == 2 ? lexer_token(&s->lexer, 1, &type) : (struct span){0};
     if (type != TOKEN_ATOM) {
-        return answer_bad(s, "BAD The initial response is not base64.");
+        return reply_bad(s, "BAD The initial response is not base64.");
     }
     const struct sasl_mechanism *mechanism = sasl_find(first_argument(s));
     if (mechanism == NULL || !is_offered(s, mechanism)) {
-        return answer_bad(s, "NO [CANNOT] Unsupported authentication mechanism.");
+        return reply_bad(s, "NO [CANNOT] Unsupported authentication mechanism.");
     }
     if (mechanism->backend_first && count == 2) {
-        return answer_bad(s, "BAD This mechanism has no initial response.");
+        return reply_bad(s, "BAD This mechanism has no initial response.");
     }
     sasl_start(&s->sasl, mechanism);
-    if (begin_attempt(s) != 0) {
+    if (login_begin(s, lexer_tag(&s->lexer)) != 0) {
         return step_end(REASON_MEMORY);
     }
     if (mechanism->backend_first) {
-        return ask_backend(s, mechanism);
+        lexer_next(&s->lexer);
+        return login_ask_backend(s, mechanism);
     }
     if (count == 2) {
-        return sasl_answer(s, initial);
+        return take_response(s, initial);
     }
     lexer_next(&s->lexer);
     lexer_expect_response(&s->lexer);
@@ -421,7 +363,7 @@ static struct step run_command(struct session *s)
 {
     enum command_id id = lexer_command(&s->lexer)->id;
     if (!actions[id].arguments && lexer_token_count(&s->lexer) > 0) {
-        return answer_bad(s, "BAD This command takes no arguments.");
+        return reply_bad(s, "BAD This command takes no arguments.");
     }
     return actions[id].run(s);
 }
@@ -431,12 +373,12 @@ static struct step run_bad(struct session *s)
     const struct command *command = lexer_command(&s->lexer);
     bool secret = command != NULL && (command->id == COMMAND_LOGIN || command->id == COMMAND_AUTHENTICATE);
     if (s->attempt != NULL) {
-        return abandon_attempt(s, "BAD Malformed response.");
+        return abort_login(s, "BAD Malformed response.");
     }
     if (secret && phase(s) == PHASE_CLEARTEXT) {
         return refuse_cleartext(s, false); /* malformed or not: it was a password before TLS */
     }
-    return answer_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
+    return reply_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
                                          : "BAD Malformed command.");
 }
 
@@ -472,7 +414,7 @@ static struct step run(struct session *s, enum lexer_result result)
         return client_reply(s, span_of("+"), "OK") == 0 ? step_more() : step_end(REASON_MEMORY);
     case LEXER_RESPONSE:
         return s->state == STATE_CHALLENGE ? pass_response(s, lexer_response(&s->lexer))
-                                           : sasl_answer(s, lexer_response(&s->lexer));
+                                           : take_response(s, lexer_response(&s->lexer));
     case LEXER_FATAL:
         break;
     }

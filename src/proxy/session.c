@@ -6,12 +6,11 @@
 #include <unistd.h>
 
 #include "proxy/admission.h"
-#include "proxy/attempt.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
+#include "proxy/login.h"
 #include "proxy/session_log.h"
 #include "proxy/relay.h"
-#include "proxy/upstream.h"
 
 enum { LINGER_MS = 1000 }; /* how long close_notify and the rest of a goodbye are waited for */
 
@@ -57,16 +56,16 @@ static const struct state_row {
         NULL, client_talk, NULL, NULL, NULL, NULL,
         TO(CONNECT) | TO(PENALTY) | ENDS},
     [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
-        upstream_connect, client_wait, upstream_dial, NULL, upstream_deadline, upstream_connect_expired,
+        login_connect, client_wait, login_dial, NULL, login_deadline, login_connect_expired,
         TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true,
-        upstream_login, client_wait, upstream_answer, NULL, upstream_deadline, upstream_login_expired,
+        login_send, client_wait, login_read, NULL, login_deadline, login_expired,
         TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true,
-        client_challenged, client_talk, NULL, NULL, upstream_deadline, client_challenge_expired,
+        client_challenged, client_talk, NULL, NULL, login_deadline, client_challenge_expired,
         TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
-        NULL, client_wait, NULL, NULL, upstream_penalty_deadline, upstream_penalty_over,
+        NULL, client_wait, NULL, NULL, login_penalty_deadline, login_penalty_over,
         TO(NOT_AUTHENTICATED) | ENDS},
     [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
         relay_begin, relay_client, relay_backend, relay_flushed, relay_deadline, relay_expired,
@@ -106,6 +105,15 @@ ev_tstamp session_after(ev_tstamp from, uint32_t ms)
 ev_tstamp session_now(const struct session *s)
 {
     return loop_now(s->proxy->loop);
+}
+
+void session_leave_backend(struct session *s)
+{
+    stream_close(&s->backend_stream);
+    if (s->backend != NULL) {
+        backend_release_session(s->backend);
+        s->backend = NULL;
+    }
 }
 
 /* --- LINGER: the goodbye reaches a client only if the socket is not closed on bytes that nobody read ------ */
@@ -149,7 +157,7 @@ static ev_tstamp linger_deadline(const struct session *s)
 
 /* --- the one place where a session moves, waits and dies ------------------------------------------------ */
 
-static ev_tstamp login_deadline(const struct session *s)
+static ev_tstamp login_time_limit(const struct session *s)
 {
     return session_after(s->started, s->proxy->limits->login_timeout_ms);
 }
@@ -157,9 +165,9 @@ static ev_tstamp login_deadline(const struct session *s)
 static void set_timer(struct session *s)
 {
     const struct state_row *row = &rows[s->state];
-    ev_tstamp at = row->deadline != NULL ? row->deadline(s) : login_deadline(s);
-    if (row->before_login && at > login_deadline(s)) {
-        at = login_deadline(s);
+    ev_tstamp at = row->deadline != NULL ? row->deadline(s) : login_time_limit(s);
+    if (row->before_login && at > login_time_limit(s)) {
+        at = login_time_limit(s);
     }
     ev_tstamp wait = at - session_now(s);
     ev_timer_stop(s->proxy->loop->ev, &s->timer);
@@ -225,6 +233,7 @@ static struct step end(struct session *s, enum reason reason)
 static void destroy(struct session *s)
 {
     struct proxy *proxy = s->proxy;
+    login_end(s);
     session_log_disconnect(s);
     admission_end(proxy, &s->connection);
     door_release(s);
@@ -232,11 +241,9 @@ static void destroy(struct session *s)
     ev_timer_stop(proxy->loop->ev, &s->timer);
     loop_cancel(&s->again);
     stream_close(&s->client_stream);
-    stream_close(&s->backend_stream);
+    session_leave_backend(s);
     lexer_fini(&s->lexer);
     sasl_clear(&s->sasl);
-    attempt_free(s->attempt);
-    upstream_disconnect(s);
     buffer_clear(&s->client_id);
     free(s->client_name);
     free(s->user);
@@ -336,7 +343,7 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? upstream_watch_failed(s) : step_end(REASON_MEMORY));
+        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? login_watch_failed(s) : step_end(REASON_MEMORY));
         return;
     }
     bool talks = (revents & EV_READ) != 0 || stream->connecting;
@@ -385,7 +392,7 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     struct step step;
     (void)ev, (void)revents;
     publish_activity(s->proxy, s);
-    if (row->before_login && (row->expired == NULL || session_now(s) >= login_deadline(s))) {
+    if (row->before_login && (row->expired == NULL || session_now(s) >= login_time_limit(s))) {
         step = step_end(REASON_LOGIN_TIMEOUT);
     } else {
         step = row->expired(s);

@@ -25,7 +25,7 @@ enum session_state {
     STATE_HANDSHAKE,
     STATE_NOT_AUTHENTICATED, /* the talk between TLS and login (RFC 9051 3.1) */
     STATE_CONNECT,       /* a backend is chosen, and made ready for the login */
-    STATE_BACKEND_LOGIN, /* the login was sent upstream */
+    STATE_BACKEND_LOGIN, /* the login was sent to the backend */
     STATE_CHALLENGE,     /* the backend has asked the client something */
     STATE_PENALTY,       /* the delay before a refusal */
     STATE_RELAY,
@@ -98,6 +98,9 @@ ev_tstamp session_now(const struct session *s);
 
 /* Ends a session, of which it may be the last that is heard: never the one whose handler runs. */
 void session_end(struct session *s, enum reason reason);
+
+/* Closes the connection to the backend, which counts the session no more. Does nothing if there is none. */
+void session_leave_backend(struct session *s);
 
 /* The callback of both streams. */
 stream_callback session_event;

@@ -226,6 +226,8 @@ void session_log_disconnect(struct session *s)
     if (s->user != NULL) {
         log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);
+    }
+    if (s->backend != NULL) {
         log_word(&line, "backend", s->backend->options->name);
     }
     put_client_name(s, &line);

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/login.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/admission.h"
+#include "proxy/attempt.h"
+#include "proxy/client.h"
+#include "proxy/session_log.h"
+
+/* The tag of our login: one that no answer to a client has by accident. */
+#define TAG "guard-login"
+
+enum {
+    LINES_MAX = 64,           /* that a backend may say before it has answered the login */
+    ANSWER_MAX = 128 * 1024,  /* octets of what the client gets ... */
+    UNTAGGED_MAX = 96 * 1024, /* ... of which so many stand before the tagged line */
+    MESSAGE_MAX = 64 * 1024,
+    CHALLENGE_MAX = 8 * 1024, /* octets of a challenge for the client */
+};
+
+static struct span tag_of(const struct attempt *a)
+{
+    return (struct span){buffer_data(&a->tag), a->tag.len};
+}
+
+static struct span said_of(const struct attempt *a)
+{
+    return (struct span){buffer_data(&a->said), a->said.len};
+}
+
+static int put(struct buffer *out, const char *text)
+{
+    return buffer_append(out, text, strlen(text), ANSWER_MAX);
+}
+
+/* --- the verdict ---------------------------------------------------------------------------------------------- */
+
+enum rejection { REJECTED_BY_BACKEND, REJECTED_NO_ROUTE, REJECTED_BY_RULE, REJECTED_BY_TARPIT, REJECTED_BANNED };
+
+enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
+
+/* What a rejection means for the client, the log and the counts. */
+static const struct rejection_row {
+    const char *word;  /* `reason` in the log */
+    const char *reply; /* the text of the tagged answer; NULL: the backend's own, in the attempt */
+    bool tried;        /* "login-failed" in the log, and a failed login of the client's network; else "login-refused" */
+    bool ends;         /* the session */
+    enum delay delay;
+} rejections[] = {
+    [REJECTED_BY_BACKEND] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
+    [REJECTED_NO_ROUTE] = {"no-route", "NO [AUTHENTICATIONFAILED] Authentication failed.", true, false, DELAY_GROWING},
+    [REJECTED_BY_RULE] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_NONE},
+    [REJECTED_BY_TARPIT] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_LONGEST},
+    [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
+};
+
+/* How a login was decided. What the backend said of it is in the attempt. */
+struct login_verdict {
+    enum { ACCEPTED, REJECTED, ABORTED, FAULTY } kind;
+    enum rejection rejection; /* REJECTED */
+    const char *rule;         /* REJECTED by a rule: its name */
+    enum fault fault;         /* FAULTY */
+    const char *reply;        /* ABORTED: for the client; NULL: the client has gone */
+};
+
+/* The user stays known to the session, for its last line in the log. */
+static void keep_user(struct session *s)
+{
+    struct credentials *c = &s->attempt->credentials;
+    if (c->user != NULL) {
+        free(s->user);
+        s->user = c->user;
+        s->method = c->method;
+        c->user = NULL;
+    }
+}
+
+static void end_attempt(struct session *s)
+{
+    keep_user(s);
+    attempt_free(s->attempt);
+    s->attempt = NULL;
+}
+
+static struct step accepted(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    session_log_login(s);
+    int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+    end_attempt(s);
+    s->active = session_now(s);
+    return result == 0 ? step_go(STATE_RELAY) : step_end(REASON_MEMORY);
+}
+
+static uint32_t delay_ms(const struct session *s, enum delay kind)
+{
+    const struct limits *limits = s->proxy->limits;
+    uint64_t delay = kind == DELAY_NONE ? 0 : kind == DELAY_LONGEST ? limits->login_delay_max_ms : limits->login_delay_ms;
+    for (unsigned i = 1; i < s->failed_logins && delay > 0 && delay < limits->login_delay_max_ms; i++) {
+        delay *= 2;
+    }
+    return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
+}
+
+static struct step rejected(struct session *s, const struct login_verdict *v)
+{
+    const struct rejection_row *row = &rejections[v->rejection];
+    struct attempt *a = s->attempt;
+    if (row->reply != NULL) {
+        buffer_clear(&a->answer);
+        if (buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, ANSWER_MAX) != 0 || put(&a->answer, " ") != 0 ||
+            put(&a->answer, row->reply) != 0 || put(&a->answer, "\r\n") != 0) {
+            return step_end(REASON_MEMORY);
+        }
+    }
+    if (row->tried) {
+        session_log_login_failed(s, row->word, said_of(a));
+        if (a->credentials.user != NULL) {
+            admission_login_failed(s);
+        }
+    } else {
+        session_log_login_refused(s, row->word, v->rule);
+    }
+    if (row->ends) {
+        (void)stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+        return step_end(REASON_BANNED);
+    }
+    s->failed_logins++;
+    a->penalty_ms = delay_ms(s, row->delay);
+    keep_user(s); /* neither the credentials nor the connection are needed while the client waits */
+    credentials_clear(&a->credentials);
+    session_leave_backend(s);
+    return step_go(STATE_PENALTY);
+}
+
+static struct step aborted(struct session *s, const char *reply)
+{
+    bool challenged = s->state == STATE_CHALLENGE;
+    int result = reply != NULL ? client_reply(s, tag_of(s->attempt), reply) : 0;
+    end_attempt(s);
+    session_leave_backend(s);
+    return result != 0 ? step_end(REASON_MEMORY) : challenged ? step_go(STATE_NOT_AUTHENTICATED) : step_more();
+}
+
+static struct step faulty(struct session *s, enum fault fault)
+{
+    struct attempt *a = s->attempt;
+    const char *reply = faults[fault].reply;
+    session_log_login_fault(s, fault, said_of(a));
+    int result = reply != NULL
+                     ? client_reply(s, tag_of(a), reply)
+                     : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+    end_attempt(s);
+    session_leave_backend(s);
+    return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
+}
+
+/* The one place where a verdict becomes an answer, a line of the log and a count. */
+static struct step conclude(struct session *s, const struct login_verdict *v)
+{
+    switch (v->kind) {
+    case ACCEPTED:
+        return accepted(s);
+    case REJECTED:
+        return rejected(s, v);
+    case ABORTED:
+        return aborted(s, v->reply);
+    case FAULTY:
+        break;
+    }
+    return faulty(s, v->fault);
+}
+
+/* --- the attempt ---------------------------------------------------------------------------------------------- */
+
+int login_begin(struct session *s, struct span tag)
+{
+    s->attempt = attempt_new(tag);
+    return s->attempt != NULL ? 0 : -1;
+}
+
+/* Takes over the credentials, and asks the rules whether their user may take the step `allowed`. */
+static struct step ask_rules(struct session *s, struct credentials *c, struct step allowed)
+{
+    struct login_verdict v = {.kind = REJECTED};
+    credentials_clear(&s->attempt->credentials);
+    s->attempt->credentials = *c;
+    *c = (struct credentials){0};
+    switch (admission_login(s, &v.rule)) {
+    case REASON_NONE:
+        return allowed;
+    case REASON_BANNED:
+        v.rejection = REJECTED_BANNED;
+        break;
+    case REASON_TARPIT:
+        v.rejection = REJECTED_BY_TARPIT;
+        break;
+    default:
+        v.rejection = REJECTED_BY_RULE;
+        break;
+    }
+    return conclude(s, &v);
+}
+
+struct step login_submit(struct session *s, struct credentials *c)
+{
+    return ask_rules(s, c, step_go(STATE_CONNECT));
+}
+
+struct step login_ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
+{
+    s->attempt->credentials.method = mechanism->name;
+    s->attempt->credentials.passthrough = mechanism;
+    return step_go(STATE_CONNECT);
+}
+
+struct step login_abort(struct session *s, const char *reply)
+{
+    return conclude(s, &(struct login_verdict){.kind = ABORTED, .reply = reply});
+}
+
+void login_end(struct session *s)
+{
+    if (s->attempt != NULL) {
+        (void)conclude(s, &(struct login_verdict){.kind = ABORTED});
+    }
+}
+
+/* --- faults --------------------------------------------------------------------------------------------------- */
+
+/* Forgets the talk with the backend that has failed: the next one of the route may do better. */
+static struct step try_next_backend(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    stream_close(&s->backend_stream);
+    dial_clear(&a->dial);
+    response_reader_fini(&a->reader);
+    login_command_clear(&a->command);
+    buffer_clear(&a->answer);
+    a->lines = 0;
+    return step_go(STATE_CONNECT);
+}
+
+/* Keeps what explains a fault or a rejection, for the log. */
+static void note_said(struct attempt *a, struct span said)
+{
+    buffer_clear(&a->said);
+    (void)buffer_append(&a->said, said.bytes, said.len, MESSAGE_MAX); /* without it the log says less */
+}
+
+/* A client that has exchanged messages with one backend cannot be handed to another. */
+static struct step backend_failed(struct session *s, enum fault fault)
+{
+    struct attempt *a = s->attempt;
+    bool sent = a->command.parts > 0;
+    a->fault = fault;
+    if (faults[fault].marks_down && !sent) {
+        backend_mark_down(s->backend, fault);
+    }
+    if (!faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
+        return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});
+    }
+    return try_next_backend(s);
+}
+
+/* --- CONNECT -------------------------------------------------------------------------------------------------- */
+
+/* The mailbox is that of the authorization identity, which decides on which backend it is. */
+static const char *owner_of(const struct credentials *c)
+{
+    return c->authorize != NULL ? c->authorize : c->user;
+}
+
+static bool find_route(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
+    a->route = routes_find(s->proxy->backends->routes, owner_of(&a->credentials), server_name);
+    if (a->route == NULL) {
+        return false;
+    }
+    a->count = route_order(a->route, owner_of(&a->credentials), a->order);
+    a->client = (struct dial_client){
+        .peer = s->connection.peer, .local = s->connection.local,
+        .id = {buffer_data(&s->client_id), s->client_id.len}};
+    return true;
+}
+
+/* The first backend in order that was not tried, and is up if `up` is true. NULL if there is none. */
+static struct backend *next_backend(struct session *s, bool up)
+{
+    struct attempt *a = s->attempt;
+    for (size_t i = 0; i < a->count; i++) {
+        struct backend *backend = &s->proxy->backends->items[a->order[i]];
+        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend))) {
+            return backend;
+        }
+    }
+    return NULL;
+}
+
+/* Backends that are down come last, but they are tried: a login finds out first that one is back. */
+static struct backend *choose_backend(struct session *s)
+{
+    struct backend *backend = next_backend(s, true);
+    return backend != NULL ? backend : next_backend(s, false);
+}
+
+static struct step dialled(struct session *s, enum dial_result result)
+{
+    struct attempt *a = s->attempt;
+    switch (result) {
+    case DIAL_MORE:
+        return step_more();
+    case DIAL_READY:
+        backend_mark_up(s->backend);
+        return step_go(STATE_BACKEND_LOGIN);
+    case DIAL_FAILED:
+        break;
+    }
+    note_said(a, span_of(a->dial.said));
+    return backend_failed(s, a->dial.fault);
+}
+
+struct step login_connect(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    if (a->route == NULL && !find_route(s)) {
+        return conclude(s, &(struct login_verdict){.kind = REJECTED, .rejection = REJECTED_NO_ROUTE});
+    }
+    for (struct backend *next; (next = choose_backend(s)) != NULL;) {
+        a->tried |= (uint64_t)1 << next->index;
+        if (!backend_reserve_session(next)) {
+            if (a->fault == FAULT_NONE) {
+                a->fault = FAULT_MAX_SESSIONS; /* the fault of a backend that was dialled says more */
+            }
+            continue;
+        }
+        session_leave_backend(s);
+        s->backend = next;
+        buffer_clear(&a->said);
+        return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend_stream, s->proxy->loop, session_event, s));
+    }
+    return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = a->fault});
+}
+
+struct step login_dial(struct session *s)
+{
+    return dialled(s, dial_event(&s->attempt->dial, &s->backend_stream));
+}
+
+struct step login_watch_failed(struct session *s)
+{
+    return dialled(s, dial_watch_failed(&s->attempt->dial));
+}
+
+ev_tstamp login_deadline(const struct session *s)
+{
+    return dial_deadline(&s->attempt->dial);
+}
+
+struct step login_connect_expired(struct session *s)
+{
+    bool over = login_deadline(s) <= session_now(s); /* the time of another phase may have begun since */
+    return over ? dialled(s, dial_expired(&s->attempt->dial, &s->backend_stream)) : step_more();
+}
+
+/* --- BACKEND_LOGIN -------------------------------------------------------------------------------------------- */
+
+struct step login_expired(struct session *s)
+{
+    return backend_failed(s, FAULT_LOGIN_TIMEOUT);
+}
+
+/* Sends the next part of the login; false when there is none, or memory is short. */
+static bool send_part(struct session *s)
+{
+    struct span part;
+    return login_command_next(&s->attempt->command, &part) &&
+           stream_send(&s->backend_stream, part.bytes, part.len, MESSAGE_MAX) == 0;
+}
+
+/* As login_command_build(), with the name by which the backends of the route know the user. */
+static enum login_command_result build_command(struct attempt *a)
+{
+    struct credentials c = a->credentials; /* a view: the attempt stays the owner */
+    if (c.user == NULL) {
+        return login_command_build(&a->command, TAG, &c, &a->dial.able);
+    }
+    c.user = strndup(c.user, route_user_len(a->route, c.user));
+    c.authorize = c.authorize != NULL ? strndup(c.authorize, route_user_len(a->route, c.authorize)) : NULL;
+    enum login_command_result result = c.user == NULL || (a->credentials.authorize != NULL && c.authorize == NULL)
+                                           ? LOGIN_COMMAND_MEMORY
+                                           : login_command_build(&a->command, TAG, &c, &a->dial.able);
+    free(c.user);
+    free(c.authorize);
+    return result;
+}
+
+struct step login_send(struct session *s)
+{
+    if (s->attempt->command.parts > 0) {
+        return step_more();
+    }
+    switch (build_command(s->attempt)) {
+    case LOGIN_COMMAND_READY:
+        return send_part(s) ? step_more() : step_end(REASON_MEMORY);
+    case LOGIN_COMMAND_FORBIDDEN:
+        return backend_failed(s, FAULT_LOGIN_DISABLED);
+    case LOGIN_COMMAND_NO_MECHANISM:
+        return backend_failed(s, FAULT_NO_MECHANISM);
+    case LOGIN_COMMAND_TOO_BIG:
+        return backend_failed(s, FAULT_LOGIN_TOO_LONG);
+    case LOGIN_COMMAND_NOT_AUTHORIZE:
+        return backend_failed(s, FAULT_NO_AUTHORIZE);
+    case LOGIN_COMMAND_MEMORY:
+        break;
+    }
+    return step_end(REASON_MEMORY);
+}
+
+/* What one line of the backend's means for the login. Only octets that were copied outlive the line. */
+struct finding {
+    enum { NEXT_LINE, CHALLENGED, DECIDED, BROKEN, NO_MEMORY } kind;
+    struct login_verdict verdict; /* DECIDED */
+    enum fault fault;                /* BROKEN */
+};
+
+static struct finding broken(enum fault fault)
+{
+    return (struct finding){.kind = BROKEN, .fault = fault};
+}
+
+/* What the backend says behind "+" goes to the client, if it is a challenge as in RFC 9051 6.2.2. */
+static struct finding pass_challenge(struct session *s, struct span line)
+{
+    struct span text = {line.bytes + 1, line.len - 1};
+    while (text.len > 0 && text.bytes[0] == ' ') {
+        text = (struct span){text.bytes + 1, text.len - 1};
+    }
+    if (text.len > CHALLENGE_MAX || !sasl_is_base64(text)) {
+        return broken(FAULT_NONSENSE);
+    }
+    bool queued = stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) == 0 &&
+                  stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) == 0 &&
+                  stream_queue(&s->client_stream, "\r\n", 2, ANSWER_MAX) == 0;
+    return (struct finding){.kind = queued ? CHALLENGED : NO_MEMORY};
+}
+
+static struct finding take_continuation(struct session *s, struct span line)
+{
+    if (send_part(s)) {
+        return (struct finding){.kind = NEXT_LINE};
+    }
+    return s->attempt->credentials.passthrough != NULL ? pass_challenge(s, line) : broken(FAULT_UNEXPECTED_CONTINUATION);
+}
+
+/* A NO before the client has said who it is cannot be due to a wrong password. */
+static struct finding take_no(struct session *s, const struct response *r)
+{
+    struct attempt *a = s->attempt;
+    bool unavailable = response_is_unavailable(r) || a->credentials.user == NULL;
+    struct finding f = {.kind = DECIDED,
+                        .verdict = {.kind = unavailable ? FAULTY : REJECTED, .fault = FAULT_BACKEND_REFUSED,
+                                    .rejection = REJECTED_BY_BACKEND}};
+    buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
+    if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer, ANSWER_MAX) != 0) {
+        f.kind = NO_MEMORY;
+    }
+    return f;
+}
+
+static struct finding take_line(struct session *s, struct span line)
+{
+    struct attempt *a = s->attempt;
+    struct response r = response_parse(line, TAG);
+    if (++a->lines > LINES_MAX) {
+        return broken(FAULT_TOO_MANY_LINES);
+    }
+    if (!r.tagged && a->answer.len + line.len > UNTAGGED_MAX) {
+        return broken(FAULT_ANSWER_TOO_LONG);
+    }
+    if (r.tagged || r.kind == RESPONSE_BYE || r.kind == RESPONSE_NONSENSE) {
+        note_said(a, r.code); /* and not the text: some servers repeat the command in it, password and all */
+    }
+    switch (r.kind) {
+    case RESPONSE_CONTINUE:
+        return take_continuation(s, line);
+    case RESPONSE_NO:
+        if (r.tagged) {
+            return take_no(s, &r);
+        }
+        break;
+    case RESPONSE_BAD:
+        if (r.tagged) {
+            return broken(FAULT_BACKEND_BAD);
+        }
+        break;
+    case RESPONSE_BYE:
+        return broken(FAULT_BYE);
+    case RESPONSE_PREAUTH:
+    case RESPONSE_NONSENSE:
+        return broken(FAULT_NONSENSE);
+    case RESPONSE_OK:
+    case RESPONSE_CAPABILITY:
+    case RESPONSE_OTHER:
+        break;
+    }
+    if (response_for_client(&r, tag_of(a), "", &a->answer, ANSWER_MAX) != 0) {
+        return (struct finding){.kind = NO_MEMORY};
+    }
+    return (struct finding){.kind = r.tagged ? DECIDED : NEXT_LINE, .verdict = {.kind = ACCEPTED}};
+}
+
+static struct step carry_out(struct session *s, const struct finding *f)
+{
+    switch (f->kind) {
+    case CHALLENGED:
+        return step_go(STATE_CHALLENGE);
+    case DECIDED:
+        return conclude(s, &f->verdict);
+    case BROKEN:
+        return backend_failed(s, f->fault);
+    case NO_MEMORY:
+        return step_end(REASON_MEMORY);
+    case NEXT_LINE:
+        break;
+    }
+    return step_more();
+}
+
+/* Reads lines for as long as they do not decide. What follows the verdict is not read: it is the relay's. */
+struct step login_read(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    bool more = true;
+    while (more) {
+        struct span bytes, line;
+        size_t taken;
+        struct finding f = {.kind = NEXT_LINE};
+        enum stream_status status = stream_peek(&s->backend_stream, &bytes);
+        if (status == STREAM_AGAIN) {
+            break;
+        }
+        if (status != STREAM_READY) {
+            return backend_failed(s, dial_stream_fault(&s->backend_stream, status));
+        }
+        enum response_result result = response_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
+        if (result == RESPONSE_LINE) {
+            f = take_line(s, line);
+        } else if (result != RESPONSE_MORE) {
+            f = broken(dial_line_fault(result));
+        }
+        more = taken < bytes.len;
+        if (stream_take(&s->backend_stream, taken) != 0) {
+            return step_end(REASON_MEMORY);
+        }
+        if (f.kind != NEXT_LINE) {
+            return carry_out(s, &f);
+        }
+    }
+    return step_more();
+}
+
+/* --- CHALLENGE ------------------------------------------------------------------------------------------------ */
+
+bool login_needs_user(const struct session *s)
+{
+    return s->attempt->credentials.user == NULL;
+}
+
+struct step login_respond(struct session *s, struct span response, struct credentials *c)
+{
+    struct step step = c != NULL ? ask_rules(s, c, step_go(STATE_BACKEND_LOGIN)) : step_go(STATE_BACKEND_LOGIN);
+    if (step.kind != STEP_GO || step.state != STATE_BACKEND_LOGIN) {
+        return step;
+    }
+    if (stream_queue(&s->backend_stream, response.bytes, response.len, MESSAGE_MAX) != 0 ||
+        stream_queue(&s->backend_stream, "\r\n", 2, MESSAGE_MAX) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    stream_flush(&s->backend_stream);
+    return step;
+}
+
+/* --- PENALTY -------------------------------------------------------------------------------------------------- */
+
+ev_tstamp login_penalty_deadline(const struct session *s)
+{
+    return session_after(session_now(s), s->attempt->penalty_ms);
+}
+
+struct step login_penalty_over(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+    end_attempt(s);
+    if (result != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    return s->failed_logins >= s->proxy->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
+                                                                : step_go(STATE_NOT_AUTHENTICATED);
+}

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/address.h"
 #include "net/listener.h"
@@ -48,11 +49,10 @@ struct proxy {
     struct shared_address shared_address;
     struct activity *activity;
     uint64_t next_id;         /* of a session: to be set to something that no other worker uses */
-    struct session *sessions; /* all that live */
+    LIST_HEAD(, session) sessions; /* all of them */
     size_t count;
-    struct session *held;      /* those in TARPIT, the oldest first */
-    struct session **held_end;
-    size_t held_count;
+    TAILQ_HEAD(, session) tarpit;  /* those in TARPIT, the oldest first */
+    size_t tarpit_count;
     uint32_t ban_epoch;        /* the bans that session_end_banned() knows of */
     /* Called after a session has gone and its descriptors are closed. `data` is the owner's. */
     void (*ended)(struct proxy *proxy);

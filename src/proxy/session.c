@@ -2,14 +2,16 @@
 #include "proxy/session.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "proxy/admission.h"
+#include "proxy/balancer.h"
 #include "proxy/client.h"
-#include "proxy/door.h"
 #include "proxy/login.h"
 #include "proxy/session_log.h"
+#include "proxy/tarpit.h"
 #include "proxy/relay.h"
 
 enum { LINGER_MS = 1000 }; /* how long close_notify and the rest of a goodbye are waited for */
@@ -38,10 +40,10 @@ static const struct state_row {
 } rows[STATE_COUNT] = {
     [STATE_NEW] = {.name = "NEW", .next = TO(PROXY_HEADER) | TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE)},
     [STATE_PROXY_HEADER] = {"PROXY_HEADER", SIDE_CLIENT, false, true,
-        NULL, door_header, NULL, NULL, door_header_deadline, door_header_expired,
+        NULL, balancer_read, NULL, NULL, balancer_deadline, balancer_expired,
         TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE) | ENDS},
     [STATE_TARPIT] = {"TARPIT", SIDE_CLIENT, false, false,
-        door_hold, door_ignore, NULL, NULL, door_hold_deadline, door_hold_expired,
+        tarpit_enter, tarpit_discard, NULL, NULL, tarpit_deadline, tarpit_expired,
         TO(DEAD)},
     [STATE_CLEARTEXT] = {"CLEARTEXT", SIDE_CLIENT, false, true,
         client_greet, client_talk, NULL, NULL, NULL, NULL,
@@ -236,7 +238,7 @@ static void destroy(struct session *s)
     login_end(s);
     session_log_disconnect(s);
     admission_end(proxy, &s->connection);
-    door_release(s);
+    tarpit_leave(s);
     free(s->proxy_header);
     ev_timer_stop(proxy->loop->ev, &s->timer);
     loop_cancel(&s->again);
@@ -247,10 +249,7 @@ static void destroy(struct session *s)
     buffer_clear(&s->client_id);
     free(s->client_name);
     free(s->user);
-    *s->link = s->next;
-    if (s->next != NULL) {
-        s->next->link = s->link;
-    }
+    LIST_REMOVE(s, entry);
     free(s);
     proxy->count--;
     proxy->ended(proxy);
@@ -418,23 +417,34 @@ static struct session *session_new(struct proxy *proxy, int fd, const struct con
     s->timer.data = s;
     stream_init(&s->client_stream, proxy->loop, fd, session_event, s);
 
-    s->next = proxy->sessions;
-    s->link = &proxy->sessions;
-    if (s->next != NULL) {
-        s->next->link = &s->next;
-    }
-    proxy->sessions = s;
+    LIST_INSERT_HEAD(&proxy->sessions, s, entry);
     proxy->count++;
     return s;
 }
 
-/* Who is refused costs no session: only those who have to be held, or to say first whom they are from. */
+enum session_state session_first_state(const struct listener *listener)
+{
+    return listener->options->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_CLEARTEXT;
+}
+
+/* Only the limit on sessions is told to the client, and only where it can read that before TLS. */
+static void refuse(int fd, const struct listener *listener, enum reason reason)
+{
+    char text[128];
+    if (reason == REASON_SESSIONS && listener->options->tls == LISTENER_STARTTLS) {
+        int len = snprintf(text, sizeof text, "* BYE %s\r\n", reasons[reason].bye);
+        (void)!send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL); /* an empty socket buffer takes it whole */
+    }
+    close(fd);
+}
+
+/* A client that is refused costs no session, unless it goes to the tarpit or a PROXY header has to be read first. */
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
 {
     struct connection conn = {.listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
     struct network_address address = network_address_of(peer);
-    enum session_state first = door_first_state(listener);
+    enum session_state first = session_first_state(listener);
     if (network_set_has(&listener->proxies, &address)) {
         conn.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
         first = STATE_PROXY_HEADER;
@@ -443,7 +453,7 @@ int session_start(struct proxy *proxy, int fd, const struct listener *listener, 
         if (reason == REASON_TARPIT) {
             first = STATE_TARPIT;
         } else if (reason != REASON_NONE) {
-            door_refuse(fd, listener, reason);
+            refuse(fd, listener, reason);
             return 0;
         }
     }
@@ -466,8 +476,8 @@ void session_end(struct session *s, enum reason reason)
 
 void session_end_all(struct proxy *proxy, enum reason reason)
 {
-    for (struct session *s = proxy->sessions, *next; s != NULL; s = next) {
-        next = s->next;
+    for (struct session *s = LIST_FIRST(&proxy->sessions), *next; s != NULL; s = next) {
+        next = LIST_NEXT(s, entry);
         session_end(s, reason);
     }
 }
@@ -479,8 +489,8 @@ void session_end_banned(struct proxy *proxy)
         return;
     }
     proxy->ban_epoch = epoch;
-    for (struct session *s = proxy->sessions, *next; s != NULL; s = next) {
-        next = s->next;
+    for (struct session *s = LIST_FIRST(&proxy->sessions), *next; s != NULL; s = next) {
+        next = LIST_NEXT(s, entry);
         if (rows[s->state].before_login && admission_is_banned(s)) {
             session_end(s, REASON_BANNED);
         }
@@ -489,10 +499,11 @@ void session_end_banned(struct proxy *proxy)
 
 void session_drop_all(struct proxy *proxy)
 {
-    while (proxy->sessions != NULL) {
-        if (proxy->sessions->state != STATE_LINGER) {
-            proxy->sessions->reason = REASON_SHUTDOWN;
+    struct session *s;
+    while ((s = LIST_FIRST(&proxy->sessions)) != NULL) {
+        if (s->state != STATE_LINGER) {
+            s->reason = REASON_SHUTDOWN;
         }
-        destroy(proxy->sessions);
+        destroy(s);
     }
 }

@@ -56,12 +56,10 @@ struct attempt; /* a login on its way, see attempt.h */
 
 struct session {
     struct proxy *proxy;
-    struct session *next; /* in proxy->sessions */
-    struct session **link;
+    LIST_ENTRY(session) entry;         /* in proxy->sessions */
+    TAILQ_ENTRY(session) tarpit_entry; /* TARPIT: in proxy->tarpit */
     struct connection connection;
     struct proxy_header *proxy_header; /* PROXY_HEADER: as far as it has come */
-    struct session *held_next;         /* TARPIT: the next younger one */
-    struct session **held_link;
 
     enum session_state state;
     enum reason reason;   /* once it ends, or is to end */
@@ -89,6 +87,9 @@ struct session {
     const char *method;
     bool shutdown_sent; /* DRAIN: the backend knows that the client has ended */
 };
+
+/* The state of a client that was let in. */
+enum session_state session_first_state(const struct listener *listener);
 
 /* The moment `ms` milliseconds after `from`. */
 ev_tstamp session_after(ev_tstamp from, uint32_t ms);

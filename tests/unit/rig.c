@@ -134,7 +134,7 @@ static void close_backend(struct rig *r)
 void rig_over(struct rig *r)
 {
     session_drop_all(&r->proxy);
-    cr_expect(r->proxy.count == 0 && r->proxy.sessions == NULL);
+    cr_expect(r->proxy.count == 0 && LIST_EMPTY(&r->proxy.sessions));
     close_client(r);
     close_backend(r);
     if (r->door != -1) {
@@ -161,7 +161,7 @@ void rig_over(struct rig *r)
 
 const struct session *rig_session(const struct rig *r)
 {
-    return r->proxy.sessions;
+    return LIST_FIRST(&r->proxy.sessions);
 }
 
 /* --- rounds --------------------------------------------------------------------------------------------- */

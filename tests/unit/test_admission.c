@@ -252,7 +252,7 @@ Test(admission, held_clients_hear_nothing_and_the_oldest_goes_first)
     r.client = -1;
     rig_settle(&r);
     cr_expect_eq(r.proxy.count, 0, "those who leave are not held any longer");
-    cr_expect(r.proxy.held == NULL && r.proxy.held_count == 0);
+    cr_expect(TAILQ_EMPTY(&r.proxy.tarpit) && r.proxy.tarpit_count == 0);
     rig_over(&r);
 }
 

@@ -30,6 +30,7 @@ static const struct state_row {
     unsigned reads;     /* sides that are read */
     bool relays;        /* what a side says goes to the other, so that the other's `out` holds it up */
     bool before_login;  /* limits.login_timeout holds, and the client may be told why it ends */
+    bool keeps_record;  /* of what the client says, one record is kept and read in a later state */
     handler *enter;
     handler *client;    /* the client can be read */
     handler *backend;   /* the backend can be read, or has connected */
@@ -37,48 +38,50 @@ static const struct state_row {
     ev_tstamp (*deadline)(const struct session *s); /* NULL: the login timeout alone */
     handler *expired;
     uint32_t next;      /* states that may follow; at the end LINGER, or where that is none of them DEAD */
+    handler *unwatched; /* the kernel cannot watch the backend's socket; NULL: the session ends */
 } rows[STATE_COUNT] = {
     [STATE_NEW] = {.name = "NEW", .next = TO(PROXY_HEADER) | TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE)},
-    [STATE_PROXY_HEADER] = {"PROXY_HEADER", SIDE_CLIENT, false, true,
+    [STATE_PROXY_HEADER] = {"PROXY_HEADER", SIDE_CLIENT, false, true, false,
         NULL, balancer_read, NULL, NULL, balancer_deadline, balancer_expired,
         TO(TARPIT) | TO(CLEARTEXT) | TO(HANDSHAKE) | ENDS},
-    [STATE_TARPIT] = {"TARPIT", SIDE_CLIENT, false, false,
+    [STATE_TARPIT] = {"TARPIT", SIDE_CLIENT, false, false, false,
         tarpit_enter, tarpit_discard, NULL, NULL, tarpit_deadline, tarpit_expired,
         TO(DEAD)},
-    [STATE_CLEARTEXT] = {"CLEARTEXT", SIDE_CLIENT, false, true,
+    [STATE_CLEARTEXT] = {"CLEARTEXT", SIDE_CLIENT, false, true, false,
         client_greet, client_talk, NULL, NULL, NULL, NULL,
         TO(STARTTLS) | ENDS},
-    [STATE_STARTTLS] = {"STARTTLS", 0, false, true,
+    [STATE_STARTTLS] = {"STARTTLS", 0, false, true, false,
         client_starttls, NULL, NULL, client_starttls, NULL, NULL,
         TO(HANDSHAKE) | ENDS},
-    [STATE_HANDSHAKE] = {"HANDSHAKE", SIDE_CLIENT, false, true,
+    [STATE_HANDSHAKE] = {"HANDSHAKE", SIDE_CLIENT, false, true, false,
         NULL, client_handshake, NULL, NULL, client_handshake_deadline, client_handshake_expired,
         TO(NOT_AUTHENTICATED) | ENDS},
-    [STATE_NOT_AUTHENTICATED] = {"NOT_AUTHENTICATED", SIDE_CLIENT, false, true,
+    [STATE_NOT_AUTHENTICATED] = {"NOT_AUTHENTICATED", SIDE_CLIENT, false, true, false,
         NULL, client_talk, NULL, NULL, NULL, NULL,
         TO(CONNECT) | TO(PENALTY) | ENDS},
-    [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true,
+    [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true, true,
         login_connect, client_wait, login_dial, NULL, login_deadline, login_connect_expired,
-        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
-    [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true,
+        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS,
+        .unwatched = login_watch_failed},
+    [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true, true,
         login_send, client_wait, login_read, NULL, login_deadline, login_expired,
         TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
-    [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true,
+    [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true, false,
         client_challenged, client_talk, NULL, NULL, login_deadline, client_challenge_expired,
         TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS},
-    [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true,
+    [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true, true,
         NULL, client_wait, NULL, NULL, login_penalty_deadline, login_penalty_over,
         TO(NOT_AUTHENTICATED) | ENDS},
-    [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false,
+    [STATE_RELAY] = {"RELAY", SIDE_CLIENT | SIDE_BACKEND, true, false, false,
         relay_begin, relay_client, relay_backend, relay_flushed, relay_deadline, relay_expired,
         TO(DRAIN) | ENDS},
-    [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false,
+    [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false, false,
         relay_drain, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
         TO(ORPHAN) | ENDS},
-    [STATE_ORPHAN] = {"ORPHAN", SIDE_CLIENT, false, false,
+    [STATE_ORPHAN] = {"ORPHAN", SIDE_CLIENT, false, false, false,
         relay_orphan, relay_orphan_client, NULL, NULL, relay_orphan_deadline, relay_orphan_expired,
         ENDS},
-    [STATE_LINGER] = {"LINGER", SIDE_CLIENT, false, false,
+    [STATE_LINGER] = {"LINGER", SIDE_CLIENT, false, false, false,
         linger_begin, linger_read, NULL, linger_flushed, linger_deadline, linger_expired,
         TO(DEAD)},
     [STATE_DEAD] = {.name = "DEAD"},
@@ -198,6 +201,7 @@ static struct step move(struct session *s, enum session_state state)
         s->reason = REASON_BUG;
         state = s->state == STATE_LINGER ? STATE_DEAD : STATE_LINGER;
     }
+    session_log_state(s, rows[s->state].name, rows[state].name);
     s->state = state;
     publish_activity(s->proxy, s);
     if (state == STATE_DEAD) {
@@ -267,8 +271,8 @@ static bool is_readable(struct session *s, enum side side)
     const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend_stream : &s->client_stream;
     /* A backend that talks before the login is not held up by the client: its talk is short. */
     bool waits_for_sink = row->relays || side == SIDE_CLIENT;
-    if (row->client == client_wait && side == SIDE_CLIENT && s->client_stream.in.len > 0) {
-        return false; /* one record is enough to keep */
+    if (row->keeps_record && side == SIDE_CLIENT && s->client_stream.in.len > 0) {
+        return false;
     }
     return (row->reads & side) != 0 && stream_is_open(stream_of(s, side)) &&
            !(waits_for_sink && stream_unsent(sink) > 0);
@@ -342,7 +346,8 @@ void session_event(struct ev_loop *ev, struct ev_io *io, int revents)
 
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        carry_out(s, s->state == STATE_CONNECT && side == SIDE_BACKEND ? login_watch_failed(s) : step_end(REASON_MEMORY));
+        handler *unwatched = side == SIDE_BACKEND ? rows[s->state].unwatched : NULL;
+        carry_out(s, unwatched != NULL ? unwatched(s) : step_end(REASON_MEMORY));
         return;
     }
     bool talks = (revents & EV_READ) != 0 || stream->connecting;

@@ -214,6 +214,17 @@ void session_log_banned(struct connection *conn, const struct client_table_ban *
     log_end(&line);
 }
 
+void session_log_state(const struct session *s, const char *from, const char *to)
+{
+    struct log_line line;
+    if (log_wants(LOG_LEVEL_DEBUG)) {
+        begin_without_place(&s->connection, &line, LOG_LEVEL_DEBUG, "state");
+        log_word(&line, "from", from);
+        log_word(&line, "to", to);
+        log_end(&line);
+    }
+}
+
 void session_log_disconnect(struct session *s)
 {
     struct log_line line;

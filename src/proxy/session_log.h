@@ -50,6 +50,9 @@ void session_log_limited(struct connection *conn, enum reason reason);
 /* "banned": a ban begins. */
 void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us);
 
+/* "state": the session goes from one state to another. At debug only. */
+void session_log_state(const struct session *s, const char *from, const char *to);
+
 /* "disconnect", with s->reason. */
 void session_log_disconnect(struct session *s);
 

@@ -37,29 +37,41 @@ def _openssl(*args):
     subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
 
 
-def make(folder, label, names=("DNS:localhost", "IP:127.0.0.1"), kind="ecdsa"):
-    """A certificate that is valid for the next 30 days."""
+def make(folder, label, names=("DNS:localhost", "IP:127.0.0.1"), kind="ecdsa", issuer=None, extensions=()):
+    """A certificate that is valid for the next 30 days; of an issuer, or self-signed."""
     made = Certificate(folder / f"{label}.pem", folder / f"{label}.key")
     common = names[0].partition(":")[2]
+    options = ["-CA", issuer.chain, "-CAkey", issuer.key] if issuer else []
+    for extension in ("subjectAltName=" + ",".join(names), *extensions):
+        options += ["-addext", extension]
     _openssl("req", "-x509", *NEW_KEY[kind], "-nodes", "-keyout", made.key, "-out", made.chain,
-             "-days", 30, "-subj", f"/CN={common}", "-addext", "subjectAltName=" + ",".join(names))
+             "-days", 30, "-subj", f"/CN={common}", *options)
     return made
 
 
-def make_expired(folder):
-    """A certificate for localhost that ran out years ago."""
-    made = Certificate(folder / "expired.pem", folder / "expired.key")
-    request = folder / "expired.csr"
+def _make_dated(folder, label, start, end):
+    """A certificate for localhost with these dates."""
+    made = Certificate(folder / f"{label}.pem", folder / f"{label}.key")
+    request = folder / f"{label}.csr"
     config = folder / "ca.cnf"
     config.write_text(CA_CONFIG.format(folder=folder))
     (folder / "index").write_text("")
     (folder / "serial").write_text("01\n")
     _openssl("req", "-new", *NEW_KEY["ecdsa"], "-nodes", "-keyout", made.key, "-out", request,
-             "-subj", "/CN=expired", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+             "-subj", f"/CN={label}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     _openssl("ca", "-selfsign", "-batch", "-notext", "-config", config, "-keyfile", made.key,
-             "-in", request, "-out", made.chain,
-             "-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
+             "-in", request, "-out", made.chain, "-startdate", start, "-enddate", end)
     return made
+
+
+def make_expired(folder):
+    """A certificate for localhost that ran out years ago."""
+    return _make_dated(folder, "expired", "20200101000000Z", "20200201000000Z")
+
+
+def make_early(folder):
+    """A certificate for localhost that is not valid for years to come."""
+    return _make_dated(folder, "early", "20980101000000Z", "20990101000000Z")
 
 
 def lock(folder, certificate):

@@ -1,11 +1,13 @@
 """Trouble with the backend never looks like a wrong password, and the session may try again."""
 
+import os
 import socket
 import time
 
 import pytest
 
 from fakebackend import LegacyServer, closes, endless, says, silent
+from fault_rows import failed_login, marked_down
 from secrets_in_logs import MARKER
 
 LOGIN = b"LOGIN anna " + MARKER.encode()
@@ -38,6 +40,11 @@ def resets_at_login(peer):
     peer.reset()
 
 
+def says_nothing_to_id(peer):
+    peer.send(b"* OK [CAPABILITY IMAP4rev1 ID] ready\r\n")
+    peer.wait_rest()
+
+
 # What the backend does, and the reason in the log.
 FAULTS = {
     "no greeting": (silent, "greeting-timeout"),
@@ -56,6 +63,7 @@ FAULTS = {
     "NUL in greeting": (says(b"* OK rea\0dy\r\n"), "bad-byte"),
     "bare LF in greeting": (says(b"* OK ready\n"), "bad-byte"),
     "64 KiB of greeting": (says(b"* OK " + b"x" * 65536 + b"\r\n"), "line-too-long"),
+    "no answer to ID": (says_nothing_to_id, "id-timeout"),
     "wrong tag": (at_login(b"zzz OK Logged in.\r\n"), "nonsense"),
     "wrong tag, NO": (at_login(b"zzz NO Wrong.\r\n"), "nonsense"),
     "BAD": (at_login(b"{tag} BAD What?\r\n"), "backend-bad"),
@@ -68,6 +76,7 @@ FAULTS = {
     "no status": (at_login(b"{tag} MAYBE\r\n"), "nonsense"),
     "untagged without end": (at_login(b"* OK " + b"y" * 70000), "line-too-long"),
     "untagged for ever": (at_login(b"* OK still at it\r\n" * 20000), "too-many-lines"),
+    "100 KiB of notices": (at_login((b"* OK [ALERT] " + b"x" * 4000 + b"\r\n") * 25), "answer-too-long"),
     "invitation at login": (at_login(b"+ more?\r\n"), "unexpected-continuation"),
     "closed in the middle": (closes_at_login, "connection-closed"),
     "reset in the middle": (resets_at_login, "connection-closed"),
@@ -79,14 +88,16 @@ FAULTS = {
 def test_fault_is_unavailable(guard, backend, fault):
     script, reason = FAULTS[fault]
     failing = backend(script, LegacyServer())
-    front = guard(failing.address, backend_settings=SHORT, limits=PENALTY)
+    front = guard(failing.address, backend_settings={**SHORT, "forward_id": True}, limits=PENALTY)
     with front.secure() as wire:
         assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
         assert wire.command(b"NOOP").status.startswith(b"OK ")
         assert wire.command(LOGIN).status.startswith(b"OK")
     wire.close()
     front.end_of(wire)
-    assert [event["reason"] for event in front.events("login-unavailable")] == [reason]
+    failed_login(front, reason)
+    marked_down(front, reason, before_login=b"LOGIN" not in failing.peer().received)
+    assert len(front.events("login-unavailable")) == 1
     assert not front.events("login-failed")
 
 
@@ -110,7 +121,9 @@ def test_refused_connection(guard, backend, place, kind):
     front = guard(absent.address, backend_settings=SHORT, limits=PENALTY)
     with front.secure() as wire:
         assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
-        assert front.event("login-unavailable")["reason"] == ("no-such-socket" if absent.path else "connection-refused")
+        reason = "no-such-socket" if absent.path else "connection-refused"
+        failed_login(front, reason)
+        marked_down(front, reason)
         absent.start()
         assert wire.command(LOGIN).status.startswith(b"OK")
 
@@ -129,9 +142,29 @@ def test_filtered_connection(guard, backend):
             begin = time.monotonic()
             assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
             assert time.monotonic() - begin < 5
-            assert front.event("login-unavailable")["reason"] == "connect-timeout"
+            failed_login(front, "connect-timeout")
+            marked_down(front, "connect-timeout")
     absent.start()
     assert wire.command(LOGIN).status.startswith(b"OK")
+
+
+def test_a_name_that_was_never_found(binary, guard, place):
+    """The DNS was down at the start, and still is: in a mount namespace its server is one that nobody is."""
+    if os.geteuid() != 0:
+        pytest.skip("a mount namespace needs root")
+    resolver = place / "resolv.conf"
+    resolver.write_text("nameserver 127.0.5.53\noptions timeout:1 attempts:1\n")
+    inner, outer = place / "in-namespace", place / "imapguard-without-dns"
+    inner.write_text(f'#!/bin/sh\nmount --bind {resolver} /etc/resolv.conf && exec {binary} "$@"\n')
+    outer.write_text(f'#!/bin/sh\nexec unshare --mount {inner} "$@"\n')
+    for script in (inner, outer):
+        script.chmod(0o755)
+    front = guard("legacy.invalid:143", program=outer, backend_settings=SHORT, limits=PENALTY)
+    with front.secure() as wire:
+        assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert wire.command(b"NOOP").status.startswith(b"OK ")
+    failed_login(front, "no-address")
+    marked_down(front, "no-address")
 
 
 def test_trickling_backend(guard, backend):

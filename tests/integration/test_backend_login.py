@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from fakebackend import LegacyServer
+from fault_rows import failed_login, marked_down
 from secrets_in_logs import MARKER
 
 SECRET = MARKER.encode()
@@ -80,6 +81,8 @@ def test_authorization_identity(guard, backend):
     assert (login.authorization, login.user, login.password) == (b"boss", b"anna", SECRET)
     assert logged_in(front, line)[1].status.startswith(b"NO [AUTHORIZATIONFAILED]")
     assert not recording.peer(1).login
+    failed_login(front, "no-authorize")
+    marked_down(front, "no-authorize")
 
 
 def test_capability_code_of_after_login(guard, backend):

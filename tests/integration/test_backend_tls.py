@@ -7,6 +7,7 @@ import pytest
 
 import certs
 from fakebackend import LegacyServer, closes, says, server_context, silent
+from fault_rows import failed_login, marked_down
 from secrets_in_logs import MARKER, leaked
 from waiting import wait_for
 
@@ -24,8 +25,11 @@ def wrong(tmp_path_factory, certificate):
     folder.chmod(0o755)
     return {
         "expired": certs.make_expired(folder),
+        "early": certs.make_early(folder),
         "self-signed": certs.make(folder, "unknown"),
         "other name": certs.make(folder, "other", names=("DNS:mail.example.org",)),
+        "unknown issuer": certs.make(folder, "issued", issuer=certs.make(folder, "issuer", names=("DNS:issuer",))),
+        "for clients": certs.make(folder, "client", extensions=["extendedKeyUsage=clientAuth"]),
         "good": certificate,
     }
 
@@ -97,8 +101,8 @@ def test_fault_before_tls_sends_no_credential(guard, backend, certificate, fault
     front = guard(fake.address.replace("127.0.0.1", "localhost"),
                   backend_settings={"tls": "starttls", "ca_file": str(certificate.chain), **SHORT}, limits=PENALTY)
     wire = attempt(front)
-    assert front.event("login-unavailable")["reason"] == reason
-    assert front.event("backend-down")["reason"] == reason
+    failed_login(front, reason)
+    marked_down(front, reason)
     nothing_was_told(fake)
     assert wire.command(LOGIN).status.startswith(b"OK")
     assert front.event("backend-up")
@@ -106,21 +110,25 @@ def test_fault_before_tls_sends_no_credential(guard, backend, certificate, fault
 
 CERTIFICATE_FAULTS = {
     "expired": "certificate-expired",
+    "early": "certificate-not-yet-valid",
     "self-signed": "certificate-self-signed",
+    "unknown issuer": "certificate-not-trusted",
     "other name": "certificate-other-name",
+    "for clients": "certificate-invalid",
 }
+TRUSTED = ("good", "expired", "early", "other name", "for clients")
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.parametrize("fault", CERTIFICATE_FAULTS)
 def test_bad_certificate_sends_no_credential(guard, backend, wrong, tls, fault, place):
     trusted = place / "trusted.pem"
-    trusted.write_bytes(b"".join(wrong[name].chain.read_bytes() for name in ("good", "expired", "other name")))
+    trusted.write_bytes(b"".join(wrong[name].chain.read_bytes() for name in TRUSTED))
     fake = backend(LegacyServer(**{tls: server_context(wrong[fault])}), LegacyServer(**{tls: server_context(wrong["good"])}))
     front = guard(f"localhost:{fake.port}", backend_settings={"tls": tls, "ca_file": str(trusted), **SHORT}, limits=PENALTY)
     wire = attempt(front)
-    event = front.event("login-unavailable")
-    assert event["reason"] == CERTIFICATE_FAULTS[fault] and event["said"]
+    assert failed_login(front, CERTIFICATE_FAULTS[fault])["said"]
+    marked_down(front, CERTIFICATE_FAULTS[fault])
     nothing_was_told(fake)
     assert wire.command(LOGIN).status.startswith(b"OK")
 
@@ -133,7 +141,8 @@ def test_alert_in_the_handshake(guard, backend, certificate, rsa_certificate, tl
     front = guard(f"localhost:{fake.port}", limits=PENALTY, backend_settings={
         "tls": tls, "ca_file": str(certificate.chain), **SHORT})
     wire = attempt(front)
-    assert front.event("login-unavailable")["reason"] == "tls-failed"
+    failed_login(front, "tls-failed")
+    marked_down(front, "tls-failed")
     nothing_was_told(fake)
     assert wire.command(LOGIN).status.startswith(b"OK")
 
@@ -152,7 +161,8 @@ def test_no_tls_where_it_should_be(guard, backend, certificate, fault):
     front = guard(f"localhost:{fake.port}", limits=PENALTY, backend_settings={
         "tls": "implicit", "ca_file": str(certificate.chain), **SHORT})
     wire = attempt(front)
-    assert front.event("login-unavailable")["reason"] == reason
+    failed_login(front, reason)
+    marked_down(front, reason)
     nothing_was_told(fake)
     assert wire.command(LOGIN).status.startswith(b"OK")
 
@@ -236,7 +246,8 @@ def test_a_server_that_demands_tls_gets_it(guard, strict_dovecot, certificate, m
     front = guard(strict_dovecot.address)
     wire = front.secure()
     assert wire.command(method).status.startswith(b"NO [UNAVAILABLE] ")
-    assert front.event("login-unavailable")["reason"] == "login-disabled"
+    failed_login(front, "login-disabled")
+    marked_down(front, "login-disabled")
     assert "anna" not in strict_dovecot.log.read_text()[before:]
     front = guard(strict_dovecot.address, backend_settings={
         "tls": "starttls", "ca_file": str(certificate.chain), "server_name": "localhost"})

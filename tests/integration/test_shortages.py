@@ -12,9 +12,11 @@ import select
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -714,32 +716,137 @@ def test_a_relay_that_lost_octets_ends(relaying, loser, error):
 
 # --- the backend's side -----------------------------------------------------------------------------------------
 
-LOCAL = [("socket", errno.EMFILE), ("socket", errno.ENFILE), ("socket", errno.ENOBUFS), ("connect", errno.EADDRNOTAVAIL),
-         ("connect", errno.ENETUNREACH), ("connect", errno.ENOBUFS)]
+# The call, its error, and the reason and the origin in the log.
+NOT_THE_BACKENDS = [
+    ("socket", errno.EMFILE, "no-descriptors", "local"), ("socket", errno.ENFILE, "no-descriptors", "local"),
+    ("socket", errno.ENOBUFS, "out-of-memory", "local"), ("connect", errno.ENOBUFS, "out-of-memory", "local"),
+    ("socket", errno.ENOMEM, "out-of-memory", "local"), ("connect", errno.EADDRNOTAVAIL, "no-local-port", "local"),
+    ("connect", errno.ENETUNREACH, "network-unreachable", "network"),
+    ("socket", errno.EAFNOSUPPORT, "network-unreachable", "network"),
+]
+THE_BACKENDS = [
+    ("connect", errno.ECONNREFUSED, "connection-refused", "backend"), ("connect", errno.ENOENT, "no-such-socket", "backend"),
+    ("connect", errno.EHOSTUNREACH, "connection-failed", "network"),
+    ("connect", errno.ETIMEDOUT, "connection-failed", "network"), ("connect", errno.EACCES, "connection-failed", "network"),
+]
 
 
-@pytest.mark.parametrize("call, error", LOCAL, ids=[f"{call}-{errno.errorcode[error]}" for call, error in LOCAL])
-def test_local_shortages_mark_no_backend_down(faulty, backend, call, error):
+def named(rows):
+    return {"argvalues": rows, "ids": [f"{row[0]}-{errno.errorcode[row[1]]}" for row in rows]}
+
+
+def fault_of_login(front, wire):
+    status = wire.command(b"LOGIN anna Geheim47").status
+    assert status.startswith(b"NO [UNAVAILABLE]"), status
+    event = front.event("login-unavailable", rport=wire.port)
+    return event["reason"], event["origin"]
+
+
+def fault_of_check(front):
+    event = front.event("check-failed")
+    return event["reason"], event["origin"]
+
+
+@pytest.mark.parametrize("call, error, reason, origin", **named(NOT_THE_BACKENDS))
+def test_no_backend_is_marked_down_for_what_is_not_its_fault(faulty, backend, call, error, reason, origin):
     servers = [{"name": name, "address": backend().address} for name in ("one", "two")]
     front = faulty("", backends=servers)
     with front.secure() as wire:
         with front.faults.armed(call, error, pid=front.worker(), times=EVER):
-            status = wire.command(b"LOGIN anna Geheim47").status
-        assert status.startswith(b"NO [UNAVAILABLE]"), status
-        reason = front.event("login-unavailable", rport=wire.port)["reason"]
-        tables.record("Reasons of local shortages", call, errno.errorcode[error], reason)
+            assert fault_of_login(front, wire) == (reason, origin)
         assert not front.events("backend-down"), front.events("backend-down")
+        login(wire)
+    tables.record("Reasons of local shortages", call, errno.errorcode[error], f"{reason} ({origin})")
+
+
+@pytest.mark.parametrize("call, error, reason, origin", **named(THE_BACKENDS))
+def test_a_backend_is_marked_down_when_it_cannot_be_reached(faulty, backend, call, error, reason, origin):
+    front = faulty(backend().address)
+    with front.secure() as wire:
+        with front.faults.armed(call, error, pid=front.worker(), times=EVER):
+            assert fault_of_login(front, wire) == (reason, origin)
+        down = front.event("backend-down")
+        assert (down["reason"], down["origin"]) == (reason, origin)
+        login(wire)
+        assert front.event("backend-up")
+
+
+@pytest.mark.parametrize("greets", [False, True], ids=["greeting", "login"])
+def test_a_read_that_fails_here_marks_no_backend_down(faulty, backend, greets):
+    """The error of this host comes with the greeting, or with the answer to the login."""
+    puppet = Puppet()
+    puppet.greets = greets
+    legacy = backend(puppet)
+    front = faulty(legacy.address)
+    with front.secure() as wire:
+        wire.send(b"a LOGIN mute Geheim47\r\n")
+        peer = legacy.peer()
+        if greets:
+            wait_for(lambda: hasattr(peer, "accept"), "the login at the backend")
+        with front.faults.armed("recv", errno.ENOMEM, pid=front.worker(), port=legacy.port):
+            (peer.accept if greets else lambda: puppet.greet(peer))()
+            answered(wire, b"a", b"NO [UNAVAILABLE]")
+        event = front.event("login-unavailable", rport=wire.port)
+        assert (event["reason"], event["origin"]) == ("io-failed", "local")
+        assert not front.events("backend-down"), front.events("backend-down")
+        puppet.greets = True
         login(wire)
 
 
-@pytest.mark.parametrize("call, error", LOCAL[::3], ids=["socket", "connect"])
-def test_local_shortages_of_the_monitor_mark_no_backend_down(faulty, backend, call, error):
-    front = faulty(backend().address, backend_settings={"check_interval": "1s"})
+@pytest.mark.parametrize("call, error, reason, origin", **named(NOT_THE_BACKENDS[::5]))
+def test_no_check_marks_a_backend_down_for_what_is_not_its_fault(faulty, backend, call, error, reason, origin):
+    front = faulty(backend().address, backend_settings={"check_interval": "1s", "check_fall": 1})
     front.event("backend-up")
     front.faults.arm(call, error, pid=wait_for(front.monitor, "the monitor"), times=2)
     front.faults.wait(call, 2)
+    assert fault_of_check(front) == (reason, origin)
     time.sleep(0.2)
     assert not front.events("backend-down"), front.events("backend-down")
+
+
+def field(path, key):
+    """The first word behind that key in a file of /proc."""
+    return next(line[len(key):].split()[0] for line in path.read_text().splitlines() if line.startswith(key))
+
+
+@contextlib.contextmanager
+def no_descriptor_left(pid):
+    """The process can open nothing: its soft limit is the lowest number that it does not use. What is open stays."""
+    proc = Path(f"/proc/{pid}")
+    account = {"user": int(field(proc / "status", "Uid:")), "group": int(field(proc / "status", "Gid:"))}
+
+    def limit(most):
+        """As the process's own account: another one, even root, may lack the capability."""
+        subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={most}:"], check=True, **account)
+
+    before = field(proc / "limits", "Max open files")
+    used = {int(entry.name) for entry in (proc / "fd").iterdir()}
+    limit(next(number for number in range(len(used) + 1) if number not in used))
+    try:
+        yield
+    finally:
+        limit(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees which descriptors a worker has")
+def test_descriptors_that_are_used_up_mark_no_backend_down(guard, backend):
+    """Really used up, in the worker and in the monitor. Every login fails for it, and works as soon as there are some."""
+    servers = [{"name": name, "address": backend().address, "check_interval": "1s", "check_fall": 1} for name in ("one", "two")]
+    front = guard("", backends=servers)
+    wait_for(lambda: len(front.events("backend-up")) == 2, "the first checks")
+    monitor, worker = int(front.event("monitor-started")["pid"]), front.workers()[0]
+    with contextlib.ExitStack() as wires:
+        clients = [wires.enter_context(front.secure()) for _ in range(4)]
+        with no_descriptor_left(monitor), no_descriptor_left(worker):
+            for wire in clients:
+                assert fault_of_login(front, wire) == ("no-descriptors", "local")
+            waiting = wires.enter_context(front.connect())
+            assert fault_of_check(front) == ("no-descriptors", "local")
+        greeted(waiting)
+        for wire in clients:
+            login(wire)
+    assert not front.events("backend-down"), front.events("backend-down")
+    assert not front.events("login-failed")
 
 
 def test_a_backend_that_says_too_much_before_its_ok_is_passed_over(faulty, backend):

@@ -412,7 +412,7 @@ struct step login_send(struct session *s)
     case LOGIN_COMMAND_NO_MECHANISM:
         return backend_failed(s, FAULT_NO_MECHANISM);
     case LOGIN_COMMAND_TOO_BIG:
-        return backend_failed(s, FAULT_LOGIN_TOO_LONG);
+        return backend_failed(s, FAULT_OUT_OF_MEMORY);
     case LOGIN_COMMAND_NOT_AUTHORIZE:
         return backend_failed(s, FAULT_NO_AUTHORIZE);
     case LOGIN_COMMAND_MEMORY:

@@ -8,10 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/region.h"
-#include "base/secret.h"
 
 enum { NAME_LEN = 16, CIPHER_KEY_LEN = 32, MAC_KEY_LEN = 32 };
 
@@ -33,12 +30,12 @@ struct ring {
 };
 
 struct ticket_keys {
-    struct region region; /* of struct ring */
+    const struct region *region; /* of struct ring */
 };
 
 static const struct ring *ring_of(const struct ticket_keys *keys)
 {
-    return keys->region.read;
+    return keys->region->read;
 }
 
 /* Shared by all processes, and so are the contexts that point here: one for each index. */
@@ -52,49 +49,32 @@ static int fill(struct key *k)
                : -1;
 }
 
-struct ticket_keys *ticket_keys_new(void)
+struct ticket_keys *ticket_keys_new(struct arena *arena)
 {
+    struct arena_options options = {.name = "tickets", .size = sizeof(struct ring), .writer = ARENA_MASTER,
+                                    .not_for_monitor = true, .secret = true};
     struct ticket_keys *keys = calloc(1, sizeof *keys);
-    if (keys == NULL || region_map(&keys->region, "tickets", sizeof(struct ring)) != 0) {
+    if (keys == NULL || (keys->region = arena_map(arena, &options)) == NULL) {
         free(keys);
         return NULL;
     }
-    struct ring *ring = keys->region.write;
-    (void)madvise(keys->region.write, sizeof *ring, MADV_DONTDUMP);
-    (void)madvise((void *)keys->region.read, sizeof *ring, MADV_DONTDUMP);
+    struct ring *ring = keys->region->write;
     /* The slot before the first is filled as well: a name of all zeroes would be one that anybody can guess. */
     if (fill(&ring->slot[0]) != 0 || fill(&ring->slot[SLOTS - 1]) != 0) {
-        ticket_keys_free(keys);
+        free(keys);
         return NULL;
     }
     return keys;
 }
 
-void ticket_keys_keep_read(struct ticket_keys *keys)
-{
-    region_keep_read(&keys->region);
-}
-
-void ticket_keys_forget(struct ticket_keys *keys)
-{
-    region_unmap(&keys->region);
-}
-
 void ticket_keys_free(struct ticket_keys *keys)
 {
-    if (keys == NULL) {
-        return;
-    }
-    if (keys->region.write != NULL) {
-        secret_wipe(keys->region.write, keys->region.size);
-    }
-    region_unmap(&keys->region);
     free(keys);
 }
 
 int ticket_keys_rotate(struct ticket_keys *keys)
 {
-    struct ring *ring = keys->region.write;
+    struct ring *ring = keys->region->write;
     unsigned next = atomic_load(&ring->current) + 1;
     if (fill(&ring->slot[next % SLOTS]) != 0) {
         return -1;

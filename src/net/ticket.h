@@ -8,18 +8,17 @@
 
 #include <openssl/ssl.h>
 
+#include "base/arena.h"
+
 struct ticket_keys;
 
-/* Maps the keys and fills the first ones. NULL when memory or randomness is short. Workers inherit the mapping. */
-struct ticket_keys *ticket_keys_new(void);
+/*
+ * Maps the keys in the arena, which wipes them at its end, and makes the first ones. NULL when memory or randomness is
+ * short.
+ */
+struct ticket_keys *ticket_keys_new(struct arena *arena);
 
-/* In a worker: drops write access for good. */
-void ticket_keys_keep_read(struct ticket_keys *keys);
-
-/* In a process that speaks no TLS with clients: unmaps them, for good. */
-void ticket_keys_forget(struct ticket_keys *keys);
-
-/* Wipes (for the process that may change them) and unmaps. */
+/* Frees what this process has besides the region. NULL is fine. */
 void ticket_keys_free(struct ticket_keys *keys);
 
 /*

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/region.h"
 #include "base/span.h"
 #include "policy/ban.h"
 #include "policy/rate.h"
@@ -47,18 +46,17 @@ struct shared {
 };
 
 struct client_table {
-    const struct client_table_limits *limits;
+    struct client_table_limits limits;
     unsigned workers;
     unsigned worker;
     size_t buckets;
     size_t slots;
-    struct region region;
     struct shared *shared;
     _Atomic uint64_t *keys;     /* one for each slot, a bucket's side by side */
     _Atomic uint64_t *bans;     /* see ban.h; apart, so that the master's look at them is short */
     _Atomic uint64_t *wrong;    /* keyed hashes of wrong passwords, each at the one place where it may be */
     struct entry *entries;
-    _Atomic uint32_t *sessions; /* a column for each worker */
+    const struct region *sessions; /* a column for each worker, with a number for each slot */
     uint8_t key[KEY_SIZE];
     EVP_MAC_CTX *mac;
 };
@@ -67,7 +65,7 @@ struct client_table {
 
 static struct network network_of(const struct client_table *t, const struct network_address *address)
 {
-    return network_around(address, t->limits->ipv4_prefix, t->limits->ipv6_prefix);
+    return network_around(address, t->limits.ipv4_prefix, t->limits.ipv6_prefix);
 }
 
 /* SipHash of up to four pieces, each with its length. */
@@ -104,9 +102,15 @@ static size_t bucket_of(const struct client_table *t, uint64_t key)
     return place_of(key, t->buckets) * WAYS;
 }
 
-static _Atomic uint32_t *column(const struct client_table *t, unsigned worker)
+static const _Atomic uint32_t *column(const struct client_table *t, unsigned worker)
 {
-    return t->sessions + worker * t->slots;
+    return t->sessions[worker].read;
+}
+
+/* Only of this worker's own column, and in the master of any. */
+static _Atomic uint32_t *writable_column(const struct client_table *t, unsigned worker)
+{
+    return t->sessions[worker].write;
 }
 
 static unsigned sessions_of(const struct client_table *t, size_t slot)
@@ -121,7 +125,7 @@ static unsigned sessions_of(const struct client_table *t, size_t slot)
 /* A ban that ends later than any may is none of ours: a worker that was taken over may have written it. */
 static bool in_force(const struct client_table *t, uint64_t ban, uint64_t now_us)
 {
-    uint64_t longest_us = (uint64_t)t->limits->ban_time_max_ms * 1000 + SKEW_US;
+    uint64_t longest_us = (uint64_t)t->limits.ban_time_max_ms * 1000 + SKEW_US;
     return ban_is_in_force(ban, now_us) && ban_until_us(ban) <= now_us + longest_us;
 }
 
@@ -268,7 +272,6 @@ static size_t lay_out(struct client_table *t, uint8_t *base)
         {(void **)&t->bans, t->slots * sizeof *t->bans},
         {(void **)&t->wrong, t->slots * sizeof *t->wrong},
         {(void **)&t->entries, t->slots * sizeof *t->entries},
-        {(void **)&t->sessions, t->slots * t->workers * sizeof *t->sessions},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (base != NULL) {
@@ -287,23 +290,52 @@ static EVP_MAC_CTX *mac_new(void)
     return context;
 }
 
-struct client_table *client_table_new(const struct client_table_limits *limits, unsigned workers)
+/* The sessions of a worker that has died are gone, and what it left half done is cleaned up. */
+static void take_back(void *data, unsigned worker)
+{
+    struct client_table *t = data;
+    if (worker >= t->workers) {
+        return; /* the monitor has nothing here */
+    }
+    uint32_t bans = 0;
+    for (size_t slot = 0; slot < t->slots; slot++) {
+        atomic_store(&writable_column(t, worker)[slot], 0);
+        if (atomic_load(&t->keys[slot]) == CLAIM(worker)) {
+            wipe_slot(t, slot);
+            atomic_store(&t->keys[slot], EMPTY);
+        }
+        bans += ban_is_pending(atomic_load(&t->bans[slot]));
+    }
+    atomic_store(&t->shared->bans, bans); /* it may have died between a ban and its count */
+}
+
+static int map(struct client_table *t, struct arena *arena)
+{
+    struct arena_options clients = {.name = "clients", .size = lay_out(t, NULL), .writer = ARENA_WORKERS,
+                                    .not_for_monitor = true, .take_back = take_back, .data = t};
+    struct arena_options sessions = {.name = "sessions", .size = t->slots * sizeof(uint32_t), .writer = ARENA_EACH,
+                                     .not_for_monitor = true};
+    const struct region *region = arena_map(arena, &clients);
+    t->sessions = region != NULL ? arena_map(arena, &sessions) : NULL;
+    if (t->sessions == NULL) {
+        return -1;
+    }
+    (void)lay_out(t, region->write);
+    return 0;
+}
+
+struct client_table *client_table_new(const struct client_table_limits *limits, struct arena *arena)
 {
     struct client_table *t = calloc(1, sizeof *t);
     if (t == NULL) {
         return NULL;
     }
-    t->limits = limits;
-    t->workers = workers;
+    t->limits = *limits;
+    t->workers = arena->children - 1;
     t->buckets = (limits->table_size + WAYS - 1) / WAYS;
     t->slots = t->buckets * WAYS;
-    if (region_map(&t->region, "clients", lay_out(t, NULL)) != 0) {
-        free(t);
-        return NULL;
-    }
-    (void)lay_out(t, t->region.write);
     t->mac = mac_new();
-    if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key) {
+    if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key || map(t, arena) != 0) {
         client_table_free(t);
         errno = ENOMEM;
         return NULL;
@@ -311,26 +343,19 @@ struct client_table *client_table_new(const struct client_table_limits *limits, 
     return t;
 }
 
-void client_table_unmap(struct client_table *t)
-{
-    region_unmap(&t->region);
-}
-
 void client_table_free(struct client_table *t)
 {
     if (t == NULL) {
         return;
     }
-    region_unmap(&t->region);
     EVP_MAC_CTX_free(t->mac);
     secret_wipe(t->key, sizeof t->key);
     free(t);
 }
 
-int client_table_set_worker(struct client_table *t, unsigned worker)
+void client_table_set_worker(struct client_table *t, unsigned worker)
 {
     t->worker = worker;
-    return worker < t->workers ? 0 : -1;
 }
 
 /* --- coming and going -------------------------------------------------------------------------------------- */
@@ -338,7 +363,7 @@ int client_table_set_worker(struct client_table *t, unsigned worker)
 /* Counts a session in a slot; false when the slot is another network's by now. */
 static bool count_in(struct client_table *t, size_t slot, uint64_t key)
 {
-    _Atomic uint32_t *own = &column(t, t->worker)[slot];
+    _Atomic uint32_t *own = &writable_column(t, t->worker)[slot];
     atomic_fetch_add(own, 1);
     if (atomic_load(&t->keys[slot]) == key) {
         return true;
@@ -366,14 +391,14 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
     enum client_table_entry result = CLIENT_TABLE_ENTERED;
     if (in_force(t, atomic_load(&t->bans[slot]), now_us)) {
         result = CLIENT_TABLE_BANNED;
-    } else if (sessions_of(t, slot) > t->limits->sessions) {
+    } else if (sessions_of(t, slot) > t->limits.sessions) {
         result = CLIENT_TABLE_SESSIONS;
-    } else if (!rate_take(&t->entries[slot].arrival, &t->limits->connection_rate, now_us)) {
+    } else if (!rate_take(&t->entries[slot].arrival, &t->limits.connection_rate, now_us)) {
         result = CLIENT_TABLE_RATE;
     }
     touch(t, slot, now_us);
     if (result != CLIENT_TABLE_ENTERED) {
-        atomic_fetch_sub(&column(t, t->worker)[slot], 1);
+        atomic_fetch_sub(&writable_column(t, t->worker)[slot], 1);
         return result;
     }
     ref->slot = (uint32_t)slot + 1;
@@ -383,7 +408,7 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
 void client_table_leave(struct client_table *t, struct client_table_ref *ref)
 {
     if (ref->slot != 0) {
-        atomic_fetch_sub(&column(t, t->worker)[ref->slot - 1], 1);
+        atomic_fetch_sub(&writable_column(t, t->worker)[ref->slot - 1], 1);
         ref->slot = 0;
     }
 }
@@ -422,7 +447,7 @@ static bool begin_ban(struct client_table *t, size_t slot, uint64_t now_us, uint
         if (in_force(t, before, now_us)) {
             return false;
         }
-        *begun = ban_next(before, t->limits->ban_time_ms, t->limits->ban_time_max_ms, now_us);
+        *begun = ban_next(before, t->limits.ban_time_ms, t->limits.ban_time_max_ms, now_us);
     } while (!atomic_compare_exchange_weak(&t->bans[slot], &before, *begun));
     if (!ban_is_pending(before)) {
         atomic_fetch_add(&t->shared->bans, 1);
@@ -460,7 +485,7 @@ enum client_table_failure client_table_charge(struct client_table *t, struct cli
     if (ref.slot == 0) {
         return CLIENT_TABLE_FAILURE_COUNTED;
     }
-    if (rate_take(&t->entries[slot].failures, &t->limits->login_failures, now_us)) {
+    if (rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us)) {
         return CLIENT_TABLE_FAILURE_COUNTED;
     }
     name_slot(t, slot, &network);
@@ -543,20 +568,6 @@ bool client_table_should_log(struct client_table *t, const struct network_addres
     uint32_t told = atomic_load(&t->entries[slot].told);
     bool due = told == 0 || now - told >= TELL_SECONDS;
     return due && atomic_compare_exchange_strong(&t->entries[slot].told, &told, now);
-}
-
-void client_table_clear_worker(struct client_table *t, unsigned worker)
-{
-    uint32_t bans = 0;
-    for (size_t slot = 0; slot < t->slots; slot++) {
-        atomic_store(&column(t, worker)[slot], 0);
-        if (atomic_load(&t->keys[slot]) == CLAIM(worker)) {
-            wipe_slot(t, slot);
-            atomic_store(&t->keys[slot], EMPTY);
-        }
-        bans += ban_is_pending(atomic_load(&t->bans[slot]));
-    }
-    atomic_store(&t->shared->bans, bans); /* it may have died between a ban and its count */
 }
 
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)

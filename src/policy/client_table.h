@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/network.h"
 #include "base/option.h"
 #include "base/secret.h"
@@ -58,17 +59,17 @@ enum client_table_failure {
     CLIENT_TABLE_FAILURE_BANNED, /* counted, and one too many: a ban begins now */
 };
 
-/* Maps a table for so many workers; `limits` must outlive it. NULL with errno set. */
-struct client_table *client_table_new(const struct client_table_limits *limits, unsigned workers);
+/*
+ * Makes a table for the workers of the arena, and maps its regions there; `limits` is copied. A child frees the table if
+ * it lets nobody in: the key goes with it. Returns NULL with errno set when memory is short.
+ */
+struct client_table *client_table_new(const struct client_table_limits *limits, struct arena *arena);
 
-/* In a process that lets nobody in: gives the shared memory up. Only client_table_free() may be called afterwards. */
-void client_table_unmap(struct client_table *t);
-
-/* Unmaps it in this process; NULL is fine. */
+/* Frees what this process has of it and wipes the key; the regions are the arena's. NULL is fine. */
 void client_table_free(struct client_table *t);
 
-/* In a worker, before it enters anybody: which column is its own. 0, or -1 when memory is short. */
-int client_table_set_worker(struct client_table *t, unsigned worker);
+/* In a worker, before its first client: from here on it counts sessions in the column of that worker. */
+void client_table_set_worker(struct client_table *t, unsigned worker);
 
 /*
  * Lets a client of that address in, and counts it as a session: CLIENT_TABLE_ENTERED with `ref` set, to be given back by
@@ -104,9 +105,6 @@ uint32_t client_table_ban_epoch(const struct client_table *t);
  * without an entry is always told.
  */
 bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
-
-/* In the master, after that worker has died: its sessions are gone, and what it left half done is cleaned up. */
-void client_table_clear_worker(struct client_table *t, unsigned worker);
 
 /*
  * In the master, about once a second: ends bans whose time is over, and calls `unbanned` for each. Returns how

@@ -210,7 +210,7 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
     close_channel(slot);
     bool served = atomic_load(&service_status(m->service, slot->index)->heartbeat_ms) != 0;
     slot->served = slot->served || served;
-    service_reset_child(m->service, slot->index); /* what it has counted it cannot take back itself any more */
+    arena_take_back(&m->service->arena, slot->index);
     m->running_count--;
     /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;

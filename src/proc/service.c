@@ -27,7 +27,7 @@ static void load_backends(struct service *service, struct config_source *source)
         .capabilities = &service->config.capabilities,
     };
     if (options.backends->items != NULL) {
-        service->backends = backends_new(&options, service->workers, &source->report);
+        service->backends = backends_new(&options, &service->arena, &source->report);
     }
 }
 
@@ -80,7 +80,8 @@ int service_load(struct service *service, struct config_source *source, const ch
         return -1;
     }
     service->workers = count_workers(&service->config);
-    service->tickets = ticket_keys_new();
+    arena_init(&service->arena, service->workers);
+    service->tickets = ticket_keys_new(&service->arena);
     if (service->tickets == NULL) {
         option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
     }
@@ -168,11 +169,19 @@ static int open_listener(struct service *service, size_t index, struct config_so
 static void open_table(struct service *service, struct config_source *source)
 {
     const struct limits *limits = &service->config.limits;
-    service->table = client_table_new(&limits->network, service->workers);
+    service->table = client_table_new(&limits->network, &service->arena);
     if (service->table == NULL) {
         option_error(&source->report, "limits.table_size", "no memory for %u networks: %s", limits->network.table_size,
                      strerror(errno));
     }
+}
+
+static void take_back_status(void *data, unsigned child)
+{
+    struct process_status *status = service_own_status(data, child);
+    atomic_store(&status->heartbeat_ms, 0);
+    atomic_store(&status->sessions, 0);
+    atomic_store(&status->activity.session, 0);
 }
 
 int service_open(struct service *service, struct config_source *source)
@@ -181,7 +190,10 @@ int service_open(struct service *service, struct config_source *source)
     for (size_t i = 0; i < service->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);
-    if (columns_map(&service->processes, "process", service->workers + 1, sizeof(struct process_status)) != 0) {
+    service->processes = arena_map(&service->arena, &(struct arena_options){
+        .name = "process", .size = sizeof(struct process_status), .writer = ARENA_EACH, .take_back = take_back_status,
+        .data = service});
+    if (service->processes == NULL) {
         option_error(&source->report, "workers", "no memory for %u workers", service->workers);
     }
     return source->report.errors == 0 ? 0 : -1;
@@ -222,15 +234,16 @@ void service_replace_dead_sockets(struct service *service, unsigned index)
 void service_purge(struct service *service, unsigned index)
 {
     keep_listen_sockets(service, index);
-    columns_keep_write(&service->processes, index);
-    backends_keep_column(service->backends, index);
-    ticket_keys_keep_read(service->tickets);
+    arena_keep(&service->arena, index);
+    backends_set_child(service->backends, index);
     if (index == service->workers) {
-        ticket_keys_forget(service->tickets);
-        client_table_unmap(service->table);
+        ticket_keys_free(service->tickets);
+        client_table_free(service->table);
         tls_free(service->tls);
         geoip_free(service->geoip);
         access_free(service->access);
+        service->tickets = NULL;
+        service->table = NULL;
         service->tls = NULL;
         service->geoip = NULL;
         service->access = NULL;
@@ -243,7 +256,6 @@ void service_free(struct service *service)
         close_listen_sockets(service, i);
     }
     free(service->listen_sockets);
-    columns_unmap(&service->processes);
     for (size_t i = 0; service->listeners != NULL && i < service->config.listeners.count; i++) {
         listener_clear(&service->listeners[i]);
     }
@@ -254,30 +266,19 @@ void service_free(struct service *service)
     backends_free(service->backends);
     tls_free(service->tls);
     ticket_keys_free(service->tickets);
+    arena_fini(&service->arena);
     config_free(&service->config);
     *service = (struct service){0};
 }
 
 const struct process_status *service_status(const struct service *service, unsigned index)
 {
-    return service->processes.each[index].read;
+    return service->processes[index].read;
 }
 
 struct process_status *service_own_status(const struct service *service, unsigned index)
 {
-    return service->processes.each[index].write;
-}
-
-void service_reset_child(struct service *service, unsigned index)
-{
-    struct process_status *status = service_own_status(service, index);
-    atomic_store(&status->heartbeat_ms, 0);
-    atomic_store(&status->sessions, 0);
-    atomic_store(&status->activity.session, 0);
-    if (index < service->workers) {
-        client_table_clear_worker(service->table, index);
-        backends_clear_worker(service->backends, index);
-    }
+    return service->processes[index].write;
 }
 
 uint64_t service_sessions(const struct service *service)

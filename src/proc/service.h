@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/address.h"
-#include "base/region.h"
+#include "base/arena.h"
 #include "config.h"
 #include "net/ticket.h"
 #include "net/tls.h"
@@ -49,7 +49,8 @@ struct service {
     unsigned workers;
     struct listen_socket *listen_sockets;
     size_t listen_socket_count;
-    struct columns processes; /* of struct process_status: the workers, then the monitor */
+    struct arena arena;               /* what the processes share */
+    const struct region *processes;   /* of struct process_status: a column for each worker, then the monitor's */
 };
 
 /*
@@ -77,9 +78,6 @@ void service_purge(struct service *service, unsigned index);
 /* What that child tells; its own part of it is for itself, and for the master once it has died. */
 const struct process_status *service_status(const struct service *service, unsigned index);
 struct process_status *service_own_status(const struct service *service, unsigned index);
-
-/* In the master: resets what a dead child had told. */
-void service_reset_child(struct service *service, unsigned index);
 
 /* Frees and closes everything. */
 void service_free(struct service *service);

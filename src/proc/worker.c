@@ -278,10 +278,11 @@ static int prepare(struct worker *w)
         return -1;
     }
     w->accept_watchers = calloc(service->listen_socket_count, sizeof *w->accept_watchers);
-    if (w->accept_watchers == NULL || loop_init(&w->loop) != 0 || client_table_set_worker(service->table, w->index) != 0) {
+    if (w->accept_watchers == NULL || loop_init(&w->loop) != 0) {
         log_event(LOG_LEVEL_ERROR, "worker-failed", "worker=%u reason=\"no memory\"", w->index);
         return -1;
     }
+    client_table_set_worker(service->table, w->index);
     w->child->data = w;
     w->status = service_own_status(service, w->index);
     w->capacity = descriptor_capacity();

@@ -74,12 +74,12 @@ struct backend_column {
 
 static const struct backend_column *column_of(const struct backend *backend, unsigned column)
 {
-    return (const struct backend_column *)backend->all->columns.each[column].read + backend->index;
+    return (const struct backend_column *)backend->all->columns[column].read + backend->index;
 }
 
 static struct backend_column *own_column(const struct backend *backend)
 {
-    return (struct backend_column *)backend->all->columns.each[backend->all->own].write + backend->index;
+    return (struct backend_column *)backend->all->columns[backend->all->own].write + backend->index;
 }
 
 /* Where the published values lie in `monitor_region`. */
@@ -95,12 +95,12 @@ static size_t endpoint_offset(size_t index)
 
 static const struct seqlock *monitor_slot(const struct backends *b, size_t at)
 {
-    return (const struct seqlock *)((const char *)b->monitor_region.read + at);
+    return (const struct seqlock *)((const char *)b->monitor_region->read + at);
 }
 
 static struct seqlock *own_monitor_slot(const struct backends *b, size_t at)
 {
-    return (struct seqlock *)((char *)b->monitor_region.write + at);
+    return (struct seqlock *)((char *)b->monitor_region->write + at);
 }
 
 /* --- beginning ---------------------------------------------------------------------------------------------- */
@@ -168,11 +168,26 @@ static void load(struct backend *backend, const struct backend_options *options,
     }
 }
 
-static int map_shared(struct backends *b)
+/* The sessions of a child that has died are gone; what it found of the backends' health still holds. */
+static void take_back(void *data, unsigned child)
+{
+    struct backends *b = data;
+    struct backend_column *column = b->columns[child].write;
+    for (size_t i = 0; i < b->count; i++) {
+        atomic_store(&column[i].sessions, 0);
+    }
+}
+
+static int map_shared(struct backends *b, struct arena *arena)
 {
     static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_TLS;
-    if (columns_map(&b->columns, "backends", b->workers + 1, b->count * sizeof(struct backend_column)) != 0 ||
-        region_map(&b->monitor_region, "monitor", endpoint_offset(b->count)) != 0) {
+    struct arena_options columns = {.name = "backends", .size = b->count * sizeof(struct backend_column),
+                                    .writer = ARENA_EACH, .take_back = take_back, .data = b};
+    struct arena_options monitor = {.name = "monitor", .size = endpoint_offset(b->count), .writer = ARENA_MONITOR};
+    b->children = arena->children;
+    b->monitor_region = arena_map(arena, &monitor);
+    b->columns = b->monitor_region != NULL ? arena_map(arena, &columns) : NULL;
+    if (b->columns == NULL) {
         return -1;
     }
     seqlock_write(own_monitor_slot(b, offer_offset()), minimum, sizeof minimum);
@@ -220,7 +235,7 @@ static void join_offer(struct backends *b, const struct option_list *words, stru
     }
 }
 
-struct backends *backends_new(const struct backends_options *o, unsigned workers, struct option_report *report)
+struct backends *backends_new(const struct backends_options *o, struct arena *arena, struct option_report *report)
 {
     const struct backend_options *options = o->backends->items;
     size_t count = o->backends->count;
@@ -236,8 +251,7 @@ struct backends *backends_new(const struct backends_options *o, unsigned workers
         goto no_memory;
     }
     b->count = count;
-    b->workers = workers;
-    if (map_shared(b) != 0) {
+    if (map_shared(b, arena) != 0) {
         goto no_memory;
     }
     for (size_t i = 0; i < count; i++) {
@@ -276,8 +290,6 @@ void backends_free(struct backends *b)
     for (size_t i = 0; i < b->count; i++) {
         tls_client_free(b->items[i].tls);
     }
-    columns_unmap(&b->columns);
-    region_unmap(&b->monitor_region);
     routes_free(b->routes);
     free(b->offer);
     free(b->names);
@@ -285,13 +297,9 @@ void backends_free(struct backends *b)
     free(b);
 }
 
-void backends_keep_column(struct backends *b, unsigned own)
+void backends_set_child(struct backends *b, unsigned child)
 {
-    b->own = own;
-    columns_keep_write(&b->columns, own);
-    if (own != b->workers) {
-        region_keep_read(&b->monitor_region);
-    }
+    b->own = child;
 }
 
 void backends_warn(const struct backends *b)
@@ -341,7 +349,7 @@ static uint64_t now_ms(void)
 static uint64_t latest_finding(const struct backend *backend)
 {
     uint64_t latest = 0, now = now_ms();
-    for (unsigned i = 0; i < backend->all->columns.count; i++) {
+    for (unsigned i = 0; i < backend->all->children; i++) {
         uint64_t one = atomic_load_explicit(&column_of(backend, i)->health, memory_order_relaxed);
         if (one > latest && one >> HEALTH_BITS <= now) {
             latest = one;
@@ -399,7 +407,7 @@ bool backend_reserve_session(const struct backend *backend)
     if (backend->options->max_sessions == 0) {
         return true;
     }
-    for (unsigned i = 0; i < b->columns.count; i++) {
+    for (unsigned i = 0; i < b->children; i++) {
         sum += atomic_load(&column_of(backend, i)->sessions);
     }
     if (sum > backend->options->max_sessions) {
@@ -412,14 +420,6 @@ bool backend_reserve_session(const struct backend *backend)
 void backend_release_session(const struct backend *backend)
 {
     atomic_fetch_sub(&own_column(backend)->sessions, 1);
-}
-
-void backends_clear_worker(struct backends *b, unsigned worker)
-{
-    struct backend_column *column = b->columns.each[worker].write;
-    for (size_t i = 0; i < b->count; i++) {
-        atomic_store(&column[i].sessions, 0);
-    }
 }
 
 /* --- what clients are told -------------------------------------------------------------------------------------- */

@@ -8,9 +8,9 @@
 
 #include <ev.h>
 
+#include "base/arena.h"
 #include "base/option.h"
 #include "base/seqlock.h"
-#include "base/region.h"
 #include "imap/capability.h"
 #include "net/endpoint.h"
 #include "net/tls_client.h"
@@ -53,16 +53,16 @@ struct backend {
  */
 struct backends {
     size_t count;
-    unsigned workers;
-    unsigned own;            /* this process's column: of the worker; the monitor's comes after them all */
+    unsigned children;
+    unsigned own;            /* this process's column */
     struct backend *items;
     const char **names;      /* of each, for the routes */
     struct routes *routes;
     uint32_t mechanisms;     /* that may pass by these routes: capability_bit() of each */
     bool forward_id;         /* some backend is to have the client's ID */
     char *offer;             /* what clients are told, as configured; NULL: what was learned */
-    struct region monitor_region;     /* what was learned, then each backend's endpoint: two kinds of published values */
-    struct columns columns;  /* of struct backend_column, one for each backend */
+    const struct region *monitor_region; /* the offer, then each backend's endpoint, each under a seqlock */
+    const struct region *columns;        /* one for each child, of struct backend_column for each backend */
 };
 
 /* What the configuration says of backends. */
@@ -73,19 +73,16 @@ struct backends_options {
 };
 
 /*
- * Looks all names up (this may wait for the DNS), reads the files of TLS, and maps the shared memory, which processes
- * that are forked afterwards inherit. The options must outlive it. NULL when an error is reported.
+ * Looks all names up (this may wait for the DNS), reads the files of TLS, and maps what is shared in the arena. The
+ * options must outlive it. NULL when an error is reported.
  */
-struct backends *backends_new(const struct backends_options *options, unsigned workers, struct option_report *report);
+struct backends *backends_new(const struct backends_options *options, struct arena *arena, struct option_report *report);
 
 /* Frees it; NULL is fine. */
 void backends_free(struct backends *b);
 
-/*
- * In a child, before it uses any of it: from here on it writes what is its own, and no more. `own` is its column: the
- * number of the worker, or the number of workers for the monitor.
- */
-void backends_keep_column(struct backends *b, unsigned own);
+/* In a child, before it uses a backend: from here on it writes to the column of that child. */
+void backends_set_child(struct backends *b, unsigned child);
 
 /* Logs what an administrator should not forget: "legacy-backend" while TLS 1.0 may be spoken with one. */
 void backends_warn(const struct backends *b);
@@ -116,9 +113,6 @@ bool backend_reserve_session(const struct backend *backend);
 
 /* One of this process's sessions has gone. */
 void backend_release_session(const struct backend *backend);
-
-/* Forgets what a worker that died had counted. */
-void backends_clear_worker(struct backends *b, unsigned worker);
 
 /* --- what clients are told before the login ----------------------------------------------------------------------- */
 

@@ -68,8 +68,10 @@ static int bench_table(void)
         .connection_rate = {120, 60000}, .login_failures = {10, 600000}, .ban_time_ms = 900000,
         .ban_time_max_ms = 86400000, .table_size = SIZE};
     uint64_t now_us = (uint64_t)(seconds(CLOCK_REALTIME) * 1e6);
-    struct client_table *t = client_table_new(&limits, 2);
-    if (t == NULL || client_table_set_worker(t, 0) != 0) {
+    struct arena arena;
+    arena_init(&arena, 2);
+    struct client_table *t = client_table_new(&limits, &arena);
+    if (t == NULL) {
         perror("table");
         return 1;
     }
@@ -97,6 +99,7 @@ static int bench_table(void)
     printf("table: %d networks at %d entries: %ld KiB before, %ld KiB after (PSS); %u of %d bans kept; %zu entries; "
            "%.3f us an admission\n", NETWORKS, SIZE, before, after, kept, BANS, client_table_used(t), each_us);
     client_table_free(t);
+    arena_fini(&arena);
     return after <= before + before / 100 && kept == BANS && each_us < 2. ? 0 : 1;
 }
 

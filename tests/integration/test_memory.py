@@ -35,7 +35,8 @@ def test_each_process_writes_what_is_its_own(guard, backend, geoip_folder):
         monitor = int(front.event("monitor-started")["pid"])
         for own, pid in workers.items():
             assert regions(pid) == {
-                f"{kind}-{number}": "rw" if number == own else "r-" for kind in ("process", "backends") for number in range(3)
+                f"{kind}-{number}": "rw" if number == own else "r-"
+                for kind in ("process", "backends", "sessions") for number in range(3)
             } | {"clients": "rw", "tickets": "r-", "monitor": "r-", "geoip": "r-"}
         assert regions(monitor) == {
             f"{kind}-{number}": "rw" if number == 2 else "r-" for kind in ("process", "backends") for number in range(3)

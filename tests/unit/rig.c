@@ -38,7 +38,7 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     struct log_options log = {.target = (char *)temp_path("log"), .level = LOG_LEVEL_DEBUG};
     char address[600];
 
-    *r = (struct rig){.client = -1, .upstream = -1, .pace = pace};
+    *r = (struct rig){.client = -1, .upstream = -1, .pace = pace, .arena = test_arena(1)};
     signal(SIGPIPE, SIG_IGN);
     unlink(log.target);
     cr_assert(log_open(&log, -1) == 0 && loop_init(&r->loop) == 0);
@@ -80,7 +80,7 @@ void rig_set_backends(struct rig *r)
     struct backends_options options = {&r->backend_list, &r->routes, &r->capabilities};
     struct test_report report;
     test_report_init(&report);
-    r->proxy.backends = backends_new(&options, 1, &report.report);
+    r->proxy.backends = backends_new(&options, r->arena, &report.report);
     cr_assert_not_null(r->proxy.backends, "%s", report.text);
 }
 
@@ -93,8 +93,9 @@ void rig_set_policy(struct rig *r)
     test_report_init(&report);
     r->proxy.access = access_new(&rules, &context, &report.report);
     cr_assert_not_null(r->proxy.access, "%s", report.text);
-    r->proxy.table = client_table_new(&r->limits.network, 1);
-    cr_assert(r->proxy.table != NULL && client_table_set_worker(r->proxy.table, 0) == 0);
+    r->proxy.table = client_table_new(&r->limits.network, r->arena);
+    cr_assert_not_null(r->proxy.table);
+    client_table_set_worker(r->proxy.table, 0);
 }
 
 void rig_connect(struct rig *r)

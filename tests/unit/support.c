@@ -29,8 +29,29 @@ static void remove_folder(void)
     folder[0] = '\0';
 }
 
+static struct test_arena {
+    struct test_arena *next;
+    struct arena arena;
+} *arenas;
+
+struct arena *test_arena(unsigned workers)
+{
+    struct test_arena *a = calloc(1, sizeof *a);
+    cr_assert_not_null(a);
+    a->next = arenas;
+    arenas = a;
+    arena_init(&a->arena, workers);
+    return &a->arena;
+}
+
 void test_over(void)
 {
+    while (arenas != NULL) {
+        struct test_arena *a = arenas;
+        arenas = a->next;
+        arena_fini(&a->arena);
+        free(a);
+    }
     remove_folder();
     if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0) {
         abort(); /* Criterion does not count what is asserted here, but it does count a crash */

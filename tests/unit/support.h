@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/arena.h"
 #include "base/option.h"
 #include "base/span.h"
 
@@ -49,5 +50,8 @@ const char *show(struct span s);
 
 /* Whether a span is exactly these bytes. */
 bool same_bytes(struct span s, const void *bytes, size_t len);
+
+/* A new arena for that many workers; test_over() ends it. */
+struct arena *test_arena(unsigned workers);
 
 #endif

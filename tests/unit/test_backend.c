@@ -12,7 +12,7 @@ TestSuite(backend, .fini = test_over);
 
 static void write_garbage(struct backends *b)
 {
-    memset((char *)b->monitor_region.write + sizeof(struct seqlock), 0xff, b->monitor_region.size - sizeof(struct seqlock));
+    memset((char *)b->monitor_region->write + sizeof(struct seqlock), 0xff, b->monitor_region->size - sizeof(struct seqlock));
 }
 
 Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
@@ -85,7 +85,7 @@ Test(backend, a_finding_of_the_future_is_not_believed)
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     rig_connect(&r);
     struct backends *b = r.proxy.backends;
-    memset(b->columns.each[1].write, 0xff, b->columns.each[1].size);
+    memset(b->columns[1].write, 0xff, b->columns[1].size);
     cr_expect(backend_is_up(&b->items[0]) && !backend_is_known(&b->items[0]));
     rig_over(&r);
 }

@@ -21,8 +21,9 @@ static const struct client_table_limits limits = {.ipv4_prefix = 32, .ipv6_prefi
 
 static struct client_table *table_with(const char *const *networks, size_t count)
 {
-    struct client_table *t = client_table_new(&limits, 1);
-    cr_assert(t != NULL && client_table_set_worker(t, 0) == 0);
+    struct client_table *t = client_table_new(&limits, test_arena(1));
+    cr_assert_not_null(t);
+    client_table_set_worker(t, 0);
     for (size_t i = 0; i < count; i++) {
         struct client_table_ban b = {.until_us = START + (i + 1) * 1000000, .level = (unsigned)i + 1};
         cr_assert_eq(network_parse(networks[i], strlen(networks[i]), &b.network), 0);

@@ -29,9 +29,9 @@ static struct client_table_limits limits_of(uint32_t sessions, uint32_t size)
 
 static struct client_table *table_of(const struct client_table_limits *limits, unsigned workers)
 {
-    struct client_table *t = client_table_new(limits, workers);
+    struct client_table *t = client_table_new(limits, test_arena(workers));
     cr_assert_not_null(t);
-    cr_assert_eq(client_table_set_worker(t, 0), 0);
+    client_table_set_worker(t, 0);
     return t;
 }
 
@@ -271,6 +271,7 @@ Test(client_table, the_same_wrong_password_of_the_same_user_counts_once)
 Test(client_table, the_least_recent_goes_first_who_is_banned_last_and_who_has_sessions_never)
 {
     struct client_table_limits limits = limits_of(9, 1024);
+    limits.connection_rate = (struct option_rate){1, 60000};
     struct client_table *t = table_of(&limits, 1);
     struct client_table_ref ref, held[20];
     for (uint32_t i = 0; i < 20; i++) {
@@ -291,8 +292,7 @@ Test(client_table, the_least_recent_goes_first_who_is_banned_last_and_who_has_se
         client_table_leave(t, &held[i]);
     }
     struct network_address last = numbered(1000 + 99999);
-    limits.sessions = 0;
-    cr_expect_eq(client_table_enter(t, &last, START, &ref), CLIENT_TABLE_SESSIONS, "the latest is still known");
+    cr_expect_eq(client_table_enter(t, &last, START, &ref), CLIENT_TABLE_RATE, "the latest is still known");
     client_table_free(t);
 }
 
@@ -357,25 +357,27 @@ Test(client_table, a_ban_can_be_put_back_if_it_fits)
 
 enum { WORKERS = 4, LIMIT = 10 };
 
-struct arena {
+struct crowd {
     struct client_table *table;
     _Atomic int inside;       /* sessions of all; never more than there are ... */
+    struct arena *arena;
     _Atomic int own[WORKERS]; /* ... and of each worker; never less than it has counted in `inside` */
     _Atomic int most;
     _Atomic unsigned entered;
     _Atomic bool stop;
 };
 
-static struct arena *arena_new(const struct client_table_limits *limits)
+static struct crowd *crowd_new(const struct client_table_limits *limits)
 {
-    struct arena *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct crowd *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(a, MAP_FAILED);
-    a->table = client_table_new(limits, WORKERS);
+    a->arena = test_arena(WORKERS);
+    a->table = client_table_new(limits, a->arena);
     cr_assert_not_null(a->table);
     return a;
 }
 
-static pid_t run(struct arena *a, unsigned worker, void (*work)(struct arena *a, unsigned worker))
+static pid_t run(struct crowd *a, unsigned worker, void (*work)(struct crowd *a, unsigned worker))
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -386,7 +388,7 @@ static pid_t run(struct arena *a, unsigned worker, void (*work)(struct arena *a,
     return pid;
 }
 
-static void hammer(struct arena *a, unsigned worker)
+static void hammer(struct crowd *a, unsigned worker)
 {
     struct network_address n = numbered(7);
     struct client_table_ref refs[LIMIT];
@@ -416,7 +418,7 @@ Test(client_table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothin
 {
     struct client_table_limits limits = limits_of(LIMIT, 1024);
     for (int round = 0; round < 3; round++) {
-        struct arena *a = arena_new(&limits);
+        struct crowd *a = crowd_new(&limits);
         struct network_address n = numbered(7);
         pid_t pids[WORKERS];
         for (unsigned i = 0; i < WORKERS; i++) {
@@ -429,7 +431,7 @@ Test(client_table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothin
         kill(pids[0], SIGKILL);
         waitpid(pids[0], NULL, 0);
         atomic_fetch_sub(&a->inside, atomic_load(&a->own[0]));
-        client_table_clear_worker(a->table, 0);
+        arena_take_back(a->arena, 0);
         unsigned before = atomic_load(&a->entered);
         while (atomic_load(&a->entered) < before + 1000) {
             usleep(100);
@@ -445,7 +447,7 @@ Test(client_table, four_workers_never_let_more_in_and_a_killed_one_leaves_nothin
     }
 }
 
-static void scatter(struct arena *a, unsigned worker)
+static void scatter(struct crowd *a, unsigned worker)
 {
     unsigned seed = worker;
     for (int i = 0; i < 60000; i++) {
@@ -460,7 +462,7 @@ static void scatter(struct arena *a, unsigned worker)
 Test(client_table, networks_that_push_each_other_out_leave_nothing_behind)
 {
     struct client_table_limits limits = limits_of(1000, 64);
-    struct arena *a = arena_new(&limits);
+    struct crowd *a = crowd_new(&limits);
     for (unsigned i = 0; i < WORKERS; i++) {
         run(a, i, scatter);
     }
@@ -475,7 +477,7 @@ Test(client_table, networks_that_push_each_other_out_leave_nothing_behind)
     munmap(a, sizeof *a);
 }
 
-static void guess(struct arena *a, unsigned worker)
+static void guess(struct crowd *a, unsigned worker)
 {
     struct network_address n = numbered(7);
     struct client_table_ban begun;
@@ -496,7 +498,7 @@ static void guess(struct arena *a, unsigned worker)
 Test(client_table, of_workers_that_see_the_same_guesser_one_begins_the_ban)
 {
     struct client_table_limits limits = limits_of(1000, 1024);
-    struct arena *a = arena_new(&limits);
+    struct crowd *a = crowd_new(&limits);
     for (unsigned i = 0; i < WORKERS; i++) {
         run(a, i, guess);
     }

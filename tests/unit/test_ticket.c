@@ -72,7 +72,7 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 Test(ticket, of_the_current_and_the_previous_key_is_taken_and_older_ones_are_not)
 {
     for (size_t i = 0; i < COUNT(versions); i++) {
-        struct ticket_keys *keys = ticket_keys_new();
+        struct ticket_keys *keys = ticket_keys_new(test_arena(1));
         cr_assert_not_null(keys);
         struct tls *tls = build(keys);
         for (int rotations = 0; rotations <= 5; rotations++) {
@@ -92,7 +92,7 @@ Test(ticket, of_the_current_and_the_previous_key_is_taken_and_older_ones_are_not
 
 Test(ticket, of_the_previous_key_is_renewed)
 {
-    struct ticket_keys *keys = ticket_keys_new();
+    struct ticket_keys *keys = ticket_keys_new(test_arena(1));
     struct tls *tls = build(keys);
     for (size_t i = 0; i < COUNT(versions); i++) {
         SSL_SESSION *session, *renewed;
@@ -111,7 +111,7 @@ Test(ticket, of_the_previous_key_is_renewed)
 
 Test(ticket, of_one_worker_is_taken_by_another)
 {
-    struct ticket_keys *keys = ticket_keys_new();
+    struct ticket_keys *keys = ticket_keys_new(test_arena(1));
     struct tls *one = build(keys), *other = build(keys);
     for (size_t i = 0; i < COUNT(versions); i++) {
         SSL_SESSION *session;
@@ -127,7 +127,7 @@ Test(ticket, of_one_worker_is_taken_by_another)
 
 Test(ticket, a_rotation_in_the_master_is_seen_by_a_worker)
 {
-    struct ticket_keys *keys = ticket_keys_new();
+    struct ticket_keys *keys = ticket_keys_new(test_arena(1));
     struct tls *tls = build(keys);
     SSL_SESSION *session;
     (void)resumed(tls, TLS1_3_VERSION, NULL, &session);
@@ -147,7 +147,7 @@ Test(ticket, a_rotation_in_the_master_is_seen_by_a_worker)
 
 Test(ticket, of_another_server_is_not_taken)
 {
-    struct ticket_keys *keys = ticket_keys_new(), *others = ticket_keys_new();
+    struct ticket_keys *keys = ticket_keys_new(test_arena(1)), *others = ticket_keys_new(test_arena(1));
     struct tls *tls = build(keys), *other = build(others);
     for (size_t i = 0; i < COUNT(versions); i++) {
         SSL_SESSION *session;

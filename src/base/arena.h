@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The memory that the master and its children share. A module registers its regions before the first fork, each with a
+ * name, a size and the processes that may write to it; arena_keep() then takes from a child what is not its own, and
+ * arena_take_back() cleans up after a child that has died. The children are numbered: worker N is child N, and the
+ * monitor comes after all workers.
+ *
+ * Only its writers can change a region, also when another process was taken over: a region is an anonymous file that
+ * cannot change its size and cannot be mapped for writing again (fcntl(2), F_SEAL_FUTURE_WRITE). The master maps it
+ * twice, once for writing and once for reading, and a child that drops the first mapping can never get it back. A reader
+ * trusts nothing that it finds in a region: sizes and shapes are the reader's own, and values are checked. Regions hold
+ * offsets and indexes, no pointers.
+ */
+#ifndef IMAPGUARD_BASE_ARENA_H
+#define IMAPGUARD_BASE_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+/* Who may write to a region, besides the master. */
+enum arena_writer {
+    ARENA_MASTER,  /* nobody */
+    ARENA_MONITOR,
+    ARENA_WORKERS, /* every worker, to all of it */
+    ARENA_EACH,    /* every child has a region of its own, a column, that only it writes to */
+};
+
+struct arena_options {
+    const char *name; /* shown in /proc/PID/maps as "/memfd:imapguard-NAME", or "...-NAME-CHILD" (static) */
+    size_t size;      /* octets; of each column with ARENA_EACH */
+    enum arena_writer writer;
+    bool not_for_monitor; /* the monitor may not even read it */
+    bool secret;          /* left out of core dumps, and wiped when the arena ends */
+    /* Called by arena_take_back() with `data` and the number of the child that has died; NULL: there is nothing to do. */
+    void (*take_back)(void *data, unsigned child);
+    void *data;
+};
+
+struct region {
+    void *write;      /* NULL: this process may only read */
+    const void *read; /* the same octets; NULL: this process may not even read them */
+    size_t size;
+};
+
+struct arena {
+    unsigned children; /* the workers and the monitor */
+    SLIST_HEAD(, arena_entry) entries;
+};
+
+/* Begins an empty arena for that many workers and a monitor. */
+void arena_init(struct arena *a, unsigned workers);
+
+/*
+ * Maps a region of zeros for this process and the processes that it forks later, or with ARENA_EACH one column for each
+ * child. Returns the region, or the array of columns, which the arena owns; NULL with errno set.
+ */
+const struct region *arena_map(struct arena *a, const struct arena_options *options);
+
+/* In a child, once: drops for good the access that this child must not have. */
+void arena_keep(struct arena *a, unsigned child);
+
+/* In the master: takes back what a child that has died held in each region. */
+void arena_take_back(struct arena *a, unsigned child);
+
+/* Unmaps all regions in this process. The arena is empty afterwards; all zero is an empty arena. */
+void arena_fini(struct arena *a);
+
+#endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "proc/child.h"
+#include "proxy/backend_state.h"
 #include "proxy/check.h"
 
 struct monitor {
@@ -22,33 +23,11 @@ struct monitor {
     bool no_thread_logged;     /* told already */
 };
 
-/* --- what clients are told --------------------------------------------------------------------------------- */
-
-/*
- * What all backends have in common. One that never answered is left out: nobody can log in there either, and it
- * counts once it is back. One that is not checked might know nothing.
- */
-static void combine(void *data)
+static void check_ended(void *data)
 {
     struct monitor *m = data;
     struct backends *backends = m->service->backends;
-    struct span lists[ROUTE_BACKENDS_MAX];
-    struct buffer offer = {0};
-    size_t count = 0;
-    for (size_t i = 0; i < backends->count; i++) {
-        const struct check *c = &m->checks[i];
-        if (!c->ended) {
-            return;
-        }
-        if (c->list.len > 0 || c->backend->options->check_interval_ms == 0) {
-            lists[count++] = (struct span){buffer_data(&c->list), c->list.len};
-        }
-    }
-    if (count > 0 && capability_offer(lists, count, backends->mechanisms, &offer, CAPABILITY_OFFER_MAX - 1) == 0 &&
-        buffer_append(&offer, "", 1, CAPABILITY_OFFER_MAX) == 0) {
-        backends_publish_offer(backends, (const char *)buffer_data(&offer));
-    }
-    buffer_clear(&offer);
+    checks_learn_offer(m->checks, backends->count, &backends->offer);
 }
 
 /* --- names: one thread for each, which may wait for the DNS as long as that takes ------------------------------ */
@@ -144,7 +123,7 @@ int monitor_run(struct child *child)
     }
     start_resolvers(&m); /* signals are blocked, and stay so in the threads */
     for (size_t i = 0; i < backends->count; i++) {
-        check_start(&m.checks[i], &backends->items[i], &m.loop, combine, &m);
+        check_start(&m.checks[i], &backends->items[i], &m.loop, check_ended, &m);
     }
     if (child_begin(child, &m.loop, stop, housekeeping) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-failed", "reason=\"%s\"", strerror(errno));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "proc/rules.h"
+#include "proxy/backend_state.h"
 
 static void load_account(struct service *service, struct config_source *source)
 {

@@ -2,6 +2,7 @@
 #include "proxy/check.h"
 
 #include "base/log.h"
+#include "proxy/backend_state.h"
 
 #define LOGOUT "guard-logout LOGOUT\r\n"
 
@@ -151,4 +152,21 @@ void check_stop(struct check *c)
     stream_close(&c->stream);
     dial_clear(&c->dial);
     buffer_clear(&c->list);
+}
+
+void checks_learn_offer(const struct check *checks, size_t count, struct offer *offer)
+{
+    struct span lists[ROUTE_BACKENDS_MAX];
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct check *c = &checks[i];
+        if (!c->ended) {
+            return;
+        }
+        /* A backend that is not checked might have no capability at all. */
+        if (c->list.len > 0 || c->backend->options->check_interval_ms == 0) {
+            lists[known++] = (struct span){buffer_data(&c->list), c->list.len};
+        }
+    }
+    offer_learn(offer, lists, known);
 }

@@ -35,4 +35,10 @@ void check_start(struct check *c, struct backend *backend, struct loop *loop, vo
 /* Ends, in the middle of a check or between two. */
 void check_stop(struct check *c);
 
+/*
+ * Once each check has ended at least once: offers clients what all backends have in common. A backend that never answered
+ * is left out: nobody can log in there either, and it counts once it is back.
+ */
+void checks_learn_offer(const struct check *checks, size_t count, struct offer *offer);
+
 #endif

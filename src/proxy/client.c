@@ -90,7 +90,7 @@ static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFE
     if (phase(s) == PHASE_CLEARTEXT) {
         strcpy(list, CAPABILITY_CLEARTEXT);
     } else {
-        backends_offer(s->proxy->backends, list);
+        offer_read(&s->proxy->backends->offer, list);
     }
 }
 
@@ -308,7 +308,7 @@ static struct step pass_response(struct session *s, struct span response)
 static bool is_offered(const struct session *s, const struct sasl_mechanism *mechanism)
 {
     char list[CAPABILITY_OFFER_MAX];
-    backends_offer(s->proxy->backends, list);
+    offer_read(&s->proxy->backends->offer, list);
     return capability_offers(span_of(list), mechanism);
 }
 

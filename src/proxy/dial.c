@@ -8,6 +8,7 @@
 #include "imap/id.h"
 #include "net/proxy_header.h"
 #include "net/socket.h"
+#include "proxy/backend_state.h"
 
 /* Our commands: one tag for each, that no other answer bears. */
 #define TAG_CAPABILITY "guard-capability"

@@ -6,6 +6,7 @@
 
 #include "proxy/admission.h"
 #include "proxy/attempt.h"
+#include "proxy/backend_state.h"
 #include "proxy/client.h"
 #include "proxy/session_log.h"
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/admission.h"
+#include "proxy/backend_state.h"
 #include "proxy/balancer.h"
 #include "proxy/client.h"
 #include "proxy/login.h"

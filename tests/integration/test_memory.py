@@ -37,10 +37,10 @@ def test_each_process_writes_what_is_its_own(guard, backend, geoip_folder):
             assert regions(pid) == {
                 f"{kind}-{number}": "rw" if number == own else "r-"
                 for kind in ("process", "backends", "sessions") for number in range(3)
-            } | {"clients": "rw", "tickets": "r-", "monitor": "r-", "geoip": "r-"}
+            } | {"clients": "rw", "tickets": "r-", "endpoints": "r-", "offer": "r-", "geoip": "r-"}
         assert regions(monitor) == {
             f"{kind}-{number}": "rw" if number == 2 else "r-" for kind in ("process", "backends") for number in range(3)
-        } | {"monitor": "rw"}
+        } | {"endpoints": "rw", "offer": "rw"}
         # The master may write what it clears after a death; not what nobody may change any more.
         assert regions(front.process.pid)["geoip"] == "r-"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What processes tell each other of a backend, and that none of it is believed blindly. */
-#include "proxy/backend.h"
+#include "base/seqlock.h"
+#include "proxy/backend_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,10 @@ TestSuite(backend, .fini = test_over);
 
 static void write_garbage(struct backends *b)
 {
-    memset((char *)b->monitor_region->write + sizeof(struct seqlock), 0xff, b->monitor_region->size - sizeof(struct seqlock));
+    const struct region *regions[] = {b->endpoints, b->offer.region};
+    for (size_t i = 0; i < COUNT(regions); i++) {
+        memset((char *)regions[i]->write + sizeof(struct seqlock), 0xff, regions[i]->size - sizeof(struct seqlock));
+    }
 }
 
 Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
@@ -30,7 +34,7 @@ Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
     write_garbage(b);
     backend_endpoint(&b->items[0], &e);
     cr_expect_eq(e.count, 0);
-    backends_offer(b, list);
+    offer_read(&b->offer, list);
     cr_expect_str_eq(list, CAPABILITY_TLS);
     rig_over(&r);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/attempt.h"
+#include "proxy/backend_state.h"
 #include "rig.h"
 
 TestSuite(session, .fini = test_over);

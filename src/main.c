@@ -67,7 +67,7 @@ static void raise_descriptor_limit(void)
 /* Opens the log and, unless told not to, goes to the background: all that can fail with a word has been done. */
 static int detach(const struct service *service, bool foreground)
 {
-    const struct log_options *log = &service->config.log;
+    const struct log_options *log = &service->current->config.log;
     int64_t owner = service->account.change ? (int64_t)service->account.uid : -1;
     if (log_open(log, owner) != 0) {
         fprintf(stderr, "imapguard: cannot write the log to %s: ", log->target);

@@ -245,7 +245,7 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
  */
 static void kill_hung_children(struct master *m)
 {
-    uint64_t now = clock_boot_us() / 1000, limit = m->service->config.hang_timeout_ms;
+    uint64_t now = clock_boot_us() / 1000, limit = m->service->current->config.hang_timeout_ms;
     bool stalled = now - m->housekeeping_ms > STALL_MS;
     m->housekeeping_ms = now;
     for (unsigned i = 0; i < m->slot_count; i++) {
@@ -351,8 +351,8 @@ static void warn_certificates(struct ev_loop *ev, struct ev_timer *timer, int re
 {
     const struct master *m = timer->data;
     (void)ev, (void)revents;
-    tls_warn(m->service->tls);
-    backends_warn(m->service->backends);
+    tls_warn(m->service->current->generation.tls);
+    backends_warn(m->service->current->generation.backends);
 }
 
 static void log_unbanned(void *data, const struct client_table_ban *ban)
@@ -365,13 +365,13 @@ static void log_unbanned(void *data, const struct client_table_ban *ban)
 
 static bool has_state_file(const struct master *m)
 {
-    return m->service->config.limits.state_file[0] != '\0';
+    return m->service->current->config.limits.state_file[0] != '\0';
 }
 
 /* A file that cannot be written is told once, until it can be again. */
 static void save_bans(struct master *m)
 {
-    const char *path = m->service->config.limits.state_file;
+    const char *path = m->service->current->config.limits.state_file;
     bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
         log_event(LOG_LEVEL_ERROR, "ban-file-failed", "path=%s reason=\"%s\"", path, strerror(errno));
@@ -400,7 +400,7 @@ static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents
 
 static void load_bans(struct master *m)
 {
-    const char *path = m->service->config.limits.state_file;
+    const char *path = m->service->current->config.limits.state_file;
     if (has_state_file(m)) {
         size_t count = ban_file_load(m->service->table, path, clock_boot_us(), clock_wall_us());
         log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
@@ -420,7 +420,7 @@ static void watch(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->ev, &m->signals[i]);
     }
-    ev_tstamp rotation = m->service->config.tls.ticket_rotation_ms / 1000.;
+    ev_tstamp rotation = m->service->current->config.tls.ticket_rotation_ms / 1000.;
     ev_timer_init(&m->rotate, rotate_tickets, rotation, rotation);
     m->rotate.data = m;
     ev_timer_start(m->ev, &m->rotate);

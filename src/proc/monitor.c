@@ -26,7 +26,7 @@ struct monitor {
 static void check_ended(void *data)
 {
     struct monitor *m = data;
-    struct backends *backends = m->service->backends;
+    struct backends *backends = m->service->current->generation.backends;
     checks_learn_offer(m->checks, backends->count, &backends->offer);
 }
 
@@ -65,7 +65,7 @@ static void *resolve_thread(void *data)
 /* Starts the threads that do not run yet. Whatever there is none for now is tried again by the next round. */
 static void start_resolvers(struct monitor *m)
 {
-    struct backends *backends = m->service->backends;
+    struct backends *backends = m->service->current->generation.backends;
     for (size_t i = 0; i < backends->count; i++) {
         pthread_t thread;
         struct backend *backend = &backends->items[i];
@@ -103,7 +103,7 @@ static int prepare(struct monitor *m)
         return -1;
     }
     m->child->data = m;
-    m->checks = calloc(service->backends->count, sizeof *m->checks);
+    m->checks = calloc(service->current->generation.backends->count, sizeof *m->checks);
     if (m->checks == NULL || loop_init(&m->loop) != 0) {
         log_event(LOG_LEVEL_ERROR, "monitor-failed", "reason=\"no memory\"");
         return -1;
@@ -114,7 +114,7 @@ static int prepare(struct monitor *m)
 int monitor_run(struct child *child)
 {
     struct monitor m = {.child = child, .service = child->service};
-    struct backends *backends = child->service->backends;
+    struct backends *backends = child->service->current->generation.backends;
     if (prepare(&m) != 0) {
         return CHILD_UNABLE;
     }

@@ -14,88 +14,28 @@
 
 static void load_account(struct service *service, struct config_source *source)
 {
-    if (service->config.user != NULL && account_find(&service->account, service->config.user) != 0) {
+    if (service->current->config.user != NULL && account_find(&service->account, service->current->config.user) != 0) {
         option_error(&source->report, "user", "expected the name of an account other than root, found \"%s\"",
-                     service->config.user);
+                     service->current->config.user);
     }
-}
-
-static void load_backends(struct service *service, struct config_source *source)
-{
-    struct backends_options options = {
-        .backends = &service->config.backends,
-        .routes = &service->config.routes,
-        .capabilities = &service->config.capabilities,
-    };
-    if (options.backends->items != NULL) {
-        service->backends = backends_new(&options, &service->arena, &source->report);
-    }
-}
-
-static void load_log(struct service *service, struct config_source *source)
-{
-    const struct log_options *options = &service->config.log;
-    if (options->target != NULL && log_check(options) != 0) {
-        option_error(&source->report, "log.target", "cannot write to \"%s\": %s", options->target, strerror(errno));
-    }
-}
-
-static unsigned count_workers(const struct config *config)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return config->workers > 0 ? config->workers : cpus > 0 ? (unsigned)cpus : 1;
-}
-
-static void load_listeners(struct service *service, struct config_source *source)
-{
-    const struct listener_options *options = service->config.listeners.items;
-    size_t count = service->config.listeners.count;
-    service->listeners = calloc(count > 0 ? count : 1, sizeof *service->listeners);
-    for (size_t i = 0; i < count; i++) {
-        if (service->listeners == NULL || listener_init(&service->listeners[i], &options[i]) != 0) {
-            option_error(&source->report, "listeners", "no memory");
-            return;
-        }
-    }
-}
-
-/* Folder of a file that will be written while running. */
-static void check_state_file(struct service *service, struct config_source *source)
-{
-    const char *path = service->config.limits.state_file;
-    if (path == NULL || path[0] == '\0') {
-        return;
-    }
-    char *folder = strndup(path, strrchr(path, '/') > path ? (size_t)(strrchr(path, '/') - path) : 1);
-    if (folder == NULL || access(folder, W_OK | X_OK) != 0) {
-        option_error(&source->report, "limits.state_file", "cannot write to the folder of \"%s\": %s", path,
-                     strerror(errno));
-    }
-    free(folder);
 }
 
 int service_load(struct service *service, struct config_source *source, const char *path)
 {
     *service = (struct service){0};
-    if (config_load(&service->config, source, path) != 0) {
+    service->current = configuration_read(source, path);
+    if (service->current == NULL) {
         return -1;
     }
-    service->workers = count_workers(&service->config);
+    service->workers = service->current->workers;
     arena_init(&service->arena, service->workers);
     service->tickets = ticket_keys_new(&service->arena);
     if (service->tickets == NULL) {
         option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
     }
     load_account(service, source);
-    load_listeners(service, source);
-    check_state_file(service, source);
-    service->geoip = geoip_new(&service->config.geoip, &source->report);
-    service->access = rules_load(&service->config, &source->report);
-    load_backends(service, source);
-    load_log(service, source);
-    if (service->tickets != NULL) {
-        service->tls = tls_new(&service->config.tls, service->tickets, &source->report);
-    }
+    service->geoip = geoip_new(&service->current->config.geoip, &source->report);
+    configuration_build(service->current, &service->arena, service->tickets, source);
     if (source->report.errors > 0) {
         service_free(service);
         return -1;
@@ -143,7 +83,7 @@ static int open_listen_socket(struct service *service, const struct listener *li
 /* 0, or -1 when somebody else listens there. */
 static int open_listener(struct service *service, size_t index, struct config_source *source)
 {
-    const struct listener *listener = &service->listeners[index];
+    const struct listener *listener = &service->current->listeners[index];
     union address addresses[2];
     int count = address_parse_listen(listener->options->address, addresses);
     for (int i = 0; i < count; i++) {
@@ -169,7 +109,7 @@ static int open_listener(struct service *service, size_t index, struct config_so
 /* The table of client networks, with the bans of the time before. */
 static void open_table(struct service *service, struct config_source *source)
 {
-    const struct limits *limits = &service->config.limits;
+    const struct limits *limits = &service->current->config.limits;
     service->table = client_table_new(&limits->network, &service->arena);
     if (service->table == NULL) {
         option_error(&source->report, "limits.table_size", "no memory for %u networks: %s", limits->network.table_size,
@@ -188,7 +128,7 @@ static void take_back_status(void *data, unsigned child)
 int service_open(struct service *service, struct config_source *source)
 {
     /* What somebody else has ends the attempt: of two servers that start at once, one must not be in the other's way. */
-    for (size_t i = 0; i < service->config.listeners.count && open_listener(service, i, source) == 0; i++) {
+    for (size_t i = 0; i < service->current->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);
     service->processes = arena_map(&service->arena, &(struct arena_options){
@@ -236,18 +176,15 @@ void service_purge(struct service *service, unsigned index)
 {
     keep_listen_sockets(service, index);
     arena_keep(&service->arena, index);
-    backends_set_child(service->backends, index);
+    backends_set_child(service->current->generation.backends, index);
     if (index == service->workers) {
         ticket_keys_free(service->tickets);
         client_table_free(service->table);
-        tls_free(service->tls);
         geoip_free(service->geoip);
-        access_free(service->access);
+        configuration_drop_sessions_part(service->current);
         service->tickets = NULL;
         service->table = NULL;
-        service->tls = NULL;
         service->geoip = NULL;
-        service->access = NULL;
     }
 }
 
@@ -257,18 +194,11 @@ void service_free(struct service *service)
         close_listen_sockets(service, i);
     }
     free(service->listen_sockets);
-    for (size_t i = 0; service->listeners != NULL && i < service->config.listeners.count; i++) {
-        listener_clear(&service->listeners[i]);
-    }
-    free(service->listeners);
+    configuration_release(service->current);
     client_table_free(service->table);
-    access_free(service->access);
     geoip_free(service->geoip);
-    backends_free(service->backends);
-    tls_free(service->tls);
     ticket_keys_free(service->tickets);
     arena_fini(&service->arena);
-    config_free(&service->config);
     *service = (struct service){0};
 }
 

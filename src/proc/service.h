@@ -10,14 +10,11 @@
 
 #include "base/address.h"
 #include "base/arena.h"
-#include "config.h"
 #include "net/ticket.h"
-#include "net/tls.h"
-#include "proc/account.h"
-#include "policy/access.h"
-#include "policy/geoip.h"
 #include "policy/client_table.h"
-#include "proxy/backend.h"
+#include "policy/geoip.h"
+#include "proc/account.h"
+#include "proc/configuration.h"
 #include "proxy/proxy.h"
 
 /* One address of a listener, with a socket for each worker; the kernel spreads connections over them. */
@@ -37,20 +34,16 @@ struct process_status {
 };
 
 struct service {
-    struct config config;
+    struct configuration *current;
     struct account account;
-    struct tls *tls;
     struct ticket_keys *tickets;
-    struct backends *backends;
     struct geoip *geoip;
-    struct access *access;
     struct client_table *table;
-    struct listener *listeners; /* one for each of the configuration's */
     unsigned workers;
     struct listen_socket *listen_sockets;
     size_t listen_socket_count;
-    struct arena arena;               /* what the processes share */
-    const struct region *processes;   /* of struct process_status: a column for each worker, then the monitor's */
+    struct arena arena;             /* what the processes share */
+    const struct region *processes; /* of struct process_status: a column for each worker, then the monitor's */
 };
 
 /*

@@ -47,7 +47,7 @@ static void publish_count(struct worker *w, size_t count)
 
 static bool is_full(const struct worker *w)
 {
-    uint32_t max = w->service->config.max_sessions;
+    uint32_t max = w->service->current->config.max_sessions;
     return w->proxy.count >= w->capacity || (max > 0 && service_sessions(w->service) >= max);
 }
 
@@ -57,7 +57,7 @@ static bool is_full(const struct worker *w)
  */
 static bool reserve(struct worker *w)
 {
-    uint32_t max = w->service->config.max_sessions;
+    uint32_t max = w->service->current->config.max_sessions;
     if (w->proxy.count >= w->capacity) {
         return false;
     }
@@ -289,11 +289,8 @@ static int prepare(struct worker *w)
     w->pause_logged_at = w->unwatched_logged_at = loop_now(&w->loop) - LOG_AGAIN_SECONDS - 1.;
     w->proxy = (struct proxy){
         .loop = &w->loop,
-        .tls = service->tls,
-        .limits = &service->config.limits,
-        .backends = service->backends,
-        .access = service->access,
-        .geoip = has_databases(&service->config.geoip) ? service->geoip : NULL,
+        .generation = &service->current->generation,
+        .geoip = has_databases(&service->current->config.geoip) ? service->geoip : NULL,
         .table = service->table,
         .activity = &w->status->activity,
         .next_id = first_id(),

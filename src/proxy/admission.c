@@ -39,7 +39,7 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
         [CLIENT_TABLE_BANNED] = REASON_BANNED, [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE, [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
     struct network_address address = network_address_of(&conn->peer);
     conn->facts = facts_at_connect(&address, conn->listener->options->name, proxy->geoip);
-    struct verdict verdict = access_ask(proxy->access, &conn->facts, observed, conn);
+    struct verdict verdict = access_ask(conn->generation->access, &conn->facts, observed, conn);
     if (verdict.action != ACCESS_ALLOW) {
         session_log_denied(conn, verdict.rule, access_action_word(verdict.action));
         return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
@@ -76,7 +76,7 @@ enum reason admission_login(struct session *s, const char **rule)
     bool limits = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && names[i] != NULL; i++) {
         conn->facts.user = names[i];
-        struct verdict verdict = access_ask(s->proxy->access, &conn->facts, observed, conn);
+        struct verdict verdict = access_ask(s->connection.generation->access, &conn->facts, observed, conn);
         conn->facts.user = NULL;
         if (verdict.action != ACCESS_ALLOW) {
             *rule = verdict.rule;

@@ -57,5 +57,5 @@ struct step balancer_expired(struct session *s)
 
 ev_tstamp balancer_deadline(const struct session *s)
 {
-    return session_after(s->started, s->proxy->limits->handshake_timeout_ms);
+    return session_after(s->started, s->connection.generation->limits->handshake_timeout_ms);
 }

@@ -90,7 +90,7 @@ static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFE
     if (phase(s) == PHASE_CLEARTEXT) {
         strcpy(list, CAPABILITY_CLEARTEXT);
     } else {
-        offer_read(&s->proxy->backends->offer, list);
+        offer_read(&s->connection.generation->backends->offer, list);
     }
 }
 
@@ -136,7 +136,7 @@ static struct step do_id(struct session *s)
         s->client_name = strndup((const char *)name.bytes, len);
     }
     buffer_clear(&s->client_id);
-    if (phase(s) == PHASE_TLS && s->proxy->backends->forward_id) {
+    if (phase(s) == PHASE_TLS && s->connection.generation->backends->forward_id) {
         id_forward(&s->lexer, &s->client_id, CLIENT_ID_MAX);
     }
     return reply_with(s, "ID (\"name\" \"imapguard\")", "OK ID completed.");
@@ -308,7 +308,7 @@ static struct step pass_response(struct session *s, struct span response)
 static bool is_offered(const struct session *s, const struct sasl_mechanism *mechanism)
 {
     char list[CAPABILITY_OFFER_MAX];
-    offer_read(&s->proxy->backends->offer, list);
+    offer_read(&s->connection.generation->backends->offer, list);
     return capability_offers(span_of(list), mechanism);
 }
 
@@ -478,7 +478,7 @@ struct step client_starttls(struct session *s)
 
 ev_tstamp client_handshake_deadline(const struct session *s)
 {
-    return session_after(session_now(s), s->proxy->limits->handshake_timeout_ms);
+    return session_after(session_now(s), s->connection.generation->limits->handshake_timeout_ms);
 }
 
 struct step client_handshake_expired(struct session *s)
@@ -502,7 +502,7 @@ struct step client_handshake(struct session *s)
 {
     /* Not earlier than the client's first byte: who only connects costs no TLS state. */
     if (s->client_stream.tls == NULL &&
-        tls_accept(s->proxy->tls, &s->client_stream, s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
+        tls_accept(s->connection.generation->tls, &s->client_stream, s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
     enum stream_status status = stream_handshake(&s->client_stream);

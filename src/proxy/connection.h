@@ -9,6 +9,7 @@
 #include "policy/client_table.h"
 
 struct connection {
+    struct generation *generation; /* the configuration that it began with; the session holds it */
     const struct listener *listener;
     uint64_t id;          /* of the session */
     union address peer;   /* the client: as the PROXY header has it, where there is one */

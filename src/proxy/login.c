@@ -97,7 +97,7 @@ static struct step accepted(struct session *s)
 
 static uint32_t delay_ms(const struct session *s, enum delay kind)
 {
-    const struct limits *limits = s->proxy->limits;
+    const struct limits *limits = s->connection.generation->limits;
     uint64_t delay = kind == DELAY_NONE ? 0 : kind == DELAY_LONGEST ? limits->login_delay_max_ms : limits->login_delay_ms;
     for (unsigned i = 1; i < s->failed_logins && delay > 0 && delay < limits->login_delay_max_ms; i++) {
         delay *= 2;
@@ -278,7 +278,7 @@ static bool find_route(struct session *s)
 {
     struct attempt *a = s->attempt;
     const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
-    a->route = routes_find(s->proxy->backends->routes, owner_of(&a->credentials), server_name);
+    a->route = routes_find(s->connection.generation->backends->routes, owner_of(&a->credentials), server_name);
     if (a->route == NULL) {
         return false;
     }
@@ -294,7 +294,7 @@ static struct backend *next_backend(struct session *s, bool up)
 {
     struct attempt *a = s->attempt;
     for (size_t i = 0; i < a->count; i++) {
-        struct backend *backend = &s->proxy->backends->items[a->order[i]];
+        struct backend *backend = &s->connection.generation->backends->items[a->order[i]];
         if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend))) {
             return backend;
         }
@@ -601,6 +601,6 @@ struct step login_penalty_over(struct session *s)
     if (result != 0) {
         return step_end(REASON_MEMORY);
     }
-    return s->failed_logins >= s->proxy->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
+    return s->failed_logins >= s->connection.generation->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
                                                                 : step_go(STATE_NOT_AUTHENTICATED);
 }

@@ -14,13 +14,10 @@
 #include "base/address.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "net/tls.h"
-#include "policy/access.h"
 #include "policy/shared_address.h"
 #include "policy/geoip.h"
 #include "policy/client_table.h"
-#include "proxy/backend.h"
-#include "proxy/limits.h"
+#include "proxy/generation.h"
 #include "proxy/reason.h"
 
 struct session;
@@ -39,11 +36,8 @@ struct backend_ends {
 
 struct proxy {
     struct loop *loop;
-    struct tls *tls;
-    const struct limits *limits;
-    struct backends *backends;
+    struct generation *generation; /* of the sessions that begin from now on */
     struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
-    const struct access *access;
     struct geoip *geoip;      /* NULL: no databases */
     struct client_table *table;
     struct shared_address shared_address;

@@ -128,7 +128,7 @@ struct step relay_drain(struct session *s)
 
 ev_tstamp relay_deadline(const struct session *s)
 {
-    return session_after(s->active, s->proxy->limits->idle_timeout_ms);
+    return session_after(s->active, s->connection.generation->limits->idle_timeout_ms);
 }
 
 ev_tstamp relay_drain_deadline(const struct session *s)

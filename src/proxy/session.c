@@ -165,7 +165,7 @@ static ev_tstamp linger_deadline(const struct session *s)
 
 static ev_tstamp login_time_limit(const struct session *s)
 {
-    return session_after(s->started, s->proxy->limits->login_timeout_ms);
+    return session_after(s->started, s->connection.generation->limits->login_timeout_ms);
 }
 
 static void set_timer(struct session *s)
@@ -255,6 +255,7 @@ static void destroy(struct session *s)
     free(s->client_name);
     free(s->user);
     LIST_REMOVE(s, entry);
+    generation_release(s->connection.generation);
     free(s);
     proxy->count--;
     proxy->ended(proxy);
@@ -416,6 +417,7 @@ static struct session *session_new(struct proxy *proxy, int fd, const struct con
     }
     s->proxy = proxy;
     s->connection = *conn;
+    (void)generation_hold(s->connection.generation);
     s->started = session_now(s);
     s->again.run = run_again;
     lexer_init(&s->lexer, PHASE_CLEARTEXT);
@@ -448,7 +450,7 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
 {
-    struct connection conn = {.listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
+    struct connection conn = {.generation = proxy->generation, .listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
     struct network_address address = network_address_of(peer);
     enum session_state first = session_first_state(listener);
     if (network_set_has(&listener->proxies, &address)) {

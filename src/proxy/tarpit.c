@@ -40,5 +40,5 @@ struct step tarpit_expired(struct session *s)
 
 ev_tstamp tarpit_deadline(const struct session *s)
 {
-    return session_after(s->started, s->proxy->limits->login_timeout_ms);
+    return session_after(s->started, s->connection.generation->limits->login_timeout_ms);
 }

@@ -48,8 +48,8 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->tls_options.certificates = (struct option_list){pair, 1};
     r->tls_options.session_tickets = false;
     test_report_init(&report);
-    r->proxy.tls = tls_new(&r->tls_options, NULL, &report.report);
-    cr_assert_not_null(r->proxy.tls, "%s", report.text);
+    r->generation.tls = tls_new(&r->tls_options, NULL, &report.report);
+    cr_assert_not_null(r->generation.tls, "%s", report.text);
 
     option_set_defaults(&limits_option_table, &r->limits);
     r->limits.login_delay_ms = r->limits.login_delay_max_ms = 0;
@@ -67,8 +67,10 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     cr_assert_null(endpoint_resolve(address, &endpoint, NULL));
     cr_assert(bind(r->door, &endpoint.addresses[0].sa, endpoint.addresses[0].len) == 0 && listen(r->door, 10) == 0);
 
+    r->generation.references = 1; /* the rig's */
+    r->proxy.generation = &r->generation;
     r->proxy.loop = &r->loop;
-    r->proxy.limits = &r->limits;
+    r->generation.limits = &r->limits;
     r->proxy.activity = &r->activity;
     r->proxy.claim_shared_address_warning = claim_shared_address_warning;
     r->proxy.data = r;
@@ -80,8 +82,8 @@ void rig_set_backends(struct rig *r)
     struct backends_options options = {&r->backend_list, &r->routes, &r->capabilities};
     struct test_report report;
     test_report_init(&report);
-    r->proxy.backends = backends_new(&options, r->arena, &report.report);
-    cr_assert_not_null(r->proxy.backends, "%s", report.text);
+    r->generation.backends = backends_new(&options, r->arena, &report.report);
+    cr_assert_not_null(r->generation.backends, "%s", report.text);
 }
 
 void rig_set_policy(struct rig *r)
@@ -91,8 +93,8 @@ void rig_set_policy(struct rig *r)
     struct option_list rules = {r->rules, r->rule_count};
     struct test_report report;
     test_report_init(&report);
-    r->proxy.access = access_new(&rules, &context, &report.report);
-    cr_assert_not_null(r->proxy.access, "%s", report.text);
+    r->generation.access = access_new(&rules, &context, &report.report);
+    cr_assert_not_null(r->generation.access, "%s", report.text);
     r->proxy.table = client_table_new(&r->limits.network, r->arena);
     cr_assert_not_null(r->proxy.table);
     client_table_set_worker(r->proxy.table, 0);
@@ -101,10 +103,10 @@ void rig_set_policy(struct rig *r)
 void rig_connect(struct rig *r)
 {
     int fds[2];
-    if (r->proxy.access == NULL) {
+    if (r->generation.access == NULL) {
         rig_set_policy(r);
     }
-    if (r->proxy.backends == NULL) {
+    if (r->generation.backends == NULL) {
         rig_set_backends(r);
     }
     union address peer, local;
@@ -141,13 +143,13 @@ void rig_over(struct rig *r)
     if (r->door != -1) {
         close(r->door);
     }
-    access_free((struct access *)r->proxy.access);
+    access_free((struct access *)r->generation.access);
     client_table_free(r->proxy.table);
     listener_clear(&r->listener);
     option_free(&limits_option_table, &r->limits);
-    tls_free(r->proxy.tls);
+    tls_free(r->generation.tls);
     option_free(&tls_option_table, &r->tls_options);
-    backends_free(r->proxy.backends);
+    backends_free(r->generation.backends);
     option_free(&backend_option_table, &r->backend_options);
     loop_fini(&r->loop);
     log_close();

@@ -35,6 +35,7 @@ enum pace { WHOLE, TRICKLE, PACES };
 struct rig {
     struct loop loop;
     struct arena *arena;
+    struct generation generation;
     struct proxy proxy;
     struct tls_options tls_options;
     struct limits limits;                   /* short ones; a test may change them before rig_connect() */

@@ -28,7 +28,7 @@ Test(backend, what_is_no_endpoint_and_no_list_is_not_believed)
     free(r.backend_options.address);
     r.backend_options.address = strdup("localhost:1");
     rig_connect(&r);
-    struct backends *b = r.proxy.backends;
+    struct backends *b = r.generation.backends;
     backend_endpoint(&b->items[0], &e);
     cr_expect_gt(e.count, 0);
     write_garbage(b);
@@ -45,7 +45,7 @@ Test(backend, where_one_without_a_name_is_no_other_process_can_say)
     struct endpoint before, after;
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     rig_connect(&r);
-    struct backends *b = r.proxy.backends;
+    struct backends *b = r.generation.backends;
     backend_endpoint(&b->items[0], &before);
     write_garbage(b);
     backend_endpoint(&b->items[0], &after);
@@ -72,7 +72,7 @@ Test(backend, the_latest_finding_of_all_processes_holds)
     struct rig r;
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     rig_connect(&r);
-    struct backends *b = r.proxy.backends;
+    struct backends *b = r.generation.backends;
     cr_expect(!backend_is_known(&b->items[0]) && backend_is_up(&b->items[0]));
     find(b, 1, false);
     cr_expect(backend_is_known(&b->items[0]) && !backend_is_up(&b->items[0]));
@@ -88,7 +88,7 @@ Test(backend, a_finding_of_the_future_is_not_believed)
     struct rig r;
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     rig_connect(&r);
-    struct backends *b = r.proxy.backends;
+    struct backends *b = r.generation.backends;
     memset(b->columns[1].write, 0xff, b->columns[1].size);
     cr_expect(backend_is_up(&b->items[0]) && !backend_is_known(&b->items[0]));
     rig_over(&r);

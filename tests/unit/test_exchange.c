@@ -31,7 +31,7 @@ static void play(const char *name, struct rule_options *rule, const char *text)
     r.rules = rule;
     r.rule_count = rule != NULL ? 1 : 0;
     rig_set_backends(&r);
-    offer_learn(&r.proxy.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
+    offer_learn(&r.generation.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
     rig_connect(&r);
     rig_play(&r, name, GREETING);
     rig_play(&r, name, text);
@@ -89,7 +89,7 @@ Test(exchange, a_client_that_does_not_answer_in_time_may_try_again)
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     r.backend_options.login_timeout_ms = 150;
     rig_set_backends(&r);
-    offer_learn(&r.proxy.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
+    offer_learn(&r.generation.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
     rig_connect(&r);
     rig_play(&r, "too late", GREETING CHALLENGED "< a " UNAVAILABLE "bend\nlog reason=login-timeout\n> " CRAM
         "\n< * BAD Unknown command, or not allowed before login.\n" ALIVE);
@@ -105,7 +105,7 @@ Test(exchange, a_client_for_whom_there_is_no_route_is_refused_before_it_says_who
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     r.routes = (struct option_list){&route, 1};
     rig_set_backends(&r);
-    offer_learn(&r.proxy.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
+    offer_learn(&r.generation.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
     rig_connect(&r);
     rig_play(&r, "no route", GREETING "> a AUTHENTICATE CRAM-MD5\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nb0\n"
         "log reason=no-route\n> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nb0\n" ALIVE);

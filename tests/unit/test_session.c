@@ -439,7 +439,7 @@ Test(session, a_backend_that_is_not_there_is_unavailable_until_it_is)
     rig_play(&r, "no socket", LOGIN "< l " UNAVAILABLE "log reason=no-such-socket\nnolog login-failed\n" ALIVE "idle\n");
     r.door = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     struct endpoint endpoint;
-    backend_endpoint(&r.proxy.backends->items[0], &endpoint);
+    backend_endpoint(&r.generation.backends->items[0], &endpoint);
     cr_assert(bind(r.door, &endpoint.addresses[0].sa, endpoint.addresses[0].len) == 0 && listen(r.door, 10) == 0);
     rig_play(&r, "there", LOGGED_IN "idle\n");
     rig_over(&r);
@@ -451,11 +451,11 @@ Test(session, the_next_address_is_tried_when_one_does_not_answer)
     rig_init(&r, STARTTLS, WHOLE);
     struct endpoint e;
     rig_set_backends(&r);
-    backend_endpoint(&r.proxy.backends->items[0], &e);
+    backend_endpoint(&r.generation.backends->items[0], &e);
     e.addresses[1] = e.addresses[0];
     strcat(e.addresses[0].un.sun_path, "-missing");
     e.count = 2;
-    backend_publish_endpoint(&r.proxy.backends->items[0], &e);
+    backend_publish_endpoint(&r.generation.backends->items[0], &e);
     rig_connect(&r);
     rig_play(&r, "second", SECURED LOGGED_IN "nolog login-unavailable\n");
     rig_over(&r);
@@ -482,6 +482,39 @@ Test(session, every_wait_for_the_backend_has_an_end)
         rig_play(&r, rows[i].name, text);
         rig_over(&r);
     }
+}
+
+/* --- generations ---------------------------------------------------------------------------------------------- */
+
+static unsigned destroyed;
+
+static void count_destroyed(struct generation *g)
+{
+    (void)g;
+    destroyed++;
+}
+
+Test(session, a_session_keeps_the_configuration_that_it_began_with)
+{
+    struct rig r;
+    rig_init(&r, STARTTLS, WHOLE);
+    rig_connect(&r);
+    rig_play(&r, "begun", HELLO);
+    struct generation next = r.generation;
+    struct limits stricter = r.limits;
+    stricter.login_attempts = 1;
+    next.references = 1;
+    next.limits = &stricter;
+    r.generation.destroy = count_destroyed;
+    r.proxy.generation = &next;
+    generation_release(&r.generation);
+    cr_expect(destroyed == 0 && rig_session(&r)->connection.generation == &r.generation, "the session still holds it");
+    rig_play(&r, "old limits", "> a STARTTLS\n< a OK Begin TLS negotiation now.\nT\n" ALIVE "c.\n.\n");
+    cr_expect(rig_until(&r, gone));
+    cr_expect_eq(destroyed, 1, "nobody holds it any more");
+    cr_expect_eq(next.references, 1);
+    r.proxy.generation = &r.generation;
+    rig_over(&r);
 }
 
 /* --- time limits and ends ------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the master's children, workers and monitor, have in common: how they begin, live, and end. */
+/* What workers and monitor have in common: their start, signals, heartbeat, messages from the master, and end. */
 #ifndef IMAPGUARD_PROC_CHILD_H
 #define IMAPGUARD_PROC_CHILD_H
 
@@ -11,46 +11,46 @@
 
 /* Exit statuses. */
 enum {
-    CHILD_STOPPED = 0, /* it was told to stop */
-    CHILD_UNABLE = 70, /* it cannot do its work now */
+    CHILD_STOPPED = 0, /* stopped by SIGTERM or by the end of the master */
+    CHILD_UNABLE = 70, /* could not start its work */
 };
 
 struct child {
     struct service *service;
-    unsigned index; /* of its column in what is shared: the number of a worker; the monitor's comes after them all */
+    unsigned index; /* its number in the arena: worker N is N, the monitor comes after all workers */
     pid_t master;
-    int channel;    /* from the master, see channel.h */
+    int channel;    /* its end of the channel from the master */
 
     /* Set by child_begin(). */
     struct loop *loop;
-    bool orphan;                       /* the master has gone */
-    void (*stop)(struct child *child); /* on SIGTERM, and when the master has gone */
+    bool orphan;                       /* the master has died */
+    void (*stop)(struct child *child); /* called on SIGTERM, and when the master has died */
     void (*housekeeping)(struct child *child); /* about once a second */
-    void *data;                        /* of those two */
+    void *data;                        /* for those two */
     struct ev_timer heartbeat;
     struct ev_io signals;
     struct ev_io messages;
 };
 
 /*
- * Right after the fork: gives up what other processes have, then all privileges, and ends with the master from here
- * on. 0, or -1 with errno set.
+ * Right after the fork: drops what the child's role must not have, then all privileges, and asks the kernel for SIGTERM
+ * when the master dies. Returns 0, or -1 with errno set: the process must not go on.
  */
 int child_become(struct child *child);
 
 /*
- * Begins to serve: `stop` and `housekeeping` are called from the loop, databases that the master sends are adopted, the log is
- * opened again on SIGUSR1, and the master sees that the loop goes round. Signals stay blocked, as they were since the
- * fork, and are read; those that a terminal sends are the master's. `child` must outlive the loop's run. 0, or -1 with
- * errno set.
+ * Starts the watchers that every child has in its loop: they call `stop` and `housekeeping`, adopt databases that the
+ * master sends, reopen the log on SIGUSR1, and update the heartbeat that the master looks at. All signals stay blocked as
+ * they were at the fork; SIGTERM and SIGUSR1 are read from a descriptor. `child` must outlive the loop's run. Returns 0,
+ * or -1 with errno set.
  */
 int child_begin(struct child *child, struct loop *loop, void (*stop)(struct child *child),
                 void (*housekeeping)(struct child *child));
 
-/* True if the master died before child_become() asked for the death signal: then the child must not serve. */
+/* Returns true if the master died before child_become() asked for the signal: then the child must not serve. */
 bool child_is_orphan(const struct child *child);
 
-/* Ends what child_begin() began. */
+/* Stops the watchers of child_begin() and closes their descriptor. */
 void child_end(struct child *child);
 
 #endif

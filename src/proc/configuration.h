@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A configuration as it was read, and all that it makes. What sessions see of it is its `generation`, which owns the rest:
- * the configuration is freed when nobody holds the generation any more.
+ * A configuration: the options of a file, and all that is made of them. Sessions see its `generation`. When the last
+ * reference to the generation is released, the whole configuration is freed.
  */
 #ifndef IMAPGUARD_PROC_CONFIGURATION_H
 #define IMAPGUARD_PROC_CONFIGURATION_H
@@ -15,29 +15,29 @@
 struct configuration {
     struct generation generation;
     struct config config;
-    struct listener *listeners; /* one for each of the configuration's */
+    struct listener *listeners; /* config.listeners.count of them */
     struct access *access;
     unsigned workers;           /* processes: the configured number, or one for each CPU */
 };
 
 /*
- * Reads the file and checks what needs nothing else: options, listeners, access rules, files that will be written.
- * Problems are printed to standard error with file and line. Returns NULL when the file cannot be parsed; otherwise the
- * configuration, to be released, which may only be used if source->report counts no error.
+ * Reads the file, and makes what needs nothing but the options: listeners and access rules. Prints each problem to
+ * standard error with file and line. Returns NULL when the file cannot be parsed. Otherwise returns a configuration that
+ * the caller releases, and that may only be used if source->report counts no error.
  */
 struct configuration *configuration_read(struct config_source *source, const char *path);
 
 /*
- * Makes the rest: looks up the backends, and reads certificates and keys. The ticket keys must outlive it. Problems are
- * reported to `source`.
+ * Makes the rest: looks up the backends and maps their shared state in the arena, and reads certificates and keys. The
+ * arena and the ticket keys must outlive the configuration. Problems are reported to `source`.
  */
 void configuration_build(struct configuration *c, struct arena *arena, struct ticket_keys *tickets,
                          struct config_source *source);
 
-/* In the monitor: frees what only sessions need: the server's keys, and the access rules. */
+/* In the monitor: frees the server's certificates and keys and the access rules, which only sessions need. */
 void configuration_drop_sessions_part(struct configuration *c);
 
-/* Gives back the reference of whoever read it. NULL is fine. */
+/* Releases the reference that configuration_read() returned. NULL is fine. */
 void configuration_release(struct configuration *c);
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may come in, and who may log in: rules, bans and limits, asked in that order, and logged. */
+/* Decides which clients may connect and log in: asks the access rules, the bans and the limits, in that order. */
 #ifndef IMAPGUARD_PROXY_ADMISSION_H
 #define IMAPGUARD_PROXY_ADMISSION_H
 
 #include "proxy/session.h"
 
 /*
- * Asks for a client whose address is known, before any work is done for it, and logs a refusal. REASON_NONE: it is
- * in, and counted unless a rule says otherwise: admission_end() is to be called. Otherwise the reason why it is
- * not: DENIED, BANNED, CONNECTION_RATE or SESSIONS; or TARPIT, when it is to be held without a word.
+ * Decides whether a client may connect; its address is known, and no work was done for it yet. Returns REASON_NONE if it
+ * may: then the client is counted, unless a rule has `limits = false`, and the caller calls admission_end() when it has
+ * gone. Otherwise returns DENIED, BANNED, CONNECTION_RATE or SESSIONS, or TARPIT if the client is kept waiting without an
+ * answer; the refusal is logged.
  */
 enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 
-/* The client has gone. Also for one that was never in. */
+/* Counts the client no more. Does nothing for a client that was refused. */
 void admission_end(struct proxy *proxy, struct connection *conn);
 
 /*
@@ -21,13 +22,13 @@ void admission_end(struct proxy *proxy, struct connection *conn);
  */
 enum reason admission_login(struct session *s, const char **rule);
 
-/* The backend has refused the attempt: counts it, and logs the ban when one begins. */
+/* Counts a failed login for the client's network, and logs "banned" if a ban begins. */
 void admission_login_failed(struct session *s);
 
-/* The client has flooded TLS: counts as a login that failed, and logs the ban when one begins. */
+/* Counts a flood of TLS messages as a failed login for the client's network, and logs "banned" if a ban begins. */
 void admission_charge_flood(struct session *s);
 
-/* Whether the client's network was banned after it came in. */
+/* Returns true if the client's network was banned after the client connected. */
 bool admission_is_banned(const struct session *s);
 
 #endif

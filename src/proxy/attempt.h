@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A login on its way: what the client asked for, and how far the backend has got with it. Heap; made by client.c. */
+/* The data of one login in progress: its command, its backends, the exchange and the answer. Only login.c writes it. */
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
@@ -12,15 +12,15 @@ struct attempt {
     struct buffer tag; /* of the client's command */
     struct credentials credentials;
 
-    /* Where it goes. */
-    const struct route *route;                 /* NULL: not known yet */
-    uint8_t order[ROUTE_BACKENDS_MAX];         /* of the route's backends, as they are to be tried */
+    /* The choice of a backend. */
+    const struct route *route;                 /* NULL: not chosen yet */
+    uint8_t order[ROUTE_BACKENDS_MAX];         /* the route's backends, in the order in which they are tried */
     size_t count;
-    uint64_t tried;                            /* a bit for each backend: none is tried twice */
-    enum fault fault;                          /* of the backend that was tried last */
-    struct buffer said;                        /* ... and its words, where they explain it */
+    uint64_t tried;                            /* a bit for each backend */
+    enum fault fault;                          /* of the backend that failed last */
+    struct buffer said;                        /* what the backend or OpenSSL said about it; empty: nothing */
 
-    /* The talk with the backend. */
+    /* The exchange with the backend. */
     struct dial_client client;
     struct dial dial;
     struct login_command command;
@@ -32,10 +32,10 @@ struct attempt {
     uint32_t penalty_ms;  /* the delay before it */
 };
 
-/* Makes one for a command with that tag, with empty credentials. NULL when memory is short. */
+/* Returns a new attempt for a command with that tag, which is copied; NULL when memory is short. */
 struct attempt *attempt_new(struct span tag);
 
-/* Wipes and frees; NULL is fine. */
+/* Wipes and frees an attempt; NULL is fine. */
 void attempt_free(struct attempt *a);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The monitor's look at one backend, again and again: can a login be brought there, and what does it say it can do?
- * It dials as a login does, and then leaves (LOGOUT); it never logs in.
+ * The monitor's checks of one backend: dials it again and again as a login does, notes whether that works and which
+ * capabilities the backend lists, and sends LOGOUT. A check never logs in.
  */
 #ifndef IMAPGUARD_PROXY_CHECK_H
 #define IMAPGUARD_PROXY_CHECK_H
@@ -11,28 +11,28 @@
 struct check {
     struct backend *backend;
     struct loop *loop;
-    struct dial_client nobody; /* the dial is for ourselves */
+    struct dial_client nobody; /* all zero: the dial is for no client */
     struct dial dial;
     struct stream stream;
-    bool leaving;              /* the backend is well, LOGOUT is on its way */
-    bool ended;                /* once at least */
+    bool leaving;              /* the check has succeeded and LOGOUT was sent */
+    bool ended;                /* at least one check has ended */
     unsigned successes;        /* in a row, while it is down */
     unsigned failures;         /* in a row */
-    struct buffer list;        /* of its capabilities, as it gave them last; empty: it never did */
-    struct loop_task again;    /* while there is more to read that the kernel will not tell about */
-    struct ev_timer timer;     /* to the next check, or to the end of this one */
+    struct buffer list;        /* the capabilities that the backend listed last; empty: none yet */
+    struct loop_task again;    /* for octets that TLS has decrypted already */
+    struct ev_timer timer;     /* the next check, or the deadline of this one */
     void (*done)(void *data);  /* called when a check has ended */
     void *data;
 };
 
 /*
- * Begins: the first check at once, each further one `check_interval` after the one before. What it finds is told to
- * the backend (backend_mark_up(), backend_mark_down()), and then `done` is called. Without checks in the backend's
- * options nothing happens and `ended` is true.
+ * Starts the first check at once, and each further one `check_interval` after the end of the one before. A check marks the
+ * backend up or down by `check_rise` and `check_fall`, and then calls `done`. If the backend's options have no checks,
+ * `ended` becomes true and `done` is called once.
  */
 void check_start(struct check *c, struct backend *backend, struct loop *loop, void (*done)(void *data), void *data);
 
-/* Ends, in the middle of a check or between two. */
+/* Stops checking, also in the middle of a check, and frees what c owns. */
 void check_stop(struct check *c);
 
 /*

@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The talk with a client before its login: RFC 9051 6.1 and 6.2, with STARTTLS enforced.
- * These are the handlers of the states CLEARTEXT, STARTTLS, HANDSHAKE and NOT_AUTHENTICATED, and the replies.
+ * The dialogue with a client before its login: the commands of RFC 9051 6.1 and 6.2, with TLS enforced. The handlers of
+ * the states CLEARTEXT, STARTTLS, HANDSHAKE and NOT_AUTHENTICATED, the client's part of CHALLENGE, and the replies.
  */
 #ifndef IMAPGUARD_PROXY_CLIENT_H
 #define IMAPGUARD_PROXY_CLIENT_H
 
 #include "proxy/session.h"
 
-/* CLEARTEXT: greets. */
+/* CLEARTEXT: queues the greeting. */
 struct step client_greet(struct session *s);
-/* CLEARTEXT and NOT_AUTHENTICATED: the client has said something. */
+/* CLEARTEXT, NOT_AUTHENTICATED and CHALLENGE: reads what the client says and runs its commands. */
 struct step client_talk(struct session *s);
 
 /*
- * CONNECT to PENALTY: a client that leaves takes its login with it. What it says meanwhile is kept, a record
- * at most, and is read when the login is decided.
+ * CONNECT, BACKEND_LOGIN and PENALTY: keeps what the client says, at most one record of TLS, until the login is decided.
+ * Ends the session if the client has closed.
  */
 struct step client_wait(struct session *s);
 
-/* STARTTLS: goes on once the OK has left. */
+/* STARTTLS: begins the handshake once the kernel has taken the OK. */
 struct step client_starttls(struct session *s);
 
-/* CHALLENGE: the next line of the client answers the backend. */
+/* CHALLENGE: takes the client's next line as its response to the backend. */
 struct step client_challenged(struct session *s);
-/* CHALLENGE: took too long. */
+/* CHALLENGE: the backend's login_timeout is over. */
 struct step client_challenge_expired(struct session *s);
 
-/* HANDSHAKE: the next flight of the client. */
+/* HANDSHAKE: goes on with the handshake. */
 struct step client_handshake(struct session *s);
-/* HANDSHAKE: took too long. */
+/* HANDSHAKE: limits.handshake_timeout is over. */
 struct step client_handshake_expired(struct session *s);
 ev_tstamp client_handshake_deadline(const struct session *s);
 
-/* Why a client's stream has ended. */
+/* Returns why the client's stream has ended; its `end` is not STREAM_READY. */
 enum reason client_end(const struct stream *client);
 
-/* Queues a line: `tag` (empty: "*"), a blank, and the text. 0, or -1 when memory is short. */
+/* Queues a line for the client: the tag (empty: "*"), a blank, the text and CRLF. Returns 0, or -1 when memory is short. */
 int client_reply(struct session *s, struct span tag, const char *text);
 
-/* Queues "* BYE" with what the reason tells the client, where that may still be said. */
+/* Queues "* BYE" with the text of the reason. Does nothing if the reason has none, or the client could not read it. */
 void client_bye(struct session *s, enum reason reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All that is known of a client before it is let in. Lives on the stack until then. */
+/* What is known of a client when it connects. Lives on the stack until the client is let in, then in its session. */
 #ifndef IMAPGUARD_PROXY_CONNECTION_H
 #define IMAPGUARD_PROXY_CONNECTION_H
 
@@ -12,11 +12,11 @@ struct connection {
     struct generation *generation; /* the configuration that it began with; the session holds it */
     const struct listener *listener;
     uint64_t id;          /* of the session */
-    union address peer;   /* the client: as the PROXY header has it, where there is one */
-    union address local;  /* where it came in */
+    union address peer;   /* the client's; from the PROXY header where there is one */
+    union address local;  /* the address that the client connected to */
     struct facts facts;
-    struct client_table_ref ref; /* where it is counted */
-    bool unlimited;       /* a rule with `limits = false` has let it in: not counted, not banned */
+    struct client_table_ref ref; /* the entry in which it is counted */
+    bool unlimited;       /* allowed by a rule with `limits = false`: neither counted nor banned */
 };
 
 #endif

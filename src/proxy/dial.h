@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making a connection to a backend that one can log in to: its addresses one after the other, the PROXY header, TLS
- * (implicit or by STARTTLS), the greeting, the capabilities, ID. Sessions do it for a login, and the monitor to see
- * whether it can be done. No credential comes near it. Nothing that a backend says before TLS is believed after it.
+ * Connects to a backend and makes the connection ready for a login: tries the backend's addresses in order, and then
+ * goes through the PROXY header, TLS (implicit or by STARTTLS), the greeting, the capabilities and ID. Sessions dial for
+ * a login, and the monitor dials to check the backend. A dial never has credentials. It forgets what the backend said
+ * before TLS.
  *
- * The stream is the caller's, and so are its events and the timer; a dial reads and writes it, and says what for.
+ * The caller owns the stream, waits for its events, and keeps the timer; the dial reads and writes the stream.
  */
 #ifndef IMAPGUARD_PROXY_DIAL_H
 #define IMAPGUARD_PROXY_DIAL_H
@@ -17,19 +18,19 @@
 #include "proxy/fault.h"
 
 enum dial_phase {
-    DIAL_CONNECT,    /* to an address */
-    DIAL_TLS,        /* the handshake */
-    DIAL_GREETING,   /* the backend's first line */
-    DIAL_STARTTLS,   /* what it says to STARTTLS */
+    DIAL_CONNECT,    /* waits for a connection to an address */
+    DIAL_TLS,        /* ... for the end of the handshake */
+    DIAL_GREETING,   /* ... for the backend's first line */
+    DIAL_STARTTLS,   /* ... for the answer to STARTTLS */
     DIAL_CAPABILITY, /* ... to CAPABILITY, before or after TLS */
     DIAL_ID,         /* ... to ID */
     DIAL_DONE,
 };
 
-/* For whom: all of it may be empty. Valid as long as the dial. */
+/* The client for whom the dial is. The caller keeps it valid as long as the dial; all zero: the dial is a check. */
 struct dial_client {
-    union address peer;  /* AF_UNSPEC: for ourselves */
-    union address local; /* where the client came in */
+    union address peer;  /* AF_UNSPEC: none */
+    union address local; /* the address that the client connected to */
     struct span id;      /* its ID, as id_forward() gives it */
 };
 
@@ -37,18 +38,18 @@ struct dial {
     const struct backend *backend;
     const struct dial_client *client;
     struct loop *loop;
-    stream_callback *callback; /* for the events of each connection that is tried */
+    stream_callback *callback; /* of the stream, for each connection that is tried */
     void *data;
     struct endpoint endpoint; /* as it was when the dial began */
-    size_t address;           /* the next to try */
+    size_t address;           /* index of the next address to try */
     enum dial_phase phase;
     bool encrypted;
-    ev_tstamp began;          /* with the address that is tried now */
-    ev_tstamp connected;      /* 0: not yet */
+    ev_tstamp began;          /* when the attempt at the present address began */
+    ev_tstamp connected;      /* when the connection was made; 0: not yet */
     struct response_reader reader;
-    unsigned lines;           /* read so far */
+    unsigned lines;           /* read so far from the backend */
     struct capabilities able;
-    struct buffer list;       /* of its capabilities, after TLS where there is TLS */
+    struct buffer list;       /* the backend's capability list; with TLS, the list that it gave after TLS */
 
     enum fault fault;  /* after DIAL_FAILED; before it, the fault of the addresses that were tried */
     char said[160];    /* after DIAL_FAILED: the words of the backend or of OpenSSL that explain it; "" for none */
@@ -56,11 +57,14 @@ struct dial {
 
 enum dial_result { DIAL_MORE, DIAL_READY, DIAL_FAILED };
 
-/* Begins; `stream` is closed and becomes the connection, with `callback` and `data` for its events. */
+/*
+ * Begins a dial; `stream` is a closed stream and becomes the connection, with `callback` and `data` for its events.
+ * Returns DIAL_MORE while the dial waits for an event, DIAL_READY when a login can be sent, or DIAL_FAILED with d->fault.
+ */
 enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
                             struct stream *stream, struct loop *loop, stream_callback *callback, void *data);
 
-/* The stream is connected, has failed to, or has something to read. */
+/* Goes on after an event of the stream: it is connected, has failed to connect, or can be read. Returns as above. */
 enum dial_result dial_event(struct dial *d, struct stream *stream);
 
 /* Returns the fault of a backend's stream whose read gave `status`, which is neither STREAM_READY nor STREAM_AGAIN. */
@@ -69,16 +73,16 @@ enum fault dial_stream_fault(const struct stream *stream, enum stream_status sta
 /* Returns the fault of a line of the backend's for which response_feed() gave an error. */
 enum fault dial_line_fault(enum response_result result);
 
-/* The connection cannot be watched, for want of memory in the kernel: DIAL_FAILED. */
+/* Ends a dial whose socket the kernel cannot watch for lack of memory. Returns DIAL_FAILED. */
 enum dial_result dial_watch_failed(struct dial *d);
 
-/* The time is over: another address is tried, or it has failed. */
+/* Goes on when the deadline has passed: tries the next address, or fails. Returns as above. */
 enum dial_result dial_expired(struct dial *d, struct stream *stream);
 
-/* When the time is over: for the address that is tried, then for all that is said up to the answer to the login. */
+/* Returns the deadline: of the present address (connect_timeout), then of all up to the answer to the login (login_timeout). */
 ev_tstamp dial_deadline(const struct dial *d);
 
-/* Gives back what it holds, not the stream. All zero is a dial that holds nothing. */
+/* Frees what the dial owns; the stream stays as it is. All zero is a dial that owns nothing. */
 void dial_clear(struct dial *d);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long and how often clients may try: the options of the group `limits`. */
+/* The options of the group `limits`: how often and how long clients may try. */
 #ifndef IMAPGUARD_PROXY_LIMITS_H
 #define IMAPGUARD_PROXY_LIMITS_H
 
@@ -8,7 +8,7 @@
 
 struct limits {
     struct client_table_limits network;   /* for each client network, over all workers */
-    char *state_file;              /* where bans are kept over a restart; "": nowhere */
+    char *state_file;              /* the file that keeps the bans over a restart; "": none */
     uint32_t login_attempts;       /* on one connection */
     uint32_t login_delay_ms;       /* before the answer to the first failed login; doubles ... */
     uint32_t login_delay_max_ms;   /* ... up to this */

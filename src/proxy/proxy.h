@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the sessions of one worker share, and how a worker begins and ends them. A process that serves clients
- * includes this; what a session is made of is in session.h and stays on this floor.
+ * What the sessions of one worker share, and the functions by which the worker begins and ends sessions. A session's own
+ * members are in session.h, which only this folder includes.
  */
 #ifndef IMAPGUARD_PROXY_PROXY_H
 #define IMAPGUARD_PROXY_PROXY_H
@@ -22,13 +22,13 @@
 
 struct session;
 
-/* What a worker is doing, in memory that the master reads when it hangs. */
+/* The session that a worker serves at this moment, in shared memory: the master logs it if the worker hangs. */
 struct activity {
     _Atomic uint64_t session; /* its identifier; 0: none */
     _Atomic uint32_t state;   /* the session's, see session_state_name() */
 };
 
-/* How many sessions a backend has ended by itself in the second that began at `since`. */
+/* The number of sessions that a backend has ended in the second that began at `since`. */
 struct backend_ends {
     ev_tstamp since;
     unsigned count;
@@ -42,36 +42,36 @@ struct proxy {
     struct client_table *table;
     struct shared_address shared_address;
     struct activity *activity;
-    uint64_t next_id;         /* of a session: to be set to something that no other worker uses */
+    uint64_t next_id;         /* the next session's identifier; the worker sets a first one that no other worker reaches */
     LIST_HEAD(, session) sessions; /* all of them */
     size_t count;
     TAILQ_HEAD(, session) tarpit;  /* those in TARPIT, the oldest first */
     size_t tarpit_count;
-    uint32_t ban_epoch;        /* the bans that session_end_banned() knows of */
-    /* Called after a session has gone and its descriptors are closed. `data` is the owner's. */
+    uint32_t ban_epoch;        /* of the bans that session_end_banned() has applied */
+    /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
-    /* Whether this worker is the first of all that has to warn of a gateway. */
+    /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */
     bool (*claim_shared_address_warning)(struct proxy *proxy);
     void *data;
 };
 
 /*
- * Lets in or refuses whoever is on an accepted, non-blocking socket, which it owns from then on, also on failure.
- * 0, or -1 when memory is short.
+ * Begins a session for the client on `fd`, an accepted and non-blocking socket, or refuses the client. Owns `fd` from then
+ * on, also on failure. Returns 0, or -1 when memory is short.
  */
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local);
 
-/* The name of a state; "?" for a number that is none. */
+/* Returns the name of a state, or "?" if the number is no state. */
 const char *session_state_name(uint32_t state);
 
-/* Ends all sessions for that reason: they say goodbye and are gone within a second, or with session_drop_all(). */
+/* Ends all sessions for that reason. Each sends BYE or close_notify, and is freed within a second. */
 void session_end_all(struct proxy *proxy, enum reason reason);
 
-/* Ends the sessions that have not logged in and whose network was banned meanwhile. Cheap when nobody was. */
+/* Ends the sessions before login whose network was banned since the last call. Cheap if no ban has begun. */
 void session_end_banned(struct proxy *proxy);
 
-/* Frees all sessions now. */
+/* Frees all sessions at once, without BYE. */
 void session_drop_all(struct proxy *proxy);
 
 #endif

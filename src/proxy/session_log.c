@@ -82,19 +82,19 @@ void session_log_cleartext(struct session *s, struct span user, const char *meth
     log_end(&line);
 }
 
-void session_log_starttls_refused(struct session *s, const char *cause)
+void session_log_starttls_refused(struct session *s, const char *reason)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
-    log_word(&line, "reason", cause);
+    log_word(&line, "reason", reason);
     log_end(&line);
 }
 
-void session_log_tls_failed(struct session *s, const char *cause)
+void session_log_tls_failed(struct session *s, const char *reason)
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
-    log_quoted(&line, "reason", cause, strlen(cause));
+    log_quoted(&line, "reason", reason, strlen(reason));
     log_end(&line);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the log says of clients and their sessions: every line carries the same keys in the same order. */
+/* The log lines about clients and their sessions. Each function writes the event in quotes; all have the same first keys. */
 #ifndef IMAPGUARD_PROXY_SESSION_LOG_H
 #define IMAPGUARD_PROXY_SESSION_LOG_H
 
@@ -8,19 +8,19 @@
 #include "proxy/fault.h"
 #include "proxy/session.h"
 
-/* "connect": a client was let in. */
+/* "connect": the client may connect. At debug only. */
 void session_log_connect(struct connection *conn);
 
-/* "cleartext-password": `user` sent one before TLS; empty when it is not known. */
+/* "cleartext-password": the client sent a password before TLS. `user` is empty if the command did not name one. */
 void session_log_cleartext(struct session *s, struct span user, const char *method);
 
-/* "starttls-refused": `cause` says why. */
-void session_log_starttls_refused(struct session *s, const char *cause);
+/* "starttls-refused", with a reason (static). */
+void session_log_starttls_refused(struct session *s, const char *reason);
 
-/* "tls-failed" with OpenSSL's `cause`. */
-void session_log_tls_failed(struct session *s, const char *cause);
+/* "tls-failed", with OpenSSL's words as the reason. */
+void session_log_tls_failed(struct session *s, const char *reason);
 
-/* "alpn-foreign": a lenient listener let a client in that offered other protocols than "imap". */
+/* "alpn-foreign": the client offered ALPN protocols without "imap", and the lenient listener let it in. */
 void session_log_alpn_foreign(struct session *s);
 
 /* "login": the backend has accepted the login. */
@@ -35,19 +35,19 @@ void session_log_login_failed(struct session *s, const char *reason, struct span
  */
 void session_log_login_fault(struct session *s, enum fault fault, struct span said);
 
-/* "login-refused": not even tried. `rule` NULL: by none. */
+/* "login-refused": the login was not tried. `rule` is the rule that refused it, or NULL. */
 void session_log_login_refused(struct session *s, const char *reason, const char *rule);
 
-/* "denied": a rule has refused the client at connect. */
+/* "denied": the rule refuses the client at connect, by that action. */
 void session_log_denied(struct connection *conn, const char *rule, const char *action);
 
-/* "observed": a rule with `observe` would have done `action`. */
+/* "observed": the rule, which has `observe`, would have done that action. */
 void session_log_observed(struct connection *conn, const char *rule, const char *action);
 
-/* "limited": refused at connect because of a ban or a limit. */
+/* "limited": the client is refused at connect because of a ban or a limit. */
 void session_log_limited(struct connection *conn, enum reason reason);
 
-/* "banned": a ban begins. */
+/* "banned": a ban of the client's network begins. */
 void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us);
 
 /* "state": the session goes from one state to another. At debug only. */

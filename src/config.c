@@ -38,7 +38,7 @@ static const struct option_row rows[] = {
 };
 const struct option_table config_option_table = {sizeof(struct config), rows};
 
-/* --- telling what is wrong -------------------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------------------- */
 
 /* The setting at a path, or the nearest one around it that the file has. */
 static const config_setting_t *nearest_setting(config_t *parsed, const char *path)
@@ -63,7 +63,7 @@ static void print_problem(struct option_report *report, bool fatal, const char *
     struct config_source *source = (struct config_source *)report;
     const config_setting_t *setting = nearest_setting(source->parsed, path);
     const char *file = config_setting_source_file(setting);
-    /* What is missing at the top stands on no line of its own. */
+    /* A missing option at the top level has no line. */
     unsigned line = config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
     fprintf(stderr, "%s:%u: %s%s: %s\n", file != NULL ? file : source->path, line, fatal ? "" : "warning: ", path,
             text);
@@ -251,7 +251,7 @@ static void read_group(struct config_source *source, const config_setting_t *gro
     }
 }
 
-/* --- what no single option can tell -------------------------------------------------------------------- */
+/* --- checks over several options -------------------------------------------------------------------- */
 
 static void check_name_twice(struct config_source *source, const struct option_list *list, size_t size,
                              const char *list_path)
@@ -299,7 +299,7 @@ static void print_syntax_error(const config_t *parsed, const char *path)
     }
 }
 
-/* What a file includes lies beside it, wherever imapguard was started. */
+/* Included files are looked up beside the file, whatever the working directory is. */
 static void set_include_dir(config_t *parsed, const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -64,7 +64,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Opens the log and, unless told not to, goes to the background: all that can fail with a word has been done. */
+/* Opens the log and goes to the background unless `foreground`. Errors before this go to the terminal. */
 static int detach(const struct service *service, bool foreground)
 {
     const struct log_options *log = &service->current->config.log;

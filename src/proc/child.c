@@ -18,7 +18,7 @@ static void publish_heartbeat(struct child *child)
     atomic_store_explicit(&status->heartbeat_ms, clock_boot_us() / 1000, memory_order_relaxed);
 }
 
-/* The master sends what this process has not. */
+/* Publishes the versions in use: the master sends newer ones. */
 static void publish_databases(struct child *child)
 {
     struct process_status *status = service_own_status(child->service, child->index);
@@ -27,7 +27,7 @@ static void publish_databases(struct child *child)
     }
 }
 
-/* What has come of SIGTERM and SIGUSR1. */
+/* Handles the signals that have arrived. */
 static void take_signals(struct child *child)
 {
     struct signalfd_siginfo info;
@@ -46,7 +46,7 @@ static void signals_came(struct ev_loop *ev, struct ev_io *io, int revents)
     take_signals(io->data);
 }
 
-/* Once a second also what else comes by itself: the kernel may have had no memory to watch a descriptor. */
+/* Reads signals and messages here as well: the kernel may have had no memory to watch their descriptors. */
 static void heartbeat(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct child *child = timer->data;

@@ -32,7 +32,7 @@ enum { STALL_MS = 2000 };                      /* without such a round: the whol
 
 enum { SIGNALS = 4 };
 
-/* What a child is for. */
+/* The role of a child. */
 struct role {
     const char *name;
     int (*run)(struct child *child);
@@ -40,18 +40,18 @@ struct role {
 static const struct role role_worker = {"worker", worker_run};
 static const struct role role_monitor = {"monitor", monitor_run};
 
-/* A place for a child, and the process that has it. */
+/* A child, or the place of a child that is down. */
 struct child_slot {
     struct master *master;
     const struct role *role;
     unsigned index; /* of the worker; the monitor comes after them all */
-    pid_t pid; /* 0: nobody */
-    int channel;       /* our end; -1: nobody at the other */
+    pid_t pid; /* 0: no process */
+    int channel;       /* the master's end; -1: no process */
     ev_tstamp started; /* of clock_monotonic() */
-    uint64_t since_ms; /* since when, at least, it has not shown that it lives: of clock_boot_us() */
+    uint64_t since_ms; /* the last sign of life, in milliseconds of clock_boot_us() */
     ev_tstamp sent[GEOIP_DATABASES]; /* when a database was sent last, of clock_monotonic(); 0: never */
-    bool served;       /* some child has served here */
-    bool hung;         /* it was killed because it hung */
+    bool served;       /* some process has served in this slot */
+    bool hung;         /* the process was killed because it hung */
     ev_tstamp delay;   /* before the next start */
     struct ev_child child;
     struct ev_timer respawn;
@@ -109,7 +109,7 @@ static void close_channel(struct child_slot *slot)
     }
 }
 
-/* In the child: nothing of the master's loop may be left, or a signal to the one would reach the other. */
+/* In the child: frees the master's loop, so that a signal to one process does not reach the other. */
 static void leave_loop(struct master *m)
 {
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -127,7 +127,7 @@ static void start_later(struct child_slot *slot)
     ev_timer_start(slot->master->ev, &slot->respawn);
 }
 
-/* The next failure in a row waits longer than this one. */
+/* Starts the child later; each failure in a row doubles the delay. */
 static void back_off(struct child_slot *slot)
 {
     slot->delay = slot->delay < RESPAWN_SECONDS        ? RESPAWN_SECONDS
@@ -157,7 +157,7 @@ static void start_child(struct child_slot *slot)
         service_replace_dead_sockets(m->service, slot->index);
     }
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before); /* what comes meanwhile is for the child's own handlers */
+    sigprocmask(SIG_SETMASK, &all, &before); /* the child reads its signals once it has begun */
     pid_t pid = fork();
     if (pid == 0) {
         log_forked();
@@ -212,7 +212,7 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
     slot->served = slot->served || served;
     arena_take_back(&m->service->arena, slot->index);
     m->running_count--;
-    /* Who sends SIGTERM to the whole group stops a worker before we hear of it: that is no death. */
+    /* SIGTERM to the whole process group may stop a worker before the master: that is no death. */
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
     if (!stopped) {
         log_death(slot, child->rstatus);
@@ -224,7 +224,7 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
         }
         return;
     }
-    /* What cannot begin where nobody ever served is a mistake of the installation; later it is a shortage, which passes. */
+    /* A worker that cannot start where none ever served is a mistake of the installation; later it is a shortage. */
     if (WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_UNABLE && !slot->served &&
         slot->role == &role_worker) {
         stop(m, 1);
@@ -240,8 +240,8 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
 }
 
 /*
- * A child whose loop has not gone round for hang_timeout is killed. After a time in which this process did not run
- * either, be it stopped or the system suspended, each has as long again to show that it lives.
+ * Kills each child without a heartbeat for hang_timeout. If the master itself did not run for a while, because it was
+ * stopped or the system was suspended, each child gets that time once more.
  */
 static void kill_hung_children(struct master *m)
 {
@@ -273,7 +273,7 @@ static void kill_hung_children(struct master *m)
     }
 }
 
-/* What a child should have and has not: it was forked before there was this, or had no descriptor left for it. */
+/* Sends each worker the databases that it lacks: it was forked before them, or had no descriptor left. */
 static void send_databases(struct master *m)
 {
     for (unsigned i = 0; i < m->service->workers; i++) {
@@ -329,7 +329,7 @@ static void reload_signal(struct ev_loop *ev, struct ev_signal *signal, int reve
     log_event(LOG_LEVEL_WARNING, "reload", "result=unsupported");
 }
 
-/* The master opens it first: it may make the file, and give it to the account of the workers. */
+/* The master reopens the log first: it may create the file and give it to the workers' account. */
 static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
 {
     struct master *m = signal->data;
@@ -368,7 +368,7 @@ static bool has_state_file(const struct master *m)
     return m->service->current->config.limits.state_file[0] != '\0';
 }
 
-/* A file that cannot be written is told once, until it can be again. */
+/* A failure is logged once, until the file could be written again. */
 static void save_bans(struct master *m)
 {
     const char *path = m->service->current->config.limits.state_file;
@@ -470,7 +470,7 @@ int master_run(struct service *service)
     log_event(LOG_LEVEL_INFO, "stopped", "status=%d", m.status);
     sigset_t all;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL); /* a further signal does not interrupt what is left to do: keys are wiped */
+    sigprocmask(SIG_SETMASK, &all, NULL); /* a second signal does not interrupt the cleanup, which wipes keys */
     leave_loop(&m);
     free(m.slots);
     return m.status;

@@ -20,7 +20,7 @@ struct monitor {
     struct loop loop;
     struct check *checks;
     uint64_t resolver_threads; /* a bit for each backend whose thread runs */
-    bool no_thread_logged;     /* told already */
+    bool no_thread_logged;
 };
 
 static void check_ended(void *data)
@@ -30,7 +30,7 @@ static void check_ended(void *data)
     checks_learn_offer(m->checks, backends->count, &backends->offer);
 }
 
-/* --- names: one thread for each, which may wait for the DNS as long as that takes ------------------------------ */
+/* --- names: one thread for each, since a look-up may block for long ------------------------------ */
 
 static void log_resolve_failed(const struct backend *backend, const char *cause)
 {
@@ -38,7 +38,7 @@ static void log_resolve_failed(const struct backend *backend, const char *cause)
               backend->options->address, cause);
 }
 
-/* An answer replaces the one before; while there is none, that one holds. */
+/* Looks up a backend's name again and again. While the DNS does not answer, the last addresses hold. */
 static void *resolve_thread(void *data)
 {
     struct backend *backend = data;
@@ -62,7 +62,7 @@ static void *resolve_thread(void *data)
     return NULL;
 }
 
-/* Starts the threads that do not run yet. Whatever there is none for now is tried again by the next round. */
+/* Starts the threads that do not run yet; a failure is tried again a second later. */
 static void start_resolvers(struct monitor *m)
 {
     struct backends *backends = m->service->current->generation.backends;

@@ -127,7 +127,7 @@ static void take_back_status(void *data, unsigned child)
 
 int service_open(struct service *service, struct config_source *source)
 {
-    /* What somebody else has ends the attempt: of two servers that start at once, one must not be in the other's way. */
+    /* Stops at an address in use: of two servers that start at once, one must not take sockets from the other. */
     for (size_t i = 0; i < service->current->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);

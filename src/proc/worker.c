@@ -14,11 +14,11 @@
 #include "proxy/proxy.h"
 
 enum {
-    ACCEPT_BATCH = 64,     /* then those who are in have their turn again */
+    ACCEPT_BATCH = 64,     /* connections in one callback */
     OTHER_DESCRIPTORS = 32, /* besides two for each session */
 };
 static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
-static const ev_tstamp GOODBYE_SECONDS = 1.5;   /* for all sessions together, when stopping */
+static const ev_tstamp SHUTDOWN_SECONDS = 1.5;   /* for all sessions together, when stopping */
 static const ev_tstamp LOG_AGAIN_SECONDS = 60.; /* between two lines about being full */
 
 struct worker {
@@ -30,7 +30,7 @@ struct worker {
     struct proxy proxy;
     struct ev_io *accept_watchers;    /* one for each listen_socket */
     size_t capacity;         /* sessions that the descriptor limit carries */
-    bool paused;             /* accepting nobody until something becomes free */
+    bool paused;             /* accepts nothing until a session ends or the retry timer fires */
     bool stopping;
     ev_tstamp pause_logged_at;    /* of being full */
     ev_tstamp unwatched_logged_at;     /* of a listening socket that the kernel would not watch */
@@ -38,7 +38,7 @@ struct worker {
     struct ev_timer goodbye;
 };
 
-/* --- coming in ------------------------------------------------------------------------------------------ */
+/* --- accepting ------------------------------------------------------------------------------------------ */
 
 static void publish_count(struct worker *w, size_t count)
 {
@@ -52,8 +52,8 @@ static bool is_full(const struct worker *w)
 }
 
 /*
- * Counts one session more before looking: two workers at the last place may both back off, and never both have it.
- * False when there is none.
+ * Counts one session more, and then looks at the sum: of two workers that want the last place, both may fail, but never
+ * both succeed. Returns false when there is no place.
  */
 static bool reserve(struct worker *w)
 {
@@ -70,8 +70,8 @@ static bool reserve(struct worker *w)
 }
 
 /*
- * Stops accepting: those who wait stay in the kernel's queue. Accepting goes on when a session ends, or
- * after a moment, since what was short may have been freed by another process.
+ * Stops accepting: new connections wait in the kernel's queue. Accepting goes on when a session ends, or after half a
+ * second, since another process may have freed what was short.
  */
 static void stop_accepting(struct worker *w)
 {
@@ -119,8 +119,8 @@ static void retry_now(struct ev_loop *ev, struct ev_timer *timer, int revents)
     }
 }
 
-/* Whether accept() may be called again at once: the trouble was with one connection, not with us. */
-static bool is_passing(int error)
+/* Returns true if an error of accept() concerns one connection only: accept() may be called again at once. */
+static bool is_transient(int error)
 {
     switch (error) {
     case ECONNABORTED:
@@ -140,8 +140,8 @@ static bool is_passing(int error)
     }
 }
 
-/* Lets one client in; false when there is none, or no room. */
-static bool admit(struct worker *w, struct ev_io *watcher)
+/* Accepts one connection. Returns false when there is none, or no place. */
+static bool accept_one(struct worker *w, struct ev_io *watcher)
 {
     const struct listen_socket *listen_socket = &w->service->listen_sockets[watcher - w->accept_watchers];
     union address peer = {0}, local = listen_socket->address;
@@ -154,10 +154,10 @@ static bool admit(struct worker *w, struct ev_io *watcher)
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
-        if (error != EAGAIN && error != EWOULDBLOCK && !is_passing(error)) {
+        if (error != EAGAIN && error != EWOULDBLOCK && !is_transient(error)) {
             pause_accepting(w, strerror(error));
         }
-        return is_passing(error);
+        return is_transient(error);
     }
     len = sizeof local;
     (void)getsockname(fd, &local.sa, &len);
@@ -179,12 +179,12 @@ static void accept_cb(struct ev_loop *ev, struct ev_io *watcher, int revents)
         stop_accepting(w);
         return;
     }
-    for (int i = 0; i < ACCEPT_BATCH && admit(w, watcher);) {
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(w, watcher);) {
         i++;
     }
 }
 
-/* --- going ------------------------------------------------------------------------------------------------ */
+/* --- ends ------------------------------------------------------------------------------------------------ */
 
 static void session_ended(struct proxy *proxy)
 {
@@ -211,7 +211,7 @@ static bool claim_shared_address_warning(struct proxy *proxy)
     return true;
 }
 
-static void goodbye_over(struct ev_loop *ev, struct ev_timer *timer, int revents)
+static void shutdown_over(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     (void)timer, (void)revents;
     ev_break(ev, EVBREAK_ALL);
@@ -228,7 +228,7 @@ static void stop(struct child *child)
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
         ev_io_stop(w->loop.ev, &w->accept_watchers[i]);
     }
-    ev_timer_set(&w->goodbye, GOODBYE_SECONDS, 0.);
+    ev_timer_set(&w->goodbye, SHUTDOWN_SECONDS, 0.);
     ev_timer_start(w->loop.ev, &w->goodbye);
     session_end_all(&w->proxy, REASON_SHUTDOWN);
     if (w->proxy.count == 0) {
@@ -236,14 +236,14 @@ static void stop(struct child *child)
     }
 }
 
-/* Bans that another worker has begun. */
+/* Applies bans that other workers have begun. */
 static void housekeeping(struct child *child)
 {
     struct worker *w = child->data;
     session_end_banned(&w->proxy);
 }
 
-/* --- beginning --------------------------------------------------------------------------------------------- */
+/* --- start --------------------------------------------------------------------------------------------- */
 
 static size_t descriptor_capacity(void)
 {
@@ -305,7 +305,7 @@ static int prepare(struct worker *w)
 static void watch(struct worker *w)
 {
     ev_timer_init(&w->retry, retry_now, RETRY_SECONDS, 0.);
-    ev_timer_init(&w->goodbye, goodbye_over, GOODBYE_SECONDS, 0.);
+    ev_timer_init(&w->goodbye, shutdown_over, SHUTDOWN_SECONDS, 0.);
     w->retry.data = w;
     for (size_t i = 0; i < w->service->listen_socket_count; i++) {
         ev_io_init(&w->accept_watchers[i], accept_cb, w->service->listen_sockets[i].fds[w->index], EV_READ);

@@ -11,7 +11,7 @@ static void observed(void *data, const char *rule, enum access_action action)
     session_log_observed(data, rule, access_action_word(action));
 }
 
-/* Most clients from one private address: something in between hides them, and their limits are one's. */
+/* Most clients seem to have one private address: something in between hides them, and they share their limits. */
 static void warn_shared_address(struct proxy *proxy, const struct connection *conn)
 {
     char text[NETWORK_TEXT_SIZE];
@@ -25,7 +25,7 @@ static void warn_shared_address(struct proxy *proxy, const struct connection *co
               network_text(&network, text), conn->listener->options->name);
 }
 
-/* A flood of refusals is told once a minute for each network. */
+/* Refusals of one network are logged once a minute. */
 static void log_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
 {
     if (client_table_should_log(proxy->table, &conn->facts.address, clock_boot_us())) {

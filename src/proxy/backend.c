@@ -14,9 +14,9 @@
 
 enum { PATH_SIZE = 64, HOST_SIZE = 256 };
 
-/* --- beginning ---------------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------------------- */
 
-/* The host of an address; "" for a UNIX socket. */
+/* Writes the host of an address to `host`; "" for a UNIX socket. */
 static void host_of(const char *address, char host[HOST_SIZE])
 {
     uint16_t port;
@@ -25,7 +25,7 @@ static void host_of(const char *address, char host[HOST_SIZE])
     }
 }
 
-/* Whether what is said to any of its addresses may pass through other people's networks. */
+/* Returns true if one of the addresses is neither loopback nor private: cleartext could be read on the way. */
 static bool is_far(const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < endpoint->count; i++) {

@@ -14,10 +14,10 @@ enum { PATIENCE_MS = 10000 };
 enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 enum { HEALTH_BITS = 2, HEALTH_MASK = (1 << HEALTH_BITS) - 1 };
 
-/* What a process says of a backend. */
+/* What one process publishes about a backend. */
 struct backend_column {
-    _Atomic uint64_t health;   /* as it found it last: the time since boot in milliseconds, and enum health */
-    _Atomic uint32_t sessions; /* of its own */
+    _Atomic uint64_t health;   /* its last finding: the time since boot in milliseconds, and enum health */
+    _Atomic uint32_t sessions; /* of this process */
 };
 
 static const struct backend_column *column_of(const struct backend *backend, unsigned column)
@@ -35,7 +35,7 @@ static size_t endpoint_offset(const struct backend *backend)
     return backend->index * seqlock_space(sizeof(struct endpoint));
 }
 
-/* The sessions of a child that has died are gone; what it found of the backends' health still holds. */
+/* The sessions of a child that has died are gone; its last finding about a backend's health still holds. */
 static void take_back(void *data, unsigned child)
 {
     struct backends *b = data;
@@ -62,7 +62,7 @@ void backends_set_child(struct backends *b, unsigned child)
     b->own = child;
 }
 
-/* --- where it is ---------------------------------------------------------------------------------------------- */
+/* --- endpoints ---------------------------------------------------------------------------------------------- */
 
 void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint)
 {
@@ -86,14 +86,14 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out)
     }
 }
 
-/* --- whether it is up ------------------------------------------------------------------------------------------ */
+/* --- health ------------------------------------------------------------------------------------------ */
 
 static uint64_t now_ms(void)
 {
     return clock_boot_us() / 1000;
 }
 
-/* The latest finding of all processes. One of the future is not believed. */
+/* Returns the latest finding of all processes. A finding from the future is ignored: a hostile process wrote it. */
 static uint64_t latest_finding(const struct backend *backend)
 {
     uint64_t latest = 0, now = now_ms();
@@ -106,12 +106,12 @@ static uint64_t latest_finding(const struct backend *backend)
     return latest;
 }
 
-/* Whether that is news. */
+/* Publishes a finding. Returns true if it differs from the latest one before. */
 static bool record_health(const struct backend *backend, enum health health)
 {
     uint64_t before = latest_finding(backend) & HEALTH_MASK;
     if (health == HEALTH_UP && before == HEALTH_UP) {
-        return false; /* every login that works finds that: only the first of them writes */
+        return false; /* each login that works finds that: only the first one writes */
     }
     atomic_store_explicit(&own_column(backend)->health, now_ms() << HEALTH_BITS | health, memory_order_relaxed);
     return before != health;
@@ -144,13 +144,13 @@ void backend_mark_down(struct backend *backend, enum fault fault)
     }
 }
 
-/* --- how many sessions it has -------------------------------------------------------------------------------- */
+/* --- sessions -------------------------------------------------------------------------------- */
 
 bool backend_reserve_session(const struct backend *backend)
 {
     const struct backends *b = backend->all;
     uint64_t sum = 0;
-    /* Counted before looking: two workers at the last place may both back off, and never both have it. */
+    /* Counts before it sums up: of two workers that want the last place, both may fail, but never both succeed. */
     atomic_fetch_add(&own_column(backend)->sessions, 1);
     if (backend->options->max_sessions == 0) {
         return true;

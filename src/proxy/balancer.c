@@ -7,7 +7,7 @@
 #include "proxy/admission.h"
 #include "proxy/client.h"
 
-/* The client's address is known: asks for it what is asked at connect. */
+/* Decides as at connect, now that the client's address is known. */
 static struct step admit(struct session *s)
 {
     enum reason reason = admission_connect(s->proxy, &s->connection);

@@ -6,7 +6,7 @@
 
 #define LOGOUT "guard-logout LOGOUT\r\n"
 
-static const ev_tstamp LEAVE_SECONDS = 1.; /* for the backend to close */
+static const ev_tstamp LEAVE_SECONDS = 1.; /* until the connection is closed though the backend has not answered LOGOUT */
 enum { MESSAGE_MAX = 1024 };
 
 static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents);
@@ -19,7 +19,7 @@ static void wait_until(struct check *c, ev_tstamp at)
     ev_timer_start(c->loop->ev, &c->timer);
 }
 
-/* The connection is over. */
+/* Closes the connection and waits for the next check. */
 static void rest(struct check *c)
 {
     loop_cancel(&c->again);
@@ -44,7 +44,7 @@ static void failed(struct check *c)
     log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s origin=%s", o->name,
               faults[c->dial.fault].word, fault_origin_word(c->dial.fault));
     if (!faults[c->dial.fault].marks_down) {
-        return; /* it says nothing of the backend */
+        return; /* the fault says nothing about the backend */
     }
     c->successes = 0;
     c->failures++;
@@ -111,7 +111,7 @@ static void take_event(struct ev_loop *ev, struct ev_io *io, int revents)
     }
 }
 
-/* What TLS has decrypted or buffered already is no event for the kernel. */
+/* The kernel reports no event for octets that TLS has decrypted or buffered already. */
 static void run_again(struct loop_task *task)
 {
     struct check *c = (struct check *)((char *)task - offsetof(struct check, again));

@@ -36,7 +36,7 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
-/* Who has not spoken TLS yet on an implicit listener would not understand, and who is refused is told nothing. */
+/* A client that waits for TLS could not read a BYE, and a client that is refused gets none but for the limit on sessions. */
 static bool may_be_told(const struct session *s, enum reason reason)
 {
     switch (s->state) {
@@ -58,7 +58,7 @@ void client_bye(struct session *s, enum reason reason)
     }
 }
 
-/* Answers the command in the lexer and lets it go. */
+/* Answers the command in the lexer and drops it. */
 static struct step reply(struct session *s, const char *text)
 {
     int result = client_reply(s, lexer_tag(&s->lexer), text);
@@ -84,7 +84,7 @@ static struct step reply_bad(struct session *s, const char *text)
     return step;
 }
 
-/* What the client may be told that can be done now. */
+/* Writes the capabilities of the present state to `list`. */
 static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFER_MAX])
 {
     if (phase(s) == PHASE_CLEARTEXT) {
@@ -143,9 +143,9 @@ static struct step do_id(struct session *s)
 }
 
 /*
- * Bytes that are behind the command already were sent by somebody who did not wait for our OK: an attacker
- * who wants them to be taken for the client's once TLS is there (CVE-2011-0411), or a client in a hurry that
- * begins its handshake, which RFC 9051 6.2.1 allows. They are still in the kernel, and only TLS will read them.
+ * Returns true if octets that are no TLS handshake follow the command. An attacker may have sent them, so that they are
+ * taken for the client's once TLS is there (CVE-2011-0411). A handshake may follow at once (RFC 9051 6.2.1): it is still
+ * in the kernel, and only TLS will read it.
  */
 static bool is_injection(struct session *s)
 {
@@ -180,13 +180,13 @@ static struct span first_argument(const struct session *s)
 }
 
 /*
- * A password, or the wish to send one, before TLS. What has come is wiped with the command; the name of the
- * user, if it is among it, is told to the administrator, because that password is known to the network now.
+ * Refuses a password, or a command that announces one, before TLS. Its octets are wiped with the command. The user's name
+ * is logged if the command has it, because the network knows that user's password now.
  */
 static struct step refuse_cleartext(struct session *s, bool well_formed)
 {
     bool login = lexer_command(&s->lexer)->id == COMMAND_LOGIN;
-    /* A name is one only where the grammar says so: what is malformed may have the password in its place. */
+    /* A malformed command may have the password in the place of the user name. */
     bool whole = well_formed && (lexer_token_count(&s->lexer) == 2 || lexer_literal_refused(&s->lexer));
     struct span user = whole ? first_argument(s) : (struct span){0};
     struct credentials sent = {0};
@@ -208,7 +208,7 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     return reply(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }
 
-/* Ends an attempt that the client has cancelled, or spoilt by what it said. */
+/* Ends a login that the client has cancelled, or whose response is malformed. */
 static struct step abort_login(struct session *s, const char *text)
 {
     struct step step = login_abort(s, text);
@@ -274,7 +274,7 @@ struct step client_challenged(struct session *s)
     return step_more();
 }
 
-/* What the client says now answers nobody any more. */
+/* From now on the client's next line is a command again. */
 struct step client_challenge_expired(struct session *s)
 {
     lexer_next(&s->lexer);
@@ -304,7 +304,7 @@ static struct step pass_response(struct session *s, struct span response)
     return step;
 }
 
-/* What is not offered is not taken: the backend would not know it, or it could lead around a rule. */
+/* Only mechanisms that are offered are accepted: the backend may lack others, and others may get around a rule. */
 static bool is_offered(const struct session *s, const struct sasl_mechanism *mechanism)
 {
     char list[CAPABILITY_OFFER_MAX];
@@ -500,7 +500,7 @@ static void forget_plaintext(struct session *s)
 
 struct step client_handshake(struct session *s)
 {
-    /* Not earlier than the client's first byte: who only connects costs no TLS state. */
+    /* TLS state is made at the client's first octet: a client that only connects costs none. */
     if (s->client_stream.tls == NULL &&
         tls_accept(s->connection.generation->tls, &s->client_stream, s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);

@@ -10,7 +10,7 @@
 #include "net/socket.h"
 #include "proxy/backend_state.h"
 
-/* Our commands: one tag for each, that no other answer bears. */
+/* Each of our commands has a tag of its own, so that no answer can be taken for that of another. */
 #define TAG_CAPABILITY "guard-capability"
 #define TAG_STARTTLS "guard-starttls"
 #define TAG_ID "guard-id"
@@ -18,7 +18,7 @@
 enum {
     LINES_MAX = 64,          /* that a backend may say up to here */
     MESSAGE_MAX = 64 * 1024,
-    PROXY_TTL = 5,           /* Dovecot's own: how many proxies may follow each other */
+    PROXY_TTL = 5,           /* Dovecot's default: how many proxies may follow each other */
 };
 
 static enum dial_result next_phase(struct dial *d, struct stream *stream);
@@ -54,7 +54,7 @@ static enum dial_result say(struct dial *d, struct stream *stream, enum dial_pha
 
 /* --- CONNECT: addresses one after the other --------------------------------------------------------------- */
 
-/* What an errno of socket() or connect() means. */
+/* Returns the fault that an errno of socket() or connect() stands for. */
 static enum fault connect_fault(int error)
 {
     static const struct {
@@ -95,7 +95,7 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
     return next_phase(d, stream);
 }
 
-/* Why the address before could not be had is in `d` already. */
+/* Tries the next address; the fault of the one before is in `d`. */
 static enum dial_result connect_next(struct dial *d, struct stream *stream)
 {
     stream_close(stream);
@@ -154,7 +154,7 @@ static enum dial_result shake_hands(struct dial *d, struct stream *stream)
 
 static enum dial_result begin_tls(struct dial *d, struct stream *stream)
 {
-    /* What was said in the clear may have been said by anybody. */
+    /* What came before TLS may be an attacker's. */
     d->phase = DIAL_TLS;
     d->able = (struct capabilities){0};
     buffer_clear(&d->list);
@@ -205,13 +205,13 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     return well ? DIAL_MORE : fail_for_memory(d);
 }
 
-/* For no client: a check. */
+/* Returns true if the dial is a check. */
 static bool is_own(const struct dial *d)
 {
     return d->client->peer.sa.sa_family == AF_UNSPEC;
 }
 
-/* What remains to be done, from what has been. */
+/* Goes on to the phase that follows from the present one and from the backend's options. */
 static enum dial_result next_phase(struct dial *d, struct stream *stream)
 {
     const struct backend_options *o = d->backend->options;
@@ -231,7 +231,7 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
     case DIAL_STARTTLS:
         return begin_tls(d, stream);
     case DIAL_GREETING:
-        /* Some servers list in their greeting only what a login needs: who wants to learn asks for the rest. */
+        /* Some servers list in their greeting only what a login needs: a check asks for the whole list. */
         if (!d->able.known || is_own(d)) {
             return ask_capability(d, stream);
         }
@@ -289,15 +289,15 @@ static enum dial_result take_capability(struct dial *d, struct stream *stream, s
 }
 
 /*
- * Nothing but its OK, and nothing behind it: whoever sits in between would want us to take it for something that was
- * said inside TLS (CVE-2011-0411 and its family).
+ * Accepts nothing but the tagged OK, and nothing behind it: an attacker on the way could send octets that would be taken
+ * for octets from inside TLS (CVE-2011-0411).
  */
 static enum dial_result take_starttls(struct dial *d, struct stream *stream, struct span line)
 {
     struct response said = response_parse(line, TAG_STARTTLS);
     (void)stream;
     if (said.tagged && said.kind == RESPONSE_OK) {
-        return DIAL_MORE; /* see talk(): what is behind it can be looked for once it is taken */
+        return DIAL_MORE; /* see read_line(): octets behind it can be seen once the line was taken */
     }
     if (said.tagged || said.kind == RESPONSE_BYE) {
         return fail_with(d, said.kind == RESPONSE_BYE ? FAULT_BYE : FAULT_STARTTLS_REFUSED, line);
@@ -305,7 +305,7 @@ static enum dial_result take_starttls(struct dial *d, struct stream *stream, str
     return fail_with(d, FAULT_STARTTLS_INJECTION, line);
 }
 
-/* Whether it likes to know is its own affair. */
+/* ID is advisory: its result is ignored. */
 static enum dial_result take_id(struct dial *d, struct stream *stream, struct span line)
 {
     struct response said = response_parse(line, TAG_ID);
@@ -359,8 +359,8 @@ enum fault dial_line_fault(enum response_result result)
                                          : FAULT_OUT_OF_MEMORY;
 }
 
-/* Reads a line at most; `more` says whether another may be there already. */
-static enum dial_result talk(struct dial *d, struct stream *stream, bool *more)
+/* Reads one line at most, and writes to `more` whether octets of another may be there already. */
+static enum dial_result read_line(struct dial *d, struct stream *stream, bool *more)
 {
     struct span bytes, line;
     size_t taken;
@@ -398,9 +398,9 @@ enum dial_result dial_event(struct dial *d, struct stream *stream)
     while (result == DIAL_MORE && more) {
         if (d->phase == DIAL_TLS) {
             result = shake_hands(d, stream);
-            more = d->phase != DIAL_TLS; /* what comes next may have come with the handshake's last record */
+            more = d->phase != DIAL_TLS; /* the next octets may have come with the handshake's last record */
         } else {
-            result = talk(d, stream, &more);
+            result = read_line(d, stream, &more);
         }
     }
     return result;

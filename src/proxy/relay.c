@@ -16,16 +16,15 @@ struct step relay_begin(struct session *s)
     return relay_flushed(s);
 }
 
-/* A side that cannot be written to has no use for what the other says. */
+/* Nothing more can be relayed to a side whose writes fail. */
 struct step relay_flushed(struct session *s)
 {
     return s->client_stream.write_error != 0 || s->backend_stream.write_error != 0 ? step_go(STATE_DRAIN) : step_more();
 }
 
 /*
- * What `to` does not take is kept there, and nothing more is read from `from` until it is gone: that is all
- * the back-pressure there is. A `to` whose writes fail takes everything, so that what its peer said before is still
- * read.
+ * Octets that the kernel does not take are kept in `to`, and nothing is read from `from` until they are gone: that is the
+ * only back-pressure. A stream whose writes fail accepts everything, so that what `from` sent before is still read.
  */
 static struct step copy(struct session *s, struct stream *from, struct stream *to)
 {
@@ -34,7 +33,7 @@ static struct step copy(struct session *s, struct stream *from, struct stream *t
     enum stream_status status = stream_read(from, scratch, LOOP_SCRATCH_SIZE, &len);
     if (status == STREAM_READY) {
         if (to->write_error == 0) {
-            s->active = session_now(s); /* what is thrown away is no progress */
+            s->active = session_now(s); /* octets that are thrown away are no progress */
         }
         if (stream_send(to, scratch, len, LOOP_SCRATCH_SIZE) != 0) {
             return step_end(REASON_MEMORY);
@@ -63,8 +62,8 @@ static bool flushed(const struct stream *to)
 }
 
 /*
- * Whether the session is one of many that the backend has ended in the same second. One that was just told something
- * has said goodbye.
+ * Counts one end more. Returns true if the session is one of many that the backend has ended in the same second, unless
+ * octets moved in the last second: then the backend has ended this session on purpose.
  */
 static bool count_backend_end(struct session *s)
 {
@@ -103,7 +102,7 @@ static struct step backend_ended(struct session *s)
 struct step relay_drain(struct session *s)
 {
     if (s->backend_stream.end != STREAM_READY) {
-        /* Nobody is left to answer: once the client has the last word of the backend, it is over. */
+        /* The session is over once the client has all that the backend sent. */
         bool as_told = s->shutdown_sent && !stream_failed_locally(&s->backend_stream);
         return !flushed(&s->client_stream) ? step_more()
                : as_told            ? step_end(REASON_CLIENT_CLOSED)
@@ -118,7 +117,7 @@ struct step relay_drain(struct session *s)
     if (s->client_stream.write_error != 0) {
         return step_end(stream_failed_locally(&s->client_stream) ? REASON_CLIENT_FAILED : REASON_CLIENT_RESET);
     }
-    /* The client may have closed its side only, and still read what it asked for. */
+    /* The client may have closed only its sending side, and still read answers. */
     if (!s->shutdown_sent) {
         s->shutdown_sent = true;
         stream_shutdown(&s->backend_stream);
@@ -152,7 +151,7 @@ struct step relay_orphan(struct session *s)
     return step_more();
 }
 
-/* Who says something would wait for an answer: it is told at once that there is none. */
+/* A client that sends something waits for an answer: its session is ended at once. */
 struct step relay_orphan_client(struct session *s)
 {
     size_t len;

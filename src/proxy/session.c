@@ -25,13 +25,13 @@ static ev_tstamp linger_deadline(const struct session *s);
 #define TO(state) (1u << STATE_##state)
 #define ENDS (TO(LINGER))
 
-/* What belongs to a state. Every state that waits has a deadline; NULL is "does not happen here". */
+/* What belongs to a state. Every state that waits has a deadline; a NULL handler is never needed there. */
 static const struct state_row {
     const char *name;
     unsigned reads;     /* sides that are read */
-    bool relays;        /* what a side says goes to the other, so that the other's `out` holds it up */
-    bool before_login;  /* limits.login_timeout holds, and the client may be told why it ends */
-    bool keeps_record;  /* of what the client says, one record is kept and read in a later state */
+    bool relays;        /* copies each side to the other: a side is not read while octets for the other are unsent */
+    bool before_login;  /* limits.login_timeout applies, and BYE says why the session ends */
+    bool keeps_record;  /* one record of the client's is read ahead and kept for a later state */
     handler *enter;
     handler *client;    /* the client can be read */
     handler *backend;   /* the backend can be read, or has connected */
@@ -122,7 +122,7 @@ void session_leave_backend(struct session *s)
     }
 }
 
-/* --- LINGER: the goodbye reaches a client only if the socket is not closed on bytes that nobody read ------ */
+/* --- LINGER: a socket that is closed with unread octets sends a reset, and the client may lose the BYE -------- */
 
 static struct step linger_flushed(struct session *s)
 {
@@ -161,7 +161,7 @@ static ev_tstamp linger_deadline(const struct session *s)
     return session_after(session_now(s), LINGER_MS);
 }
 
-/* --- the one place where a session moves, waits and dies ------------------------------------------------ */
+/* --- the only place where a session changes its state, waits and is freed ------------------------------------------------ */
 
 static ev_tstamp login_time_limit(const struct session *s)
 {
@@ -181,7 +181,7 @@ static void set_timer(struct session *s)
     ev_timer_start(s->proxy->loop->ev, &s->timer);
 }
 
-/* For the master, should this process never come back from what it does now. */
+/* Shows the master which session is being served, in case the process hangs. */
 static void publish_activity(struct proxy *proxy, const struct session *s)
 {
     struct activity *a = proxy->activity;
@@ -194,7 +194,7 @@ const char *session_state_name(uint32_t state)
     return state < STATE_COUNT ? rows[state].name : "?";
 }
 
-/* Moves to a state and enters it. A move that the table does not know is a mistake of ours: the session ends. */
+/* Changes the state and enters it. A change that the table does not allow is a bug: the session ends. */
 static struct step move(struct session *s, enum session_state state)
 {
     if ((rows[s->state].next & (1u << state)) == 0) {
@@ -210,7 +210,7 @@ static struct step move(struct session *s, enum session_state state)
     }
     struct step step = rows[state].enter != NULL ? rows[state].enter(s) : step_more();
     if (step.kind == STEP_MORE) {
-        set_timer(s); /* which may depend on what was begun by entering */
+        set_timer(s); /* after enter(), on which the deadline may depend */
     }
     return step;
 }
@@ -266,12 +266,12 @@ static struct stream *stream_of(struct session *s, enum side side)
     return side == SIDE_CLIENT ? &s->client_stream : &s->backend_stream;
 }
 
-/* Whether a side is to be read now: its state reads it, and nobody is behind with what came before. */
+/* Returns true if the state reads that side now, and the other side has taken all that was sent before. */
 static bool is_readable(struct session *s, enum side side)
 {
     const struct state_row *row = &rows[s->state];
     const struct stream *sink = row->relays && side == SIDE_CLIENT ? &s->backend_stream : &s->client_stream;
-    /* A backend that talks before the login is not held up by the client: its talk is short. */
+    /* Before the relay, a client that does not read does not hold up the backend, whose answers are short. */
     bool waits_for_sink = row->relays || side == SIDE_CLIENT;
     if (row->keeps_record && side == SIDE_CLIENT && s->client_stream.in.len > 0) {
         return false;
@@ -281,8 +281,8 @@ static bool is_readable(struct session *s, enum side side)
 }
 
 /*
- * What to wait for follows from the state and from what the streams hold: nothing else decides it. Returns whether
- * there is something to read already that the kernel will not tell about.
+ * Watches a side as the state and the streams' buffers demand; nothing else decides that. Returns true if there is
+ * something to read for which the kernel reports no event.
  */
 static bool wait_for_side(struct session *s, enum side side)
 {
@@ -305,7 +305,7 @@ static struct step flush_side(struct session *s, struct stream *stream)
     return before > 0 && stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
 }
 
-/* Carries a handler's step out, and the steps that follow from it. The session may be gone afterwards. */
+/* Carries out a handler's step and the steps that follow. May free the session. */
 static void carry_out(struct session *s, struct step step)
 {
     struct proxy *proxy = s->proxy;
@@ -372,7 +372,7 @@ static uint64_t work_of(const struct session *s)
 }
 #endif
 
-/* What TLS has decrypted or buffered already is no event for the kernel. */
+/* The kernel reports no event for octets that TLS has decrypted or buffered already. */
 static void run_again(struct loop_task *task)
 {
     struct session *s = (struct session *)((char *)task - offsetof(struct session, again));
@@ -435,7 +435,7 @@ enum session_state session_first_state(const struct listener *listener)
     return listener->options->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_CLEARTEXT;
 }
 
-/* Only the limit on sessions is told to the client, and only where it can read that before TLS. */
+/* Of all refusals only the limit on sessions gets a BYE, and only on a listener whose clients read cleartext. */
 static void refuse(int fd, const struct listener *listener, enum reason reason)
 {
     char text[128];

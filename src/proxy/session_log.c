@@ -37,14 +37,14 @@ static void begin_without_place(const struct connection *conn, struct log_line *
     log_word(line, "listener", conn->listener->options->name);
 }
 
-/* Begins a line with what every line has of a client. */
+/* Begins a line with the keys that each line about a client has. */
 static void begin_connection(struct connection *conn, struct log_line *line, enum log_level level, const char *event)
 {
     begin_without_place(conn, line, level, event);
     put_place(conn, line);
 }
 
-/* Begins a line with what every line of a session has; tls and cipher once there is TLS. */
+/* Begins a line with the keys that each line about a session has; tls and cipher once the handshake is done. */
 static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
     begin_without_place(&s->connection, line, level, event);

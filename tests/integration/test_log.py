@@ -19,11 +19,15 @@ def test_one_session_one_id(guard, backend):
         wire.command(b"LOGIN anna Geheim47")
     ended = front.event("disconnect", rport=wire.port)
     same = [event for event in events_in(front.text()) if event.values.get("session") == ended["session"]]
+    same, states = [event for event in same if event.name != "state"], [event for event in same if event.name == "state"]
     assert [event.name for event in same] == ["connect", "cleartext-password", "login", "disconnect"]
     login = same[2]
     assert (login["rip"], login["lip"], login["lport"]) == ("127.0.0.1", "127.0.0.1", str(front.starttls_port))
     assert (login["listener"], login["user"], login["method"]) == ("imap", "anna", "LOGIN")
     assert login["tls"].startswith("TLSv1.") and login["cipher"]
+    way = [state["from"] for state in states] + [states[-1]["to"]]
+    assert way[:7] == ["NEW", "CLEARTEXT", "STARTTLS", "HANDSHAKE", "NOT_AUTHENTICATED", "CONNECT", "BACKEND_LOGIN"], way
+    assert way[-1] == "DEAD" and [state["to"] for state in states] == way[1:], "each state is left where it was entered"
 
 
 def test_every_line_has_the_form(guard, backend):

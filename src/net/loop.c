@@ -81,22 +81,24 @@ static void read_clock(struct ev_loop *ev, struct ev_check *check, int revents)
     loop->now = clock_monotonic();
 }
 
-/* Runs those that are listed now; who lists itself again is served in the next round, after the kernel's events. */
+/* Runs the tasks that are listed now; a task that lists itself again runs in the next iteration, after the kernel's events. */
 static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 {
     struct loop *loop = idle->data;
-    struct loop_task *tasks = loop->tasks;
+    struct loop_tasks tasks;
+    struct loop_task *task;
     (void)revents;
-    loop->tasks = NULL;
-    if (tasks != NULL) {
-        tasks->link = &tasks;
+    LIST_INIT(&tasks);
+    if (!LIST_EMPTY(&loop->tasks)) {
+        LIST_FIRST(&tasks) = LIST_FIRST(&loop->tasks); /* glibc has no macro that moves a list */
+        LIST_FIRST(&tasks)->entry.le_prev = &LIST_FIRST(&tasks);
+        LIST_INIT(&loop->tasks);
     }
-    while (tasks != NULL) {
-        struct loop_task *task = tasks;
+    while ((task = LIST_FIRST(&tasks)) != NULL) {
         loop_cancel(task);
         task->run(task);
     }
-    if (loop->tasks == NULL) {
+    if (LIST_EMPTY(&loop->tasks)) {
         ev_idle_stop(ev, idle);
     }
 }
@@ -153,27 +155,16 @@ void loop_rearm(struct loop *loop, struct ev_io *io)
 
 void loop_schedule(struct loop *loop, struct loop_task *task)
 {
-    if (task->link != NULL) {
-        return;
+    if (task->entry.le_prev == NULL) {
+        LIST_INSERT_HEAD(&loop->tasks, task, entry);
+        ev_idle_start(loop->ev, &loop->idle);
     }
-    task->next = loop->tasks;
-    task->link = &loop->tasks;
-    if (task->next != NULL) {
-        task->next->link = &task->next;
-    }
-    loop->tasks = task;
-    ev_idle_start(loop->ev, &loop->idle);
 }
 
 void loop_cancel(struct loop_task *task)
 {
-    if (task->link == NULL) {
-        return;
+    if (task->entry.le_prev != NULL) {
+        LIST_REMOVE(task, entry);
+        task->entry.le_prev = NULL;
     }
-    *task->link = task->next;
-    if (task->next != NULL) {
-        task->next->link = task->link;
-    }
-    task->next = NULL;
-    task->link = NULL;
 }

@@ -8,6 +8,7 @@
 #define IMAPGUARD_NET_LOOP_H
 
 #include <ev.h>
+#include <sys/queue.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +24,7 @@ enum { LOOP_WIRE_SIZE = 52 * 1024 };
 
 /* Something to do in the next round of the loop; embedded in whoever has to do it. All zero is "not listed". */
 struct loop_task {
-    struct loop_task *next;
-    struct loop_task **link;
+    LIST_ENTRY(loop_task) entry;
     void (*run)(struct loop_task *task);
 };
 
@@ -33,7 +33,7 @@ struct loop {
     struct ev_check check;   /* reads the clock */
     ev_tstamp now;           /* see loop_now() */
     struct ev_idle idle;     /* runs while tasks are listed */
-    struct loop_task *tasks;
+    LIST_HEAD(loop_tasks, loop_task) tasks;
     uint8_t *scratch;        /* LOOP_SCRATCH_SIZE octets, free to use between two calls into the loop */
     uint8_t *wire;           /* LOOP_WIRE_SIZE octets: the records of the stream that is writing ... */
     size_t wire_len;         /* ... which hands them to the kernel before its function returns: 0 between two calls */

@@ -201,6 +201,14 @@ static void log_death(const struct child_slot *slot, int status)
     log_child(LOG_LEVEL_ERROR, slot, "died", how);
 }
 
+/* Such sessions have no "disconnect" of their own. */
+static void log_lost_sessions(const struct child_slot *slot, uint32_t count)
+{
+    if (count > 0) {
+        log_event(LOG_LEVEL_WARNING, "sessions-lost", "worker=%u count=%u", slot->index, count);
+    }
+}
+
 static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
 {
     struct child_slot *slot = child->data;
@@ -208,7 +216,9 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
     (void)revents;
     ev_child_stop(ev, child);
     close_channel(slot);
-    bool served = atomic_load(&service_status(m->service, slot->index)->heartbeat_ms) != 0;
+    const struct process_status *status = service_status(m->service, slot->index);
+    bool served = atomic_load(&status->heartbeat_ms) != 0;
+    uint32_t sessions = atomic_load(&status->sessions);
     slot->served = slot->served || served;
     arena_take_back(&m->service->arena, slot->index);
     m->running_count--;
@@ -216,6 +226,7 @@ static void child_ended(struct ev_loop *ev, struct ev_child *child, int revents)
     bool stopped = WIFEXITED(child->rstatus) && WEXITSTATUS(child->rstatus) == CHILD_STOPPED;
     if (!stopped) {
         log_death(slot, child->rstatus);
+        log_lost_sessions(slot, sessions);
     }
     slot->pid = 0;
     if (m->stopping) {

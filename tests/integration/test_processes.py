@@ -174,6 +174,18 @@ def test_out_of_descriptors_at_login(guard, backend):
         wait_for(lambda: first.command(b"LOGIN anna Geheim47").status.startswith(b"OK"), "a login")
 
 
+def test_the_sessions_of_a_worker_that_died_are_counted_in_the_log(guard, backend):
+    front = guard(backend().address, workers=1)
+    with front.session(), front.session(), front.plain():
+        front.kill_worker(front.workers()[0])
+        event = front.event("sessions-lost")
+        assert (event["worker"], event["count"]) == ("0", "3")
+    with front.session():
+        pass
+    front.stop()
+    assert len(front.events("sessions-lost")) == 1, "a worker that was stopped has ended its sessions itself"
+
+
 def test_address_in_use(guard, backend, binary):
     """A second one on the same ports says so and does not start."""
     front = guard(backend().address)

@@ -216,7 +216,7 @@ static bool one_round(struct rig *r)
     const struct session *s = rig_session(r);
     enum session_state before = s != NULL ? s->state : STATE_DEAD;
     ev_run(r->loop.ev, EVRUN_NOWAIT);
-    bool listed = r->loop.tasks != NULL;
+    bool listed = !LIST_EMPTY(&r->loop.tasks);
     s = rig_session(r);
     if (s != NULL && (s->state == STATE_RELAY || s->state == STATE_DRAIN)) {
         size_t kept = s->client_stream.out.len > s->backend_stream.out.len ? s->client_stream.out.len : s->backend_stream.out.len;
@@ -414,7 +414,7 @@ static void expect_idle(struct rig *r, const char *name)
     cr_expect(s->client_stream.in.bytes == NULL && s->client_stream.out.bytes == NULL && s->client_stream.queued.bytes == NULL, "%s: the client's stream owns a buffer", name);
     cr_expect(s->backend_stream.in.bytes == NULL && s->backend_stream.out.bytes == NULL && s->backend_stream.queued.bytes == NULL, "%s: the backend's stream owns one", name);
     cr_expect(s->lexer.line == NULL && s->attempt == NULL && s->sasl.user.bytes == NULL, "%s: the talk owns one", name);
-    cr_expect(r->loop.tasks == NULL, "%s: it does not sleep", name);
+    cr_expect(LIST_EMPTY(&r->loop.tasks), "%s: it does not sleep", name);
 }
 
 /* A step without a text; false when it is none of these. */

@@ -42,7 +42,7 @@ Test(loop, a_task_runs_once_and_the_loop_then_sleeps)
     cr_expect(a.runs == 1 && b.runs == 1);
     ev_run(loop.ev, EVRUN_NOWAIT);
     cr_expect(a.runs == 1 && b.runs == 1);
-    cr_expect(loop.tasks == NULL && !ev_is_active(&loop.idle), "nothing is listed: the loop may sleep");
+    cr_expect(LIST_EMPTY(&loop.tasks) && !ev_is_active(&loop.idle), "nothing is listed: the loop may sleep");
     loop_fini(&loop);
 }
 

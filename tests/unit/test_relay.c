@@ -66,7 +66,7 @@ Test(relay, a_record_full_of_pipelined_octets_waits_for_the_login)
     rig_play(&r, "TLS", "T\n< * OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL- ID AUTH=PLAIN] imapguard ready.\n");
     rig_client_says(&r, all, sizeof all);
     rig_settle(&r);
-    cr_expect_eq(r.loop.tasks, NULL, "waiting for the backend is no reason to spin");
+    cr_expect(LIST_EMPTY(&r.loop.tasks), "waiting for the backend is no reason to spin");
     rig_play(&r, "login", "B\nb< * OK [CAPABILITY IMAP4rev1] old\nb> guard-login LOGIN \"joe\" \"" PASSWORD "\"\n");
     rig_backend_says(&r, "guard-login OK hi\r\n", 19);
     rig_settle(&r);
@@ -128,7 +128,7 @@ Test(relay, a_slow_reader_holds_the_writer_up_and_loses_nothing)
         cr_expect_leq(r.most_kept, LOOP_SCRATCH_SIZE, "%zu octets are kept", r.most_kept);
         cr_expect_leq(s->client_stream.out.size + s->client_stream.in.size + s->backend_stream.out.size + s->backend_stream.in.size, 128u * 1024,
                       "buffers of a session together");
-        cr_expect(r.loop.tasks == NULL, "the loop sleeps meanwhile");
+        cr_expect(LIST_EMPTY(&r.loop.tasks), "the loop sleeps meanwhile");
 
         r.client_deaf = r.backend_deaf = false;
         rig_settle(&r);
@@ -173,7 +173,7 @@ Test(relay, waiting_for_a_backend_that_is_slow_to_close_does_not_spin)
     for (int i = 0; i < 20; i++) {
         rig_round(&r);
     }
-    cr_expect_null(r.loop.tasks, "it is to be woken by the backend alone");
+    cr_expect(LIST_EMPTY(&r.loop.tasks), "it is to be woken by the backend alone");
     rig_play(&r, "late", "b< x OK\n< x OK\nbend\n.\n");
     rig_over(&r);
 }
@@ -205,7 +205,7 @@ Test(relay, what_a_stopped_reader_has_not_taken_survives_the_end_of_the_writer)
         for (int i = 0; i < 20; i++) {
             rig_round(&r);
         }
-        cr_expect_null(r.loop.tasks);
+        cr_expect(LIST_EMPTY(&r.loop.tasks));
         r.client_deaf = r.backend_deaf = false;
         rig_settle(&r);
         const struct buffer *got = from_client ? &r.backend_heard : &r.heard;

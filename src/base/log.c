@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug", NULL};
 static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
@@ -477,20 +478,7 @@ static int open_file(const char *path, int64_t owner)
 
 int log_check(const struct log_options *options)
 {
-    char folder[PATH_MAX];
-    if (options->target[0] != '/') {
-        return 0;
-    }
-    if (strlen(options->target) >= sizeof folder) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    if (access(options->target, F_OK) == 0) {
-        return access(options->target, W_OK);
-    }
-    strcpy(folder, options->target);
-    *strrchr(folder, '/') = '\0';
-    return access(folder[0] != '\0' ? folder : "/", W_OK | X_OK);
+    return options->target[0] == '/' ? file_check_write(options->target) : 0;
 }
 
 static struct channel file_channel(int fd)

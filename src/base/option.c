@@ -97,6 +97,11 @@ const char *option_check_name(const char *text)
                : "a name of 1 to 32 letters, digits, \"-\", \"_\" and \".\"";
 }
 
+const char *option_check_path(const char *text)
+{
+    return text[0] == '\0' || text[0] == '/' ? NULL : "an absolute path, or \"\"";
+}
+
 int option_duration(const char *text, uint32_t *ms)
 {
     static const struct {

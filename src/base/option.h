@@ -96,6 +96,9 @@ void option_free(const struct option_table *table, void *into);
 /* A check for OPTION_TEXT: a name that can stand in a log line and in a metric, letters, digits, "-", "_", ".". */
 const char *option_check_name(const char *text);
 
+/* A check for OPTION_TEXT: an absolute path, or "" for none. */
+const char *option_check_path(const char *text);
+
 /* Parses a duration: digits and one unit of ms, s, m, h, d. 0 or -1 (malformed, or over 49 days). */
 int option_duration(const char *text, uint32_t *ms);
 

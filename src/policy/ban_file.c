@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/span.h"
 
 #define HEADER "imapguard bans 1"
 
-enum { FILE_MAX = 256 * 1024 * 1024, NAME_MAX_LEN = 4096 };
+enum { FILE_MAX = 256 * 1024 * 1024 };
 
 /* --- reading: all is checked before anything is taken --------------------------------------------------- */
 
@@ -102,49 +102,23 @@ static void take_ban(struct client_table *t, const struct client_table_ban *ban,
     }
 }
 
-/* The content, to be freed; NULL with errno set. */
-static uint8_t *read_file(const char *path, size_t *len)
-{
-    struct stat info;
-    uint8_t *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1) {
-        return NULL;
-    }
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= FILE_MAX) {
-        *len = (size_t)info.st_size;
-        text = malloc(*len + 1);
-        ssize_t n = text != NULL ? read(fd, text, *len) : -1;
-        if (n != (ssize_t)*len) {
-            free(text);
-            text = NULL;
-            errno = EIO;
-        }
-    } else {
-        errno = EINVAL;
-    }
-    int error = errno;
-    close(fd);
-    errno = error;
-    return text;
-}
-
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     struct loading loading = {.now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
-    uint8_t *text = read_file(path, &len);
-    const char *cause = NULL;
-    if (text == NULL && errno == ENOENT) {
+    char unreadable[FILE_CAUSE_SIZE];
+    char *content = file_read(path, FILE_MAX, &len, unreadable);
+    if (content == NULL && errno == ENOENT) {
         return 0;
     }
-    cause = text == NULL ? strerror(errno) : walk((struct span){text, len}, NULL, NULL, NULL);
+    struct span text = {(const uint8_t *)content, len};
+    const char *cause = content == NULL ? unreadable : walk(text, NULL, NULL, NULL);
     if (cause != NULL) {
         log_event(LOG_LEVEL_WARNING, "ban-file-ignored", "path=%s reason=\"%s\"", path, cause);
     } else {
-        (void)walk((struct span){text, len}, take_ban, t, &loading);
+        (void)walk(text, take_ban, t, &loading);
     }
-    free(text);
+    free(content);
     return loading.count;
 }
 
@@ -184,19 +158,17 @@ static int write_bans(const struct client_table *t, int fd, uint64_t now_us, uin
 /* The name is on disk once its folder is. */
 static void sync_folder(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash != NULL ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
-    int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    char folder[PATH_MAX];
+    int fd = file_folder(path, folder) == 0 ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd != -1) {
         (void)fsync(fd);
         close(fd);
     }
-    free(folder);
 }
 
 int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
-    char beside[NAME_MAX_LEN];
+    char beside[PATH_MAX];
     if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {
         errno = ENAMETOOLONG;
         return -1;

@@ -8,16 +8,11 @@
 #include "base/log.h"
 #include "policy/database.h"
 
-static const char *check_path(const char *text)
-{
-    return text[0] == '\0' || text[0] == '/' ? NULL : "an absolute path, or \"\"";
-}
-
 static const struct option_row rows[] = {
     {.name = "country", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, country), .default_value = "",
-     .check = check_path},
+     .check = option_check_path},
     {.name = "asn", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, asn), .default_value = "",
-     .check = check_path},
+     .check = option_check_path},
     {0},
 };
 const struct option_table geoip_option_table = {sizeof(struct geoip_options), rows};

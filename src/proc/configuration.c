@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "proc/rules.h"
 
 static unsigned count_workers(const struct config *config)
@@ -34,12 +35,10 @@ static void check_state_file(struct configuration *c, struct config_source *sour
     if (path == NULL || path[0] == '\0') {
         return;
     }
-    char *folder = strndup(path, strrchr(path, '/') > path ? (size_t)(strrchr(path, '/') - path) : 1);
-    if (folder == NULL || access(folder, W_OK | X_OK) != 0) {
+    if (file_check_folder(path) != 0) {
         option_error(&source->report, "limits.state_file", "cannot write to the folder of \"%s\": %s", path,
                      strerror(errno));
     }
-    free(folder);
 }
 
 static void load_log(struct configuration *c, struct config_source *source)

@@ -3,11 +3,6 @@
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
 
-static const char *check_path(const char *text)
-{
-    return text[0] == '\0' || text[0] == '/' ? NULL : "an absolute path, or \"\"";
-}
-
 static const struct option_row rows[] = {
     {.name = "ipv4_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv4_prefix),
      .default_value = "32", .min = 8, .max = 32},
@@ -26,7 +21,7 @@ static const struct option_row rows[] = {
     {.name = "table_size", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.table_size),
      .default_value = "131072", .min = 1024, .max = 16777216},
     {.name = "state_file", .type = OPTION_TEXT, .offset = offsetof(struct limits, state_file), .default_value = "",
-     .check = check_path},
+     .check = option_check_path},
     {.name = "login_attempts", .type = OPTION_COUNT, .offset = offsetof(struct limits, login_attempts),
      .default_value = "3", .min = 1, .max = 1000},
     {.name = "login_delay", .type = OPTION_DURATION, .offset = offsetof(struct limits, login_delay_ms),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support.h"
+
+TestSuite(file, .fini = test_over);
+
+Test(file, a_regular_file_is_read_whole)
+{
+    char cause[FILE_CAUSE_SIZE];
+    size_t len = 99;
+    char *text = file_read(temp_file("some", BYTES("a\0b\n")), 4, &len, cause);
+    cr_assert_not_null(text);
+    cr_expect(len == 4 && memcmp(text, "a\0b\n", 5) == 0);
+    free(text);
+    text = file_read(temp_file("empty", "", 0), 0, &len, cause);
+    cr_expect(text != NULL && len == 0 && text[0] == '\0');
+    free(text);
+}
+
+Test(file, what_cannot_be_read_is_told_in_words)
+{
+    const char *fifo = temp_path("fifo"), *large = temp_file("large", "123", 3), *none = temp_path("none");
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    const struct {
+        const char *path;
+        int error;
+        const char *cause;
+    } rows[] = {
+        {none, ENOENT, "No such file or directory"}, {"/", EINVAL, "it is a folder, not a regular file"},
+        {fifo, EINVAL, "it is a device or pipe, not a regular file"},
+        {"/dev/zero", EINVAL, "it is a device or pipe, not a regular file"},
+        {large, EFBIG, "it is larger than 0 MiB"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char cause[FILE_CAUSE_SIZE];
+        size_t len;
+        errno = 0;
+        cr_expect_null(file_read(rows[i].path, 2, &len, cause), "%s", rows[i].path);
+        cr_expect_eq(errno, rows[i].error, "%s: %d", rows[i].path, errno);
+        cr_expect_str_eq(cause, rows[i].cause, "%s: %s", rows[i].path, cause);
+    }
+}
+
+Test(file, the_folder_of_a_path)
+{
+    static const char *const rows[][2] = {{"/a/b/c", "/a/b"}, {"/a", "/"}, {"a", "."}, {"a/b", "a"}, {"/a/", "/a"}, {"./a", "."}};
+    char folder[PATH_MAX], deep[PATH_MAX + 3];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cr_expect_eq(file_folder(rows[i][0], folder), 0);
+        cr_expect_str_eq(folder, rows[i][1], "%s: %s", rows[i][0], folder);
+    }
+    memset(deep, 'x', sizeof deep);
+    strcpy(deep + PATH_MAX, "/y");
+    cr_expect(file_folder(deep, folder) == -1 && errno == ENAMETOOLONG);
+}
+
+Test(file, a_file_can_be_written_where_it_is_or_where_its_folder_is)
+{
+    char inside[600];
+    const char *file = temp_file("file", "", 0), *none = temp_path("none");
+    snprintf(inside, sizeof inside, "%s/x", none);
+    cr_expect_eq(file_check_write(file), 0);
+    cr_expect_eq(file_check_write(none), 0);
+    cr_expect(file_check_write(inside) == -1 && errno == ENOENT);
+    cr_expect_eq(file_check_folder(none), 0);
+    cr_expect(file_check_folder(inside) == -1 && errno == ENOENT);
+    if (geteuid() != 0) {
+        cr_assert_eq(chmod(file, 0400), 0);
+        cr_expect(file_check_write(file) == -1 && errno == EACCES);
+    }
+}

@@ -15,19 +15,29 @@ static bool is_set(const struct rule *rule)
     return rule->options->networks.count > 0 || has_file(rule);
 }
 
+static void report_bad(const struct networks_file_bad *bad, const char *file, const char *at, struct option_report *report)
+{
+    for (size_t i = 0; i < bad->count && i < NETWORKS_FILE_BAD_MAX; i++) {
+        option_error(report, at, "%s:%zu: expected a network such as 192.0.2.0/24 or 2001:db8::/32, or an address, found \"%s\"",
+                     file, bad->lines[i].number, bad->lines[i].found);
+    }
+    if (bad->count > NETWORKS_FILE_BAD_MAX) {
+        option_error(report, at, "%s: and %zu more lines that are no network", file, bad->count - NETWORKS_FILE_BAD_MAX);
+    }
+}
+
 static void read_file(struct rule *rule, const char *path, struct option_report *report)
 {
-    char at[64];
-    const char *cause = NULL, *file = rule->options->networks_file;
-    long line = networks_file_read(file, &rule->networks, &cause);
+    char at[64], cause[FILE_CAUSE_SIZE];
+    const char *file = rule->options->networks_file;
+    struct networks_file_bad bad;
     snprintf(at, sizeof at, "%s.networks_file", path);
-    if (line > 0) {
-        option_error(report, at, "%s:%ld: %s", file, line, cause);
-    } else if (line < 0) {
+    if (networks_file_read(file, &rule->networks, &bad, cause) != 0) {
         option_error(report, at, "cannot read %s: %s", file, cause);
-    } else if (rule->networks.count == 0) {
+    } else if (bad.count == 0 && rule->networks.count == 0) {
         option_warning(report, at, "there is no network in %s: the rule never matches", file);
     }
+    report_bad(&bad, file, at, report);
 }
 
 static void compile(struct rule *rule, const char *path, const struct access_context *context,

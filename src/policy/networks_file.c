@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/networks_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { FILE_MAX = 64 * 1024 * 1024 };
 
@@ -27,24 +24,32 @@ static struct span trim(struct span line)
     return line;
 }
 
-long networks_file_parse(struct span text, struct network_set *set, const char **cause)
+static void add_bad(struct networks_file_bad *bad, size_t number, struct span line)
 {
-    long number = 0;
-    while (text.len > 0) {
+    if (bad->count++ >= NETWORKS_FILE_BAD_MAX) {
+        return;
+    }
+    char *found = bad->lines[bad->count - 1].found;
+    size_t len = line.len < NETWORKS_FILE_FOUND_SIZE ? line.len : NETWORKS_FILE_FOUND_SIZE - 1;
+    bad->lines[bad->count - 1].number = number;
+    for (size_t i = 0; i < len; i++) {
+        found[i] = line.bytes[i] < 0x20 || line.bytes[i] >= 0x7f ? '?' : (char)line.bytes[i];
+    }
+    found[len] = '\0';
+}
+
+int networks_file_parse(struct span text, struct network_set *set, struct networks_file_bad *bad)
+{
+    *bad = (struct networks_file_bad){0};
+    for (size_t number = 1; text.len > 0; number++) {
         const uint8_t *lf = memchr(text.bytes, '\n', text.len);
         size_t len = lf != NULL ? (size_t)(lf - text.bytes) : text.len;
         struct span line = trim((struct span){text.bytes, len});
         struct network n;
-        number++;
-        if (line.len > 0) {
-            if (network_parse((const char *)line.bytes, line.len, &n) != 0) {
-                *cause = "expected a network such as 192.0.2.0/24 or 2001:db8::/32, or an address";
-                return number;
-            }
-            if (network_set_add(set, &n) != 0) {
-                *cause = "no memory";
-                return -1;
-            }
+        if (line.len > 0 && network_parse((const char *)line.bytes, line.len, &n) != 0) {
+            add_bad(bad, number, line);
+        } else if (line.len > 0 && network_set_add(set, &n) != 0) {
+            return -1;
         }
         len += lf != NULL;
         text = (struct span){text.bytes + len, text.len - len};
@@ -52,43 +57,18 @@ long networks_file_parse(struct span text, struct network_set *set, const char *
     return 0;
 }
 
-/* Reads so many octets. 0, or -1 with errno set; a file that became shorter meanwhile is an error. */
-static int read_whole(int fd, uint8_t *into, size_t len)
+int networks_file_read(const char *path, struct network_set *set, struct networks_file_bad *bad, char cause[FILE_CAUSE_SIZE])
 {
-    while (len > 0) {
-        ssize_t n = read(fd, into, len);
-        if (n == 0) {
-            errno = EIO;
-        }
-        if (n <= 0) {
-            return -1;
-        }
-        into += n;
-        len -= (size_t)n;
+    size_t len;
+    *bad = (struct networks_file_bad){0};
+    char *text = file_read(path, FILE_MAX, &len, cause);
+    if (text == NULL) {
+        return -1;
     }
-    return 0;
-}
-
-long networks_file_read(const char *path, struct network_set *set, const char **cause)
-{
-    struct stat info;
-    long result = -1;
-    uint8_t *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1 || fstat(fd, &info) != 0) {
-        *cause = strerror(errno);
-    } else if (!S_ISREG(info.st_mode)) {
-        *cause = "not a regular file";
-    } else if (info.st_size > FILE_MAX) {
-        *cause = "larger than 64 MiB";
-    } else if ((text = malloc((size_t)info.st_size + 1)) == NULL || read_whole(fd, text, (size_t)info.st_size) != 0) {
-        *cause = strerror(errno);
-    } else {
-        result = networks_file_parse((struct span){text, (size_t)info.st_size}, set, cause);
+    int result = networks_file_parse((struct span){(const uint8_t *)text, len}, set, bad);
+    if (result != 0) {
+        snprintf(cause, FILE_CAUSE_SIZE, "no memory for its networks");
     }
     free(text);
-    if (fd != -1) {
-        close(fd);
-    }
     return result;
 }

@@ -27,9 +27,9 @@ static void check_line(const uint8_t *bytes, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct network_set set = {0};
-    const char *cause = NULL;
-    long line = networks_file_parse((struct span){data, size}, &set, &cause);
-    if ((line == 0) != (cause == NULL) || line > (long)size + 1) {
+    struct networks_file_bad bad;
+    if (networks_file_parse((struct span){data, size}, &set, &bad) != 0 || bad.count > size ||
+        (bad.count > 0 && bad.lines[0].number > size)) {
         abort();
     }
     network_set_seal(&set);

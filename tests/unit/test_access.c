@@ -510,7 +510,7 @@ Test(access, what_a_rule_needs_and_does_not_have_is_an_error)
         {{{DENY("a"), .asns = COUNTS(1)}}, "error access.[0].asns: ", "needs a database: geoip.asn\n"},
         {{{DENY("a"), .networks_file = good}}, "", ""},
         {{{DENY("a"), .networks_file = empty}}, "warning access.[0].networks_file: ", "there is no network in %s: the rule never matches\n"},
-        {{{DENY("a"), .networks_file = bad}}, "error access.[0].networks_file: ", "%s:2: expected a network such as 192.0.2.0/24 or 2001:db8::/32, or an address\n"},
+        {{{DENY("a"), .networks_file = bad}}, "error access.[0].networks_file: ", "%s:2: expected a network such as 192.0.2.0/24 or 2001:db8::/32, or an address, found \"10.0.0.0/33\"\n"},
         {{{DENY("a"), .networks_file = missing}}, "error access.[0].networks_file: ", "cannot read %s: No such file or directory\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "build.h"
 #include "config.h"
+#include "net/private_key.h"
 #include "proc/master.h"
 #include "proc/rules.h"
 #include "proc/service.h"
@@ -113,6 +114,9 @@ int main(int argc, char **argv)
     struct rules_question question = {0};
     int option;
 
+    if (private_key_init() != 0) {
+        fputs("imapguard: OpenSSL has begun already: traces of keys may stay in memory\n", stderr);
+    }
     while ((option = getopt_long(argc, argv, "c:fte:u:l:Vh", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -11,20 +11,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
+#include "base/secret.h"
+#include "net/private_key.h"
+
 static const struct option_row rows[] = {
     {.name = "chain", .type = OPTION_TEXT, .offset = offsetof(struct certificate_options, chain)},
     {.name = "key", .type = OPTION_TEXT, .offset = offsetof(struct certificate_options, key)},
     {0},
 };
 const struct option_table certificate_option_table = {sizeof(struct certificate_options), rows};
-
-/* A key with a passphrase would make a server wait at a prompt that nobody sees. */
-static int no_passphrase(char *buf, int size, int writing, void *data)
-{
-    (void)buf, (void)size, (void)writing;
-    *(bool *)data = true;
-    return -1;
-}
 
 static BIO *open_file(const char *file, const char *path, struct option_report *report)
 {
@@ -65,13 +61,17 @@ static int load_chain(struct certificate *c, const char *file, const char *path,
 static int load_key(struct certificate *c, const char *file, const char *path, struct option_report *report)
 {
     struct stat st;
-    bool locked = false;
-    BIO *in = open_file(file, path, report);
-    if (in == NULL) {
+    char cause[FILE_CAUSE_SIZE];
+    size_t len;
+    bool locked;
+    char *pem = file_read(file, PRIVATE_KEY_FILE_MAX, &len, cause);
+    if (pem == NULL) {
+        option_error(report, path, "cannot read %s: %s", file, cause);
         return -1;
     }
-    c->key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, &locked);
-    BIO_free(in);
+    c->key = private_key_parse((struct span){(const uint8_t *)pem, len}, &locked);
+    secret_wipe(pem, len);
+    free(pem);
     if (c->key == NULL) {
         option_error(report, path, locked ? "the key in %s has a passphrase: store it without one"
                                           : "no private key in PEM format in %s", file);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "net/private_key.h"
 #include "proc/rules.h"
 
 static unsigned count_workers(const struct config *config)
@@ -102,7 +103,9 @@ void configuration_build(struct configuration *c, struct arena *arena, struct ti
 
 void configuration_drop_sessions_part(struct configuration *c)
 {
+    private_key_wipe_freed(true);
     tls_free(c->generation.tls);
+    private_key_wipe_freed(false);
     access_free(c->access);
     c->generation.tls = NULL;
     c->generation.access = c->access = NULL;

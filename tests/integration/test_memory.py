@@ -7,7 +7,10 @@ import re
 import ssl
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+import certs
 import process
 from secrets_in_logs import password
 from waiting import SANITIZED, wait_for
@@ -66,12 +69,53 @@ def holds(pid, needle):
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in maps:
             first, last = (int(part, 16) for part in line.split()[0].split("-"))
-            if line.split()[1].startswith("rw"):
+            if line.split()[1].startswith("r"):
                 with contextlib.suppress(OSError):
                     memory.seek(first)
                     if needle in memory.read(last - first):
                         found.append(line.strip())
     return found
+
+
+def numbers_of(path):
+    """{name: octets} of the secret numbers of a key file, as OpenSSL's BIGNUMs have them and as DER has them, and its PEM."""
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    numbers = key.private_numbers()
+    names = ("d", "p", "q") if isinstance(key, rsa.RSAPrivateKey) else ("private_value",)
+    found = {"PEM": path.read_bytes().splitlines()[2]}
+    for name in names:
+        value = getattr(numbers, name)
+        size = (value.bit_length() + 7) // 8
+        found[f"{name}, little-endian"] = value.to_bytes(size, "little")
+        found[f"{name}, big-endian"] = value.to_bytes(size, "big")
+    return found
+
+
+def ticket_key(worker):
+    """The octets of the first ticket key, from the region that the worker reads: a number, and then name, cipher and MAC key."""
+    with open(f"/proc/{worker}/maps", encoding="ascii") as maps, open(f"/proc/{worker}/mem", "rb", buffering=0) as memory:
+        first = next(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith("imapguard-tickets (deleted)"))
+        memory.seek(first + 4)
+        ring = memory.read(80)
+    assert any(ring[16:])
+    return ring[16:48]
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_the_monitor_has_no_secret_of_the_clients_side(guard, backend, tmp_path, kind):
+    """Neither the server's key, nor a ticket key, nor a password; the worker, which needs both keys, shows that the search finds."""
+    tmp_path.chmod(0o755)
+    pair = certs.make(tmp_path, kind, kind=kind)
+    front = guard(backend().address, certificates=[pair])
+    secret = password()
+    with front.secure(trusting(pair)) as wire:
+        assert wire.command(b"LOGIN anna " + secret.encode()).status.startswith(b"OK")
+        worker, monitor = front.workers()[0], int(front.event("monitor-started")["pid"])
+        secrets = numbers_of(pair.key) | {"ticket key": ticket_key(worker), "password": secret.encode()}
+        assert any(holds(worker, octets) for name, octets in secrets.items() if "endian" in name)
+        assert holds(worker, secrets["ticket key"])
+        left = {name: holds(monitor, octets) for name, octets in secrets.items()}
+        assert not any(left.values()), left
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory as it was")

@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/fingerprint.h"
 #include "net/tls.h"
 
 struct tls_client {
     SSL_CTX *ctx;
     SSL_SESSION *session; /* the latest; NULL: none yet */
     char *server_name;    /* for SNI; NULL: an address, which SNI may not be */
+    struct fingerprint *fingerprints; /* of the certificates that are accepted; NULL: chain and name are verified */
+    size_t fingerprint_count;
 };
 
 enum { PATH_SIZE = 160 };
@@ -79,14 +82,75 @@ static void load_certificate(struct tls_client *c, const struct tls_client_optio
     certificate_free(&own);
 }
 
+/* The certificate that was refused last; a process makes one handshake at a time. Valid right after it. */
+static char refused[FINGERPRINT_TEXT_SIZE];
+
+static bool is_pinned(const struct tls_client *c, const struct fingerprint *f)
+{
+    for (size_t i = 0; i < c->fingerprint_count; i++) {
+        if (memcmp(&c->fingerprints[i], f, sizeof *f) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Verifies the backend's certificate, in place of OpenSSL, which calls it in each handshake that is not resumed. A session
+ * is only kept for resumption after a handshake in which this has succeeded.
+ */
+static int verify(X509_STORE_CTX *ctx, void *data)
+{
+    const struct tls_client *c = data;
+    struct fingerprint f;
+    int result;
+    if (c->fingerprints == NULL) {
+        result = X509_verify_cert(ctx);
+    } else {
+        result = fingerprint_of(X509_STORE_CTX_get0_cert(ctx), &f) == 0 && is_pinned(c, &f);
+        X509_STORE_CTX_set_error(ctx, result == 1 ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+    }
+    refused[0] = '\0';
+    if (result != 1 && fingerprint_of(X509_STORE_CTX_get0_cert(ctx), &f) == 0) {
+        (void)fingerprint_text(&f, refused);
+    }
+    return result;
+}
+
+static void set_fingerprints(struct tls_client *c, const struct tls_client_options *o, const char *path,
+                             struct option_report *report)
+{
+    char at[PATH_SIZE];
+    char *const *texts = o->fingerprints.items;
+    if (!o->verify) {
+        option_error(report, sub_path(at, path, "verify"), "expected true or nothing: with fingerprints the certificate "
+                                                           "is always verified, by them");
+    }
+    c->fingerprints = calloc(o->fingerprints.count, sizeof *c->fingerprints);
+    if (c->fingerprints == NULL) {
+        option_error(report, path, "no memory for fingerprints");
+        return;
+    }
+    for (size_t i = 0; i < o->fingerprints.count; i++) {
+        (void)fingerprint_parse(texts[i], &c->fingerprints[c->fingerprint_count++]); /* checked by the option's table */
+    }
+    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+}
+
 static void set_verification(struct tls_client *c, const struct tls_client_options *o, const char *name,
                              const char *path, struct option_report *report)
 {
     char at[PATH_SIZE];
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(c->ctx);
+    SSL_CTX_set_cert_verify_callback(c->ctx, verify, c);
+    if (o->fingerprints.count > 0) {
+        set_fingerprints(c, o, path, report);
+        return;
+    }
     if (!o->verify) {
         option_warning(report, sub_path(at, path, "verify"),
-                       "the backend's certificate is not looked at: whoever is in between can read passwords");
+                       "the backend's certificate is not verified: an attacker on the way can read passwords; better set "
+                       "\"fingerprint\" to that of its certificate, see imapguard.conf(5)");
         return;
     }
     if (name[0] == '\0') {
@@ -157,6 +221,7 @@ void tls_client_free(struct tls_client *c)
     SSL_SESSION_free(c->session);
     SSL_CTX_free(c->ctx);
     free(c->server_name);
+    free(c->fingerprints);
     free(c);
 }
 
@@ -188,15 +253,20 @@ enum tls_client_failure tls_client_failure(const struct stream *stream, const ch
         {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, TLS_CLIENT_NOT_TRUSTED},
         {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, TLS_CLIENT_NOT_TRUSTED},
         {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, TLS_CLIENT_NOT_TRUSTED},
+        {X509_V_ERR_APPLICATION_VERIFICATION, TLS_CLIENT_FINGERPRINT},
         {X509_V_ERR_HOSTNAME_MISMATCH, TLS_CLIENT_OTHER_NAME},
         {X509_V_ERR_IP_ADDRESS_MISMATCH, TLS_CLIENT_OTHER_NAME},
     };
+    static char explanation[160];
     long error = SSL_get_verify_result(stream->tls);
     *text = tls_failure();
     if (error == X509_V_OK) {
         return TLS_CLIENT_FAILED;
     }
-    *text = X509_verify_cert_error_string(error);
+    bool pinned = error == X509_V_ERR_APPLICATION_VERIFICATION;
+    snprintf(explanation, sizeof explanation, "%s%s%s", pinned ? "" : X509_verify_cert_error_string(error),
+             pinned ? "" : ", ", refused);
+    *text = explanation;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].error == error) {
             return rows[i].failure;

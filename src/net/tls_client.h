@@ -10,6 +10,7 @@
 #include "net/stream.h"
 
 struct tls_client_options {
+    struct option_list fingerprints; /* of char *: of the certificates that are accepted; none: verified as below */
     bool verify;       /* chain and name; otherwise anybody is believed */
     char *ca_file;     /* PEM; "": the system's */
     char *server_name; /* to verify and to send as SNI; "": the host that one connects to */
@@ -43,12 +44,13 @@ enum tls_client_failure {
     TLS_CLIENT_SELF_SIGNED,
     TLS_CLIENT_NOT_TRUSTED, /* no chain to a trusted certificate */
     TLS_CLIENT_OTHER_NAME,  /* the certificate is for another name or address */
+    TLS_CLIENT_FINGERPRINT, /* the certificate has none of the fingerprints */
     TLS_CLIENT_INVALID,     /* anything else that is wrong with the certificate */
 };
 
 /*
- * Returns why the handshake of that stream failed. Writes OpenSSL's own words to `text` (static, never NULL) and empties
- * OpenSSL's queue of errors.
+ * Returns why the handshake of that stream failed. Writes the explanation to `text` (static, never NULL): OpenSSL's words,
+ * and for a certificate that was refused its fingerprint. Empties OpenSSL's queue of errors.
  */
 enum tls_client_failure tls_client_failure(const struct stream *stream, const char **text);
 

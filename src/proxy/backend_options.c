@@ -2,6 +2,7 @@
 #include "proxy/backend_options.h"
 
 #include "net/endpoint.h"
+#include "net/fingerprint.h"
 #include "net/proxy_header.h"
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, COUNT_MAX = 1000000 };
@@ -19,6 +20,8 @@ static const struct option_row rows[] = {
      .choices = tls_names},
     {.name = "verify", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, tls_client.verify),
      .default_value = "true"},
+    {.name = "fingerprint", .type = OPTION_TEXTS, .offset = offsetof(struct backend_options, tls_client.fingerprints),
+     .default_value = "", .check = fingerprint_check},
     {.name = "ca_file", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.ca_file),
      .default_value = ""},
     {.name = "server_name", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.server_name),

@@ -2,6 +2,7 @@
 
 import base64
 import ssl
+import subprocess
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_bad_certificate_sends_no_credential(guard, backend, wrong, tls, fault, 
     fake = backend(LegacyServer(**{tls: server_context(wrong[fault])}), LegacyServer(**{tls: server_context(wrong["good"])}))
     front = guard(f"localhost:{fake.port}", backend_settings={"tls": tls, "ca_file": str(trusted), **SHORT}, limits=PENALTY)
     wire = attempt(front)
-    assert failed_login(front, CERTIFICATE_FAULTS[fault])["said"]
+    assert failed_login(front, CERTIFICATE_FAULTS[fault])["said"].endswith(", " + fingerprint(wrong[fault]))
     marked_down(front, CERTIFICATE_FAULTS[fault])
     nothing_was_told(fake)
     assert wire.command(LOGIN).status.startswith(b"OK")
@@ -173,6 +174,40 @@ def test_a_self_signed_certificate_can_be_trusted_or_not_looked_at(guard, backen
         front = guard(f"localhost:{fake.port}", backend_settings={"tls": "implicit", **settings})
         assert front.secure().command(LOGIN).status.startswith(b"OK")
         assert bool(front.events("unverified-backend")) == ("verify" in settings)
+
+
+def fingerprint(certificate, colons=False):
+    """As OpenSSL prints it, with our prefix."""
+    text = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", certificate.chain], check=True,
+                          capture_output=True, text=True).stdout.partition("=")[2].strip()
+    return "sha256:" + (text if colons else text.replace(":", "").lower())
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize("name", ["self-signed", "expired", "early", "other name"])
+def test_a_certificate_with_the_right_fingerprint_needs_nothing_else(guard, backend, wrong, tls, name):
+    """Whatever its chain, its name and its dates are; also in the session that is resumed, and as one of several."""
+    fake = backend(LegacyServer(**{tls: server_context(wrong[name])}))
+    front = guard(f"127.0.0.1:{fake.port}", backend_settings={
+        "tls": tls, "fingerprint": [fingerprint(wrong["good"]), fingerprint(wrong[name], colons=True)]})
+    for _ in range(3):
+        assert front.secure().command(LOGIN).status.startswith(b"OK")
+    assert not front.events("unverified-backend")
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_certificate_with_another_fingerprint_gets_no_credential(guard, backend, wrong, tls):
+    """Even if all else is right with it. The log has the fingerprint to copy."""
+    fake = backend(LegacyServer(**{tls: server_context(wrong["good"])}))
+    settings = {"tls": tls, "fingerprint": [fingerprint(wrong["expired"])], **SHORT}
+    front = guard(f"localhost:{fake.port}", backend_settings={**settings, "ca_file": str(wrong["good"].chain)}, limits=PENALTY)
+    attempt(front)
+    said = failed_login(front, "certificate-fingerprint")["said"]
+    marked_down(front, "certificate-fingerprint")
+    assert said == fingerprint(wrong["good"])
+    nothing_was_told(fake)
+    front = guard(f"localhost:{fake.port}", backend_settings={**settings, "fingerprint": [said]})
+    assert front.secure().command(LOGIN).status.startswith(b"OK")
 
 
 def test_an_address_is_verified_by_address_and_a_name_by_name(guard, backend, wrong):

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 enum {
@@ -145,18 +147,18 @@ static const char *copy(int from, int to)
     return n == 0 ? NULL : strerror(errno);
 }
 
-static const char *read_file(struct database *d, int to)
+static const char *read_file(const char *path, struct stat *info, int to)
 {
-    int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
         return strerror(errno);
     }
     const char *cause = NULL;
-    if (fstat(fd, &d->taken) != 0) {
+    if (fstat(fd, info) != 0) {
         cause = strerror(errno);
-    } else if (!S_ISREG(d->taken.st_mode)) {
+    } else if (!S_ISREG(info->st_mode)) {
         cause = "not a regular file";
-    } else if (d->taken.st_size > (off_t)SIZE_MAX_MIB << 20) {
+    } else if (info->st_size > (off_t)SIZE_MAX_MIB << 20) {
         cause = "larger than 1 GiB";
     } else {
         cause = copy(fd, to);
@@ -200,16 +202,19 @@ static const char *use(struct database *d, int file, bool checked)
     return NULL;
 }
 
-const char *database_load(struct database *d)
+const char *database_load(struct database *d, const char *path)
 {
+    struct stat info = {0};
     int file = memfd_create("imapguard-geoip", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file == -1) {
         return strerror(errno);
     }
-    const char *cause = read_file(d, file);
+    const char *cause = read_file(path, &info, file);
     if (cause == NULL) {
-        d->seen = d->taken;
         cause = fcntl(file, F_ADD_SEALS, SEALS) == 0 ? use(d, file, false) : strerror(errno);
+    }
+    if (strcmp(path, d->path) == 0) {
+        d->taken = d->seen = info;
     }
     if (cause != NULL) {
         close(file);
@@ -217,6 +222,46 @@ const char *database_load(struct database *d)
         d->version++;
     }
     return cause;
+}
+
+/* Copies the whole anonymous file, and gives the copy the time of the database's own file. */
+static int write_copy(const struct database *d, int to)
+{
+    const struct timespec times[2] = {d->taken.st_mtim, d->taken.st_mtim};
+    off_t offset = 0;
+    ssize_t n;
+    while ((n = sendfile(to, d->file, &offset, BLOCK)) > 0) {
+    }
+    return n == 0 && futimens(to, times) == 0 && fsync(to) == 0 ? 0 : -1;
+}
+
+int database_save(const struct database *d, const char *path)
+{
+    char beside[PATH_MAX];
+    struct stat before;
+    if (stat(path, &before) == 0 && before.st_size == d->taken.st_size &&
+        before.st_mtim.tv_sec == d->taken.st_mtim.tv_sec && before.st_mtim.tv_nsec == d->taken.st_mtim.tv_nsec) {
+        return 0;
+    }
+    if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    (void)unlink(beside);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return -1;
+    }
+    int result = write_copy(d, fd);
+    int error = errno;
+    close(fd);
+    if (result == 0 && rename(beside, path) == 0) {
+        return 0;
+    }
+    error = result == 0 ? errno : error;
+    (void)unlink(beside);
+    errno = error;
+    return -1;
 }
 
 const char *database_adopt(struct database *d, int file)

@@ -22,7 +22,7 @@ struct database_field {
 
 struct database {
     const char *name; /* for the log */
-    const char *path; /* of the file; NULL or "": there is none */
+    char *path;       /* of the file; NULL or "": there is none; the owner frees it */
     const struct database_field *fields; /* ends with one without a path; the first is the one that it must have */
     int file;                  /* the anonymous one; -1: none */
     uint32_t version;          /* how often there was a new one */
@@ -33,8 +33,17 @@ struct database {
     unsigned settling;         /* looks to let pass before the file is read */
 };
 
-/* Reads the file, checks all of it and uses it. NULL, or what is wrong (static); then what was used before stays. */
-const char *database_load(struct database *d);
+/*
+ * Reads the file at `path`, checks all of it and uses it. Returns NULL, or what is wrong (static); then what was used before
+ * stays. If `path` is not the database's own, database_poll() takes the database's own file as soon as it changes.
+ */
+const char *database_load(struct database *d, const char *path);
+
+/*
+ * Writes the database in use to a file, whole beside the old one and renamed, with the time of the database's own file.
+ * Does nothing if the file at `path` has that time and size already. Returns 0, or -1 with errno set.
+ */
+int database_save(const struct database *d, const char *path);
 
 /* Whether the file is another than that which was read last, and has stopped changing. To be asked once a second. */
 bool database_poll(struct database *d);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/geoip.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@ static const struct option_row rows[] = {
      .check = option_check_path},
     {.name = "asn", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, asn), .default_value = "",
      .check = option_check_path},
+    {.name = "required", .type = OPTION_FLAG, .offset = offsetof(struct geoip_options, required), .default_value = "false"},
     {0},
 };
 const struct option_table geoip_option_table = {sizeof(struct geoip_options), rows};
@@ -29,31 +32,66 @@ static const struct database_field asn_fields[] = {
 
 struct geoip {
     struct database databases[GEOIP_DATABASES];
+    char *copies[GEOIP_DATABASES];         /* paths of the last good copies; NULL: none are kept */
+    const char *failures[GEOIP_DATABASES]; /* why the own file was not used at start; NULL: it was */
+    bool copy_failed;                      /* logged already */
 };
 
 static bool exists(const struct database *d)
 {
-    return d->path != NULL && d->path[0] != '\0';
+    return d->path[0] != '\0';
 }
 
-struct geoip *geoip_new(const struct geoip_options *options, struct option_report *report)
+/* Uses the file, or else its last good copy. Problems are reported. */
+static void load(struct geoip *g, unsigned index, bool required, struct option_report *report)
+{
+    struct database *d = &g->databases[index];
+    char path[32] = "geoip.";
+    const char *cause = exists(d) ? database_load(d, d->path) : NULL;
+    g->failures[index] = cause;
+    if (cause == NULL) {
+        return;
+    }
+    strcat(path, d->name);
+    if (required) {
+        option_error(report, path, "cannot use %s: %s", d->path, cause);
+    } else if (g->copies[index] != NULL && database_load(d, g->copies[index]) == NULL) {
+        option_warning(report, path, "cannot use %s: %s; the last good copy is used, %s", d->path, cause, g->copies[index]);
+    } else {
+        option_warning(report, path, "cannot use %s: %s; nothing is known of any address (\"--\") until it can be used",
+                       d->path, cause);
+    }
+}
+
+static int copy_paths(struct geoip *g, const struct geoip_options *options, const char *state_file)
+{
+    g->databases[GEOIP_COUNTRY] = (struct database){
+        .name = "country", .path = strdup(options->country != NULL ? options->country : ""), .file = -1, .fields = country_fields};
+    g->databases[GEOIP_ASN] = (struct database){
+        .name = "asn", .path = strdup(options->asn != NULL ? options->asn : ""), .file = -1, .fields = asn_fields};
+    bool complete = true;
+    for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
+        if (state_file != NULL && state_file[0] != '\0' &&
+            asprintf(&g->copies[i], "%s.geoip-%s", state_file, g->databases[i].name) == -1) {
+            g->copies[i] = NULL;
+            complete = false;
+        }
+        complete = complete && g->databases[i].path != NULL;
+    }
+    return complete ? 0 : -1;
+}
+
+struct geoip *geoip_new(const struct geoip_options *options, const char *state_file, struct option_report *report)
 {
     uint32_t errors = report->errors;
     struct geoip *g = calloc(1, sizeof *g);
-    if (g == NULL) {
+    if (g == NULL || copy_paths(g, options, state_file) != 0) {
         option_error(report, "geoip", "no memory");
+        geoip_free(g);
         return NULL;
     }
-    g->databases[GEOIP_COUNTRY] = (struct database){.name = "country", .path = options->country, .file = -1, .fields = country_fields};
-    g->databases[GEOIP_ASN] = (struct database){.name = "asn", .path = options->asn, .file = -1, .fields = asn_fields};
-    for (size_t i = 0; i < GEOIP_DATABASES; i++) {
-        struct database *d = &g->databases[i];
-        const char *cause = exists(d) ? database_load(d) : NULL;
-        if (cause != NULL) {
-            char path[32] = "geoip.";
-            strcat(path, d->name);
-            option_error(report, path, "cannot use %s: %s", d->path, cause);
-        }
+    for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
+        load(g, i, options->required, report);
     }
     if (report->errors > errors) {
         geoip_free(g);
@@ -69,6 +107,8 @@ void geoip_free(struct geoip *g)
     }
     for (size_t i = 0; i < GEOIP_DATABASES; i++) {
         database_fini(&g->databases[i]);
+        free(g->databases[i].path);
+        free(g->copies[i]);
     }
     free(g);
 }
@@ -78,20 +118,50 @@ static void log_failure(const struct database *d, const char *cause)
     log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\"", d->name, d->path, cause);
 }
 
+/* A copy that cannot be written is logged once, until one could be written again. */
+static void save_copy(struct geoip *g, unsigned index)
+{
+    const struct database *d = &g->databases[index];
+    if (g->copies[index] == NULL) {
+        return;
+    }
+    if (database_save(d, g->copies[index]) == 0) {
+        g->copy_failed = false;
+    } else if (!g->copy_failed) {
+        log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", d->name, g->copies[index],
+                  strerror(errno));
+        g->copy_failed = true;
+    }
+}
+
+void geoip_begin(struct geoip *g)
+{
+    for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
+        const struct database *d = &g->databases[i];
+        if (g->failures[i] != NULL) {
+            log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\" using=%s", d->name, d->path,
+                      g->failures[i], d->open ? g->copies[i] : "none");
+        } else if (d->open) {
+            save_copy(g, i);
+        }
+    }
+}
+
 void geoip_refresh(struct geoip *g)
 {
-    for (size_t i = 0; i < GEOIP_DATABASES; i++) {
+    for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
         struct database *d = &g->databases[i];
         if (!database_poll(d)) {
             continue;
         }
-        const char *cause = database_load(d);
+        const char *cause = database_load(d, d->path);
         if (cause != NULL) {
-            d->taken = d->seen; /* told once, until the file changes again */
+            d->taken = d->seen; /* logged once, until the file changes again */
             log_failure(d, cause);
         } else {
             log_event(LOG_LEVEL_INFO, "geoip-loaded", "database=%s path=%s built=%llu", d->name, d->path,
                       (unsigned long long)d->mmdb.metadata.build_epoch);
+            save_copy(g, i);
         }
     }
 }

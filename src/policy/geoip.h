@@ -15,6 +15,7 @@
 struct geoip_options {
     char *country; /* paths; "": none */
     char *asn;
+    bool required; /* a database that cannot be used is an error at start, and no last good copy is used */
 };
 
 extern const struct option_table geoip_option_table;
@@ -24,11 +25,18 @@ enum { GEOIP_COUNTRY, GEOIP_ASN, GEOIP_DATABASES };
 struct geoip;
 
 /*
- * Reads and checks the databases. A missing or damaged one, or one without the fields that it is for, is an
- * error in `report`. NULL after an error. To be called before the processes are forked that will use it. Without
- * any database configured it knows nothing of any address.
+ * Reads and checks the databases; the options are copied. If a database is missing, damaged or without the fields that it
+ * is for, its last good copy is used, and failing that nothing is known of any address; either is a warning in `report`,
+ * and an error with `required`. The copies lie beside `state_file` (copied; NULL or "": there are none). Returns NULL after
+ * an error. Call it before the fork of the processes that use it.
  */
-struct geoip *geoip_new(const struct geoip_options *options, struct option_report *report);
+struct geoip *geoip_new(const struct geoip_options *options, const char *state_file, struct option_report *report);
+
+/*
+ * In the master, once the log is open: logs "geoip-failed" for each database whose own file could not be used at start,
+ * with the key `using`, and writes the last good copies.
+ */
+void geoip_begin(struct geoip *g);
 
 /* Frees it; NULL is fine. */
 void geoip_free(struct geoip *g);

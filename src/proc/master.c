@@ -462,6 +462,7 @@ int master_run(struct service *service)
     watch(&m);
     m.housekeeping_ms = clock_boot_us() / 1000;
     load_bans(&m);
+    geoip_begin(service->geoip);
     for (unsigned i = 0; i < m.slot_count; i++) {
         struct child_slot *slot = &m.slots[i];
         *slot = (struct child_slot){.master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};

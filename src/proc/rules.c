@@ -89,7 +89,7 @@ int rules_explain(const char *path, const struct rules_question *question)
     struct config_source source;
     int result = -1;
     if (config_load(&config, &source, path) == 0) {
-        struct geoip *geoip = geoip_new(&config.geoip, &source.report);
+        struct geoip *geoip = geoip_new(&config.geoip, config.limits.state_file, &source.report);
         struct access *access = rules_load(&config, &source.report);
         if (source.report.errors == 0) {
             result = answer(&config, access, geoip, question);

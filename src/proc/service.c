@@ -34,7 +34,7 @@ int service_load(struct service *service, struct config_source *source, const ch
         option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
     }
     load_account(service, source);
-    service->geoip = geoip_new(&service->current->config.geoip, &source->report);
+    service->geoip = geoip_new(&service->current->config.geoip, service->current->config.limits.state_file, &source->report);
     configuration_build(service->current, &service->arena, service->tickets, source);
     if (source->report.errors > 0) {
         service_free(service);

@@ -130,17 +130,39 @@ def test_a_replaced_database_is_used_without_a_restart(guard, backend, databases
 
 
 @pytest.mark.parametrize("name", ["truncated", "corrupted", "wrong", "missing"])
-def test_a_bad_database_is_an_error_at_start(binary, place, certificate, geoip_folder, name):
+def test_a_bad_database_that_is_required_is_an_error_at_start(binary, place, certificate, geoip_folder, name):
     config = place / "bad.conf"
     config.write_text(f"""listeners = ( {{ name = "imap"; address = "127.0.0.1:1"; tls = "starttls"; }} );
 tls = {{ certificates = ( {{ chain = "{certificate.chain}"; key = "{certificate.key}"; }} ); }};
 backends = ( {{ name = "legacy"; address = "127.0.0.1:2"; }} );
 user = "nobody";
-geoip = {{ country = "{geoip_folder}/{name}.mmdb"; }};
+geoip = {{ country = "{geoip_folder}/{name}.mmdb"; required = true; }};
 """)
     result = subprocess.run([binary, "-t", "-c", config], capture_output=True, text=True)
     assert result.returncode == 1
     assert f"{config}:5: geoip.country: " in result.stderr and f"{name}.mmdb" in result.stderr
+
+
+
+def test_a_database_that_was_damaged_before_a_restart_is_no_day_without_mail(guard, backend, databases, geoip_folder, place):
+    """Its last good copy is used; without one, every client is one of an unknown country."""
+    own, server = place / "own.mmdb", backend()
+    own.write_bytes((geoip_folder / "country.mmdb").read_bytes())
+    settings = {"geoip": {"country": str(own)}, "limits": {"state_file": str(place / "bans")}, "access": [
+        rule("deny", countries=["DE"])]}
+    front = guard(server.address, **settings)
+    wait_for(lambda: (place / "bans.geoip-country").exists(), "the copy")
+    front.stop()
+    own.write_bytes((geoip_folder / "truncated.mmdb").read_bytes())
+    front.start()
+    assert front.event("geoip-failed", database="country")["using"] == str(place / "bans.geoip-country")
+    assert not let_in(front, DE)
+    assert front.event("denied")["country"] == "DE"
+    front.stop()
+    (place / "bans.geoip-country").unlink()
+    front.start()
+    assert wait_for(lambda: [event for event in front.events("geoip-failed") if event["using"] == "none"], "the failure")
+    assert let_in(front, DE)
 
 
 def test_explain_says_which_rule_decides_and_why(guard, backend, databases, binary):

@@ -46,14 +46,17 @@ static void put_path(char out[700], const char *name)
     }
 }
 
+static const char *state_file; /* of the geoip that opened() makes next */
+static bool required;
+
 static struct geoip *opened(const char *country, const char *asn, struct test_report *report)
 {
     static char paths[2][700]; /* a refresh looks there */
-    struct geoip_options options = {paths[0], paths[1]};
+    struct geoip_options options = {paths[0], paths[1], required};
     put_path(paths[0], country);
     put_path(paths[1], asn);
     test_report_init(report);
-    struct geoip *g = geoip_new(&options, &report->report);
+    struct geoip *g = geoip_new(&options, state_file, &report->report);
     cr_expect_eq(g == NULL, report->report.errors > 0);
     return g;
 }
@@ -93,7 +96,7 @@ Test(geoip, addresses_have_a_country_a_continent_and_a_system_if_the_databases_k
     }
 }
 
-Test(geoip, a_missing_damaged_or_wrong_database_is_an_error)
+Test(geoip, a_missing_damaged_or_wrong_database_that_is_required_is_an_error)
 {
     static const struct {
         const char *country, *asn, *wanted;
@@ -102,12 +105,31 @@ Test(geoip, a_missing_damaged_or_wrong_database_is_an_error)
         {"corrupted", NULL, "damaged: "}, {"wrong", NULL, "it has no such data"}, {"asn", NULL, "it has no such data"},
         {NULL, "country", "it has no such data"}, {NULL, "truncated", "not a MaxMind DB"}, {NULL, "..", "cannot use"},
     };
+    required = true;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct test_report report;
         struct geoip *g = opened(rows[i].country, rows[i].asn, &report);
         cr_expect_null(g);
         cr_expect_not_null(strstr(report.text, rows[i].wanted), "row %zu: %s", i, report.text);
         cr_expect_not_null(strstr(report.text, rows[i].country != NULL ? "error geoip.country: " : "error geoip.asn: "));
+    }
+}
+
+Test(geoip, without_a_good_database_or_copy_nothing_is_known_of_any_address)
+{
+    static const char *const names[] = {"missing", "truncated", "corrupted", "wrong"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct test_report report;
+        struct geoip *g = opened(names[i], NULL, &report);
+        cr_assert_not_null(g);
+        cr_expect_not_null(strstr(report.text, "warning geoip.country: "), "%s", report.text);
+        cr_expect_not_null(strstr(report.text, "nothing is known of any address"), "%s", report.text);
+        cr_expect_str_eq(place_of(g, "127.0.1.1").country, "--");
+        capture_begin();
+        geoip_begin(g);
+        const char *log = capture_end();
+        cr_expect(strstr(log, "geoip-failed database=country") != NULL && strstr(log, "using=none") != NULL, "%s", log);
+        geoip_free(g);
     }
 }
 
@@ -220,6 +242,45 @@ Test(geoip, a_file_that_its_owner_can_still_change_is_not_adopted)
     cr_expect_str_eq(place_of(g, "127.0.1.1").country, "DE");
     close(from);
     free(path);
+    geoip_free(g);
+}
+
+Test(geoip, a_database_that_is_damaged_over_a_restart_is_replaced_by_its_last_good_copy)
+{
+    char state[700], copy[800];
+    struct test_report report;
+    snprintf(state, sizeof state, "%s/bans", folder());
+    snprintf(copy, sizeof copy, "%s.geoip-country", state);
+    state_file = state;
+    replace("own", "country", false);
+    struct geoip *g = opened("own", NULL, &report);
+    cr_assert_not_null(g);
+    geoip_begin(g);
+    cr_expect_eq(access(copy, R_OK), 0, "the copy is written at the start");
+    geoip_free(g);
+
+    replace("own", "truncated", true);
+    g = opened("own", NULL, &report);
+    cr_assert_not_null(g);
+    cr_expect_not_null(strstr(report.text, "the last good copy is used"), "%s", report.text);
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "DE");
+    capture_begin();
+    geoip_begin(g);
+    const char *log = capture_end();
+    cr_expect_not_null(strstr(log, copy), "%s", log);
+    replace("own", "country-new", false);
+    cr_expect_eq(count_of(refresh(g), " geoip-loaded "), 1);
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "NL", "the file is used again once it is good");
+    geoip_free(g);
+
+    replace("own", "truncated", true);
+    g = opened("own", NULL, &report);
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "NL", "the copy is that of the latest good one");
+    geoip_free(g);
+
+    cr_assert_eq(truncate(copy, 100), 0);
+    g = opened("own", NULL, &report);
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "--", "a damaged copy is not used");
     geoip_free(g);
 }
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens a regular file and tells its size. The descriptor, or -1 with errno set; `cause` is left "" where errno says it all. */
+/* Opens a regular file and tells its size. The descriptor, or -1 with errno set, and `cause` where that is too little. */
 static int open_regular(const char *path, size_t max, size_t *size, char cause[FILE_CAUSE_SIZE])
 {
     struct stat info;
@@ -23,7 +23,8 @@ static int open_regular(const char *path, size_t max, size_t *size, char cause[F
         error = errno;
     } else if (!S_ISREG(info.st_mode)) {
         error = EINVAL;
-        snprintf(cause, FILE_CAUSE_SIZE, "it is %s, not a regular file", S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+        snprintf(cause, FILE_CAUSE_SIZE, "it is %s, not a regular file",
+                 S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     } else if ((uintmax_t)info.st_size > max) {
         error = EFBIG;
         snprintf(cause, FILE_CAUSE_SIZE, "it is larger than %zu MiB", max >> 20);
@@ -98,5 +99,13 @@ int file_check_folder(const char *path)
 
 int file_check_write(const char *path)
 {
-    return access(path, F_OK) == 0 ? access(path, W_OK) : file_check_folder(path);
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        return file_check_folder(path);
+    }
+    if (S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    return access(path, W_OK);
 }

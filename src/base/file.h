@@ -14,7 +14,7 @@ enum { FILE_CAUSE_SIZE = 96 };
  */
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE]);
 
-/* Copies the folder that a path lies in: "/" at the root, "." without a slash. 0; -1 with errno set when it is too long. */
+/* Copies the folder that a path lies in: "/" at the root, "." without a slash. 0, or -1 with errno set: too long. */
 int file_folder(const char *path, char folder[PATH_MAX]);
 
 /* Whether this process can make files in the folder that a path lies in. 0, or -1 with errno set. */

@@ -57,7 +57,8 @@ int networks_file_parse(struct span text, struct network_set *set, struct networ
     return 0;
 }
 
-int networks_file_read(const char *path, struct network_set *set, struct networks_file_bad *bad, char cause[FILE_CAUSE_SIZE])
+int networks_file_read(const char *path, struct network_set *set, struct networks_file_bad *bad,
+                       char cause[FILE_CAUSE_SIZE])
 {
     size_t len;
     *bad = (struct networks_file_bad){0};

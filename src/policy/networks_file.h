@@ -24,6 +24,7 @@ struct networks_file_bad {
 int networks_file_parse(struct span text, struct network_set *set, struct networks_file_bad *bad);
 
 /* Reads the file and adds its networks. As above; -1 with the reason in `cause` when it cannot be read. */
-int networks_file_read(const char *path, struct network_set *set, struct networks_file_bad *bad, char cause[FILE_CAUSE_SIZE]);
+int networks_file_read(const char *path, struct network_set *set, struct networks_file_bad *bad,
+                       char cause[FILE_CAUSE_SIZE]);
 
 #endif

@@ -69,6 +69,7 @@ Test(file, a_file_can_be_written_where_it_is_or_where_its_folder_is)
     cr_expect_eq(file_check_write(file), 0);
     cr_expect_eq(file_check_write(none), 0);
     cr_expect(file_check_write(inside) == -1 && errno == ENOENT);
+    cr_expect(file_check_write("/") == -1 && errno == EISDIR);
     cr_expect_eq(file_check_folder(none), 0);
     cr_expect(file_check_folder(inside) == -1 && errno == ENOENT);
     if (geteuid() != 0) {

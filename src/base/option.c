@@ -135,11 +135,20 @@ static const char *set_flag(bool *into, const char *text)
     return NULL;
 }
 
+/* Decimal, or hexadecimal after "0x"; "L" or "LL" may follow, as in libconfig. Saturates at 64 bits. */
+static bool read_integer(const char *text, long long *value)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+    char *end;
+    *value = strtoll(text, &end, hex ? 16 : 10);
+    return *digits >= '0' && *digits <= '9' && (*end == '\0' || strcmp(end, "L") == 0 || strcmp(end, "LL") == 0);
+}
+
 static const char *set_count(const struct option_row *o, uint32_t *into, const char *text, char *expected, size_t size)
 {
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || value < o->min || value > o->max) {
+    long long value;
+    if (!read_integer(text, &value) || value < o->min || value > o->max) {
         snprintf(expected, size, "a number from %u to %u", o->min, o->max);
         return expected;
     }

@@ -12,7 +12,7 @@
 
 enum option_type {
     OPTION_FLAG,     /* true or false             -> bool */
-    OPTION_COUNT,    /* integer in min..max       -> uint32_t */
+    OPTION_COUNT,    /* integer in min..max       -> uint32_t; decimal or "0x", "L" may end it */
     OPTION_DURATION, /* "90s", "15m", "24h", "7d" -> uint32_t, milliseconds, in min..max */
     OPTION_TEXT,     /* string                    -> char *, owned by the struct */
     OPTION_CHOICE,   /* one of `choices`          -> uint32_t, its index */

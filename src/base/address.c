@@ -67,7 +67,7 @@ int address_split(const char *text, char *host, size_t size, uint16_t *port)
             return -1;
         }
     } else if (memchr(text, ':', (size_t)(end - text)) != NULL) {
-        return -1; /* an IPv6 address without brackets: where its port begins is a guess */
+        return -1; /* an IPv6 address without brackets: the start of the port is ambiguous */
     }
     size_t len = (size_t)(end - text);
     if (len == 0 || len >= size) {

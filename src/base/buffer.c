@@ -13,7 +13,7 @@ uint8_t *buffer_data(const struct buffer *b)
     return b->bytes == NULL ? NULL : b->bytes + b->start;
 }
 
-/* Not realloc(): that leaves copies of a password behind in freed memory. */
+/* realloc() would leave copies of a password in freed memory. */
 static int buffer_grow(struct buffer *b, size_t need, size_t limit)
 {
     size_t size = b->size < BUFFER_SIZE_MIN ? BUFFER_SIZE_MIN : b->size;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes that could not be handled at once. A buffer that is empty owns no memory, so that what only
- * waits costs nothing; and every buffer is wiped before its memory is given back, because what passes
- * through here before a login may hold a password.
+ * A queue of octets that could not be processed immediately. An empty buffer owns no memory, so idle connections
+ * cost nothing. A buffer is wiped before its memory is freed, because the octets before a login may contain a password.
  */
 #ifndef IMAPGUARD_BASE_BUFFER_H
 #define IMAPGUARD_BASE_BUFFER_H
@@ -10,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All zero is an empty buffer. The content is bytes[start .. start + len). */
+/*
+ * All zero is an empty buffer. The content is bytes[start .. start + len), and the buffer owns `size` octets of memory.
+ */
 struct buffer {
     uint8_t *bytes;
     uint32_t start;
@@ -18,19 +19,20 @@ struct buffer {
     uint32_t size;
 };
 
-/* The first octet of the content; NULL when it is empty and never held anything. */
+/* Returns the first octet of the content; NULL if b is empty. The pointer is valid until b is changed. */
 uint8_t *buffer_data(const struct buffer *b);
 
 /*
- * Appends `len` octets. 0, or -1 with the content unchanged when it would grow over `limit` octets or
- * memory is short. Old memory is wiped when the content moves.
+ * Appends a copy of `len` octets to b. `bytes` must not point into b. The content may have `limit` octets at most; a
+ * limit above 2 GiB counts as 2 GiB. Old memory is wiped when the content moves. Returns 0, or -1 with b unchanged if
+ * the content would exceed the limit or there is no memory.
  */
 int buffer_append(struct buffer *b, const void *bytes, size_t len, size_t limit);
 
-/* Takes `len` octets (at most what it holds) off the front; the memory goes with the last of them. */
+/* Removes the first `len` octets, or all if there are fewer. Wipes and frees the memory if b is empty afterwards. */
 void buffer_consume(struct buffer *b, size_t len);
 
-/* Wipes the content and gives the memory back. The buffer is empty and usable afterwards. */
+/* Wipes and frees the memory. b is empty afterwards and can be used again. */
 void buffer_clear(struct buffer *b);
 
 #endif

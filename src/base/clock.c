@@ -6,7 +6,7 @@
 static struct timespec read_clock(clockid_t id)
 {
     struct timespec now = {0};
-    (void)clock_gettime(id, &now); /* fails only for clocks that do not exist */
+    (void)clock_gettime(id, &now); /* fails only for an unknown clock */
     return now;
 }
 

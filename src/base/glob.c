@@ -9,7 +9,10 @@ static bool same(char a, char b)
     return strncasecmp(&a, &b, 1) == 0;
 }
 
-/* Goes back to the latest "*" only: what an earlier one could take, the latest can too. Never worse than n * m. */
+/*
+ * Backtracks to the latest "*" only: an earlier "*" cannot match more than the latest one. The time is bounded by the
+ * product of the lengths.
+ */
 bool glob_matches(const char *pattern, const char *text)
 {
     const char *star = NULL, *resume = NULL;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Patterns of names: users and hosts, without regard to case. */
+/* Patterns for user and host names. */
 #ifndef IMAPGUARD_BASE_GLOB_H
 #define IMAPGUARD_BASE_GLOB_H
 
 #include <stdbool.h>
 
-/* Whether the pattern matches the whole text: "*" stands for any characters, every other one for itself. */
+/*
+ * Returns true if the pattern matches the whole text. "*" matches any number of characters, also none. Every other
+ * character matches itself, without regard to case.
+ */
 bool glob_matches(const char *pattern, const char *text);
 
 #endif

@@ -56,27 +56,27 @@ enum {
     RECORD_MAX = sizeof(((struct log_line *)0)->text) + 128,
     SYSLOG_RETRY_MS = 1000,
 };
-/* What a pipe takes whole or not at all: lines of several processes do not mix. */
+/* write() to a pipe is atomic up to PIPE_BUF octets: lines of several processes do not mix. */
 _Static_assert(RECORD_MAX <= PIPE_BUF, "a line is written in one piece");
 
-/* A descriptor that lines are written to, and how that is done without blocking. */
+/* A descriptor for log lines, and the way to write to it without blocking. */
 struct channel {
     enum {
-        CHANNEL_POLLED,      /* an inherited description: asked before each write */
-        CHANNEL_NONBLOCKING, /* a pipe, a FIFO or a terminal, with a description of our own */
+        CHANNEL_POLLED,      /* an inherited descriptor: poll() comes before each write */
+        CHANNEL_NONBLOCKING, /* a pipe, a FIFO or a terminal, opened by this process with O_NONBLOCK */
         CHANNEL_SOCKET,      /* a connected stream socket */
         CHANNEL_DATAGRAM,    /* a connected datagram socket */
-        CHANNEL_FILE,        /* never makes anybody wait, but may be full */
+        CHANNEL_FILE,        /* a regular file: never returns EAGAIN, but may be full */
     } kind;
     int fd;
-    unsigned torn; /* which of the shared flags belongs to a CHANNEL_FILE */
-    dev_t dev;     /* of standard error: which file it was when the channel was made */
+    unsigned torn; /* index in torn_flags, for a CHANNEL_FILE */
+    dev_t dev;     /* device and inode of standard error when the channel was opened */
     ino_t ino;
 };
 
 /*
- * The last line of a file has no end, because the disk became full. The next line, of any process, is written behind a
- * newline. The flags are in shared memory once log_open() was called.
+ * A flag is set while the last line of a file is incomplete, because the disk became full. The process that writes the
+ * next line writes a newline first. log_open() moves the flags to shared memory.
  */
 enum { TORN_STDERR, TORN_FILE, TORN_FLAGS };
 static atomic_uchar private_torn[TORN_FLAGS];
@@ -84,7 +84,7 @@ static atomic_uchar *torn_flags = private_torn;
 
 static const struct channel inherited_stderr = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR};
 
-/* One log for a process: the one thing here that is not handed from caller to callee. */
+/* The log of this process. It is global, so that every function can log. */
 static struct {
     enum { TARGET_STDERR, TARGET_SYSLOG, TARGET_FILE } target;
     enum log_level level;
@@ -92,20 +92,20 @@ static struct {
     struct channel standard_error;
     struct channel channel; /* of syslog (fd -1: not connected) or of the file */
     char path[PATH_MAX];
-    uint64_t syslog_retry_ms; /* no attempt to connect before */
-    int stuck_fd;             /* what would have blocked, when the queue was tried last; -1: nothing */
-    uint64_t lost;            /* lines, since the queue became full */
+    uint64_t syslog_retry_ms; /* earliest time of the next connection, since boot */
+    int stuck_fd;             /* the descriptor that would have blocked at the last delivery; -1: none */
+    uint64_t lost;            /* lines lost since the queue became full */
 } sink = {.target = TARGET_STDERR, .level = LOG_LEVEL_INFO, .channel = {.fd = -1}, .stuck_fd = -1,
           .standard_error = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR}};
 
-/* A ring of records: two octets of length, and a whole line as it is written. */
+/* A ring buffer of records. A record is two octets of length and a whole line as it is written. */
 static struct {
     size_t start, used;
-    size_t written; /* octets of the first line that a stream has already */
+    size_t written; /* octets of the first line that are already written to a stream */
     char octets[QUEUE_SIZE];
 } queue;
 
-/* Guards all of the above. Never held while anybody waits for a reader. */
+/* Protects `sink` and `queue`. No thread waits for a reader while it holds the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t now_ms(void)
@@ -148,7 +148,7 @@ static void queue_add(const char *record, size_t len)
     queue_put(record, len);
 }
 
-/* The first line of the queue, which is not empty. `record` has RECORD_MAX octets. */
+/* Copies the first line of the queue to `record` of RECORD_MAX octets. Returns its length. The queue is not empty. */
 static size_t queue_first(char *record)
 {
     uint16_t size;
@@ -164,7 +164,7 @@ static void queue_remove(size_t len)
     queue.written = 0;
 }
 
-/* Returns how many lines there were. */
+/* Returns the number of lines discarded. */
 static uint64_t queue_clear(void)
 {
     char record[RECORD_MAX];
@@ -178,12 +178,12 @@ static uint64_t queue_clear(void)
 /* --- channels ------------------------------------------------------------------------------------------- */
 
 /*
- * Another process may write the next line, so the rest of a line cannot follow later. The line counts as not written,
- * and the flag says that its beginning is there.
+ * Another process may write the next line, so the rest of a partial line cannot follow later. A partial line counts as
+ * not written, and sets the flag.
  */
 static ssize_t write_file(const struct channel *c, const char *octets, size_t len)
 {
-    bool torn = atomic_exchange(&torn_flags[c->torn], 0) != 0; /* whatever another process has made of it */
+    bool torn = atomic_exchange(&torn_flags[c->torn], 0) != 0; /* other processes write it too */
     struct iovec parts[] = {{"\n", 1}, {(char *)octets, len}};
     ssize_t n = torn ? writev(c->fd, parts, 2) : write(c->fd, octets, len);
     if (n == (ssize_t)(len + torn)) {
@@ -198,7 +198,7 @@ static ssize_t write_file(const struct channel *c, const char *octets, size_t le
     return -1;
 }
 
-/* How many octets were taken, or -1 with errno set. Does not block. */
+/* Returns the number of octets written, or -1 with errno set. Does not block. */
 static ssize_t channel_write(const struct channel *c, const char *octets, size_t len)
 {
     struct pollfd ready = {.fd = c->fd, .events = POLLOUT};
@@ -221,8 +221,8 @@ static ssize_t channel_write(const struct channel *c, const char *octets, size_t
 }
 
 /*
- * The open file description of standard error is shared, with the shell that started us for one: it must not become
- * non-blocking. Opening it again gives a description of our own.
+ * The open file description of standard error is shared with other processes, such as the shell. O_NONBLOCK on it would
+ * affect them, so the file is opened again.
  */
 static void open_stderr(void)
 {
@@ -259,8 +259,9 @@ static void close_stderr(void)
 }
 
 /*
- * Opens standard error again if it is another file than before: daemon() replaces it after log_open(). So a file target
- * does not keep open what the starting shell may wait for. Returns 0, or -1 when it is closed or /dev/null.
+ * Opens standard error again if it is another file than before: daemon() replaces it after log_open(). A copy of the
+ * old one must not stay open, because the starting shell may wait for its end. Returns 0, or -1 if standard error is
+ * closed or /dev/null.
  */
 static int refresh_stderr(void)
 {
@@ -274,7 +275,7 @@ static int refresh_stderr(void)
     return 0;
 }
 
-/* --- syslog: RFC 3164 to /dev/log. syslog(3) would wait for syslogd ----------------------------------------- */
+/* --- syslog: RFC 3164 to /dev/log, because syslog(3) may block ---------------------------------------------- */
 
 static int connect_to_syslogd(int type)
 {
@@ -316,7 +317,7 @@ static void disconnect_syslog(void)
 
 /* --- delivery --------------------------------------------------------------------------------------------- */
 
-/* Writes what is left of a line from *written on, and moves that. True once all of the line has been taken. */
+/* Writes the line from *written on and advances *written. Returns true if all of the line is written. */
 static bool write_rest(const struct channel *c, const char *record, size_t len, size_t *written)
 {
     ssize_t n = channel_write(c, record + *written, len - *written);
@@ -330,11 +331,11 @@ static bool write_rest(const struct channel *c, const char *record, size_t len, 
     return *written == len;
 }
 
-/* A syslogd that was started again has a new socket: a line that fails on the old one is tried on the new one. */
+/* After a restart of syslogd, the old connection fails. The line is then written to a new one. */
 static bool deliver_to_syslog(const char *record, size_t len, size_t *written)
 {
     while (connect_syslog()) {
-        /* A NUL ends a message in a stream; the end of a datagram needs no mark. */
+        /* A NUL ends a message in a stream. A datagram is sent without it. */
         size_t size = sink.channel.kind == CHANNEL_DATAGRAM ? len - 1 : len;
         if (write_rest(&sink.channel, record, size, written)) {
             return true;
@@ -357,7 +358,7 @@ static bool deliver_to_file(const char *record, size_t len, size_t *written)
     if (write_rest(&sink.channel, record, len, written)) {
         return true;
     }
-    if (would_block(errno)) { /* a FIFO: it has a reader, so standard error is not asked */
+    if (would_block(errno)) { /* a FIFO whose reader is slow: wait for it, do not use standard error */
         return false;
     }
     *written = 0;
@@ -382,7 +383,7 @@ static bool deliver(const char *record, size_t len, size_t *written)
     return write_rest(&sink.standard_error, record, len, written);
 }
 
-/* The line as it is written. `record` has RECORD_MAX octets. */
+/* Formats the line as it is written, to `record` of RECORD_MAX octets. Returns its length. */
 static size_t make_record(char *record, const struct log_line *line)
 {
     struct timespec now;
@@ -418,8 +419,9 @@ static void flush_queue(void)
 }
 
 /*
- * Only lines of wanted levels are lost, so log-lost is written at every level. It waits until the queue is half empty:
- * a slow reader then sees one gap, and not one after every line.
+ * Logs the number of lost lines. All of them were of a level that is logged, so log-lost is written at every
+ * `log.level`. It waits until the queue is half empty, so that a slow reader sees one gap instead of one after every
+ * line.
  */
 static void log_lost(void)
 {
@@ -463,7 +465,7 @@ int log_facility(uint32_t choice)
     return facilities[choice];
 }
 
-/* The file belongs to the account of the workers, who open it again after a rotation. */
+/* The file belongs to the account of the workers, because they open it again after a log rotation. */
 static int open_file(const char *path, int64_t owner)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640);
@@ -488,7 +490,7 @@ static struct channel file_channel(int fd)
     return (struct channel){.kind = regular ? CHANNEL_FILE : CHANNEL_NONBLOCKING, .fd = fd, .torn = TORN_FILE};
 }
 
-/* To be called before the first fork. If there is no memory, each process knows of its own lines only. */
+/* Must be called before the first fork. If there is no memory, each process has its own flags. */
 static void share_torn_flags(void)
 {
     if (torn_flags == private_torn) {
@@ -524,7 +526,7 @@ int log_open(const struct log_options *options, int64_t owner)
     } else if (strcmp(options->target, "syslog") == 0) {
         sink.target = TARGET_SYSLOG;
         sink.syslog_retry_ms = 0;
-        tzset(); /* reads a file */
+        tzset(); /* reads /etc/localtime once, before the first line */
         (void)connect_syslog();
     } else {
         open_stderr();
@@ -560,8 +562,8 @@ void log_flush(void)
 }
 
 /*
- * Pieces of lines would mix in a stream that is shared with the parent: the child gets its own connection to syslog.
- * Standard error is opened while the child still has the privileges to do so.
+ * On a stream that parent and child share, parts of their lines would mix. The child therefore opens its own connection
+ * to syslog. It opens standard error while it still has the privileges to do so.
  */
 void log_forked(void)
 {
@@ -636,8 +638,8 @@ void log_number(struct log_line *line, const char *key, uint64_t value)
 }
 
 /*
- * Only printable ASCII goes out as it is, less what quotes, escapes or marks up: a terminal, a filter and a
- * web page that show the line are all safe. At most 256 octets of a value are shown.
+ * Writes printable ASCII unchanged, except quotes, backslashes and angle brackets. All other octets are escaped, so
+ * that the line is safe in terminals, log filters and web pages.
  */
 void log_quoted(struct log_line *line, const char *key, const void *value, size_t len)
 {
@@ -660,7 +662,7 @@ void log_quoted(struct log_line *line, const char *key, const void *value, size_
         }
     }
     out[n++] = '"';
-    if (n + strlen(key) + 2 < sizeof line->text - line->len) { /* a value is whole or absent: never an open quote */
+    if (n + strlen(key) + 2 < sizeof line->text - line->len) { /* a value that was cut off would leave a quote open */
         put_key(line, key);
         put(line, out, n);
     }

@@ -44,7 +44,7 @@ void network_address_to(const struct network_address *a, union address *out)
     }
 }
 
-/* Sets all bits behind the prefix to those of `fill`. */
+/* Replaces all bits after the prefix with those of `fill`. */
 static void fill_behind(struct network_address *a, unsigned prefix, uint8_t fill)
 {
     for (unsigned i = prefix / 8; i < sizeof a->octets; i++) {
@@ -65,7 +65,7 @@ struct network network_around(const struct network_address *a, unsigned ipv4_pre
     return network_make(a, is_ipv4(a) ? MAPPED_BITS + ipv4_prefix : ipv6_prefix);
 }
 
-/* Digits without leading zeros, no more than `max`. 0 or -1. */
+/* Accepts digits without leading zeros, with a value of `max` at most. Returns 0 or -1. */
 static int parse_prefix(const char *text, size_t len, unsigned max, unsigned *out)
 {
     unsigned value = 0;
@@ -170,7 +170,7 @@ void network_set_seal(struct network_set *set)
     set->count = kept + 1;
 }
 
-/* The last range that does not begin behind the address; NULL when all do. */
+/* Returns the last range that begins at or before the address; NULL if there is none. */
 static const struct network_range *find(const struct network_set *set, const struct network_address *a)
 {
     size_t low = 0, high = set->count;
@@ -198,7 +198,7 @@ static bool covers_range(const struct network_set *outer, const struct network_r
         if (compare(&range->last, &at->last) <= 0) {
             return true;
         }
-        from = at->last; /* ranges may touch: go on right behind this one */
+        from = at->last; /* the next range may begin at the next address */
         for (size_t i = sizeof from.octets; i-- > 0 && ++from.octets[i] == 0;) {
         }
         at++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Networks in CIDR notation and sets of them. Inside, every address has 128 bits; IPv4 lives in ::ffff:0:0/96
- * (RFC 4291 2.5.5.2), so that an IPv4-mapped IPv6 address is the IPv4 address that it stands for.
+ * Networks in CIDR notation and sets of networks. Every address is stored in 128 bits; IPv4 is mapped to ::ffff:0:0/96.
+ * An IPv4-mapped IPv6 address therefore equals its IPv4 address. RFC 4291 2.5.5.2.
  */
 #ifndef IMAPGUARD_BASE_NETWORK_H
 #define IMAPGUARD_BASE_NETWORK_H
@@ -19,60 +19,70 @@ struct network_address {
     uint8_t octets[16];
 };
 
-/* All bits behind the prefix are zero. */
+/* A network. All bits of `first` after the prefix are zero. */
 struct network {
     struct network_address first;
-    unsigned prefix; /* 0..128; an IPv4 network's is 96 more than what is written */
+    unsigned prefix; /* in bits, 0..128; for IPv4, 96 more than the prefix in the text */
 };
 
-/* The 128 bits of a client's address; all zero when it is not known. */
+/* Returns the 128 bits of `a`, without its port; all zero if `a` is unknown. */
 struct network_address network_address_of(const union address *a);
 
-/* The same as a socket address without a port: IPv4 where it is one. */
+/* Converts `a` to a socket address with port 0. An IPv4-mapped address becomes an IPv4 address. */
 void network_address_to(const struct network_address *a, union address *out);
 
-/* The network of an address: `ipv4_prefix` (0..32) bits of an IPv4 address, `ipv6_prefix` (0..128) of others. */
+/* Returns the network around `a`: `ipv4_prefix` (0..32) bits of an IPv4 address, `ipv6_prefix` (0..128) of others. */
 struct network network_around(const struct network_address *a, unsigned ipv4_prefix, unsigned ipv6_prefix);
 
-/* Whether the address is one that no router of the Internet knows (RFC 1918, RFC 4193, RFC 6598); not loopback. */
+/*
+ * Returns true if the address is in private or shared address space, which is not routed on the Internet. False for
+ * loopback addresses. RFC 1918, RFC 4193, RFC 6598.
+ */
 bool network_is_private(const struct network_address *a);
 
 /*
- * Reads "A.B.C.D/LEN", "V6/LEN", or an address alone, which is a network of one; bits behind the prefix are
- * dropped. Not terminated: `len` octets. 0 or -1.
+ * Parses "A.B.C.D/LEN", "V6/LEN" or an address alone, which means a network of one address. `text` has `len` octets
+ * and need not be terminated. Bits after the prefix are cleared. Returns 0, or -1 if the text is no network.
  */
 int network_parse(const char *text, size_t len, struct network *out);
 
-/* For option tables: NULL when the text is a network, or what was expected. */
+/* Checks the value of an option. Returns NULL if it is a network, or a static description of the expected text. */
 const char *network_check(const char *text);
 
-/* Writes it as it would be read, an IPv4 network as such, one of a single address without "/LEN". Returns `text`. */
+/*
+ * Writes the network to `text`, terminated, as network_parse() reads it: an IPv4 network in IPv4 notation, a network of
+ * one address without "/LEN". Returns `text`.
+ */
 const char *network_text(const struct network *n, char text[NETWORK_TEXT_SIZE]);
 
+/* All addresses from `first` to `last`, both included. */
 struct network_range {
     struct network_address first, last;
 };
 
-/* All zero is empty. Filled by network_set_add(), then sealed, then only asked. Owns its ranges. */
+/*
+ * A set of networks; it owns its ranges. All zero is an empty set. It is filled by network_set_add() and sealed by
+ * network_set_seal(), and only then searched.
+ */
 struct network_set {
-    struct network_range *ranges; /* once sealed: in order, apart from each other */
+    struct network_range *ranges; /* in a sealed set: in ascending order and without overlap */
     size_t count;
     size_t capacity;
 };
 
-/* Adds a network. 0, or -1 when memory is short. */
+/* Adds a copy of `n`; the set is no longer sealed. Returns 0, or -1 with the set unchanged if there is no memory. */
 int network_set_add(struct network_set *set, const struct network *n);
 
-/* Sorts and merges: from then on it can be asked. */
+/* Sorts the ranges and merges those that overlap. The set can be searched afterwards. */
 void network_set_seal(struct network_set *set);
 
-/* Whether the address is in it: a binary search. */
+/* Returns true if the address is in the sealed set. Takes O(log n). */
 bool network_set_has(const struct network_set *set, const struct network_address *a);
 
-/* Whether every address of `inner` is in `outer`; both are sealed. */
+/* Returns true if every address of `inner` is in `outer`. Both sets are sealed. */
 bool network_set_covers(const struct network_set *outer, const struct network_set *inner);
 
-/* Frees what it owns; it is empty afterwards. */
+/* Frees the ranges. The set is empty afterwards and can be used again. */
 void network_set_clear(struct network_set *set);
 
 #endif

@@ -4,8 +4,8 @@
 #include <string.h>
 
 enum {
-    ALIGNMENT = 64,    /* a line of the cache */
-    TRIES_MAX = 10000, /* a real writer writes every few seconds */
+    ALIGNMENT = 64,    /* octets of a cache line */
+    TRIES_MAX = 10000, /* an honest writer writes every few seconds */
 };
 
 size_t seqlock_space(size_t size)
@@ -21,7 +21,7 @@ static size_t slot_of(unsigned version, size_t size)
 void seqlock_write(struct seqlock *p, const void *value, size_t size)
 {
     unsigned next = atomic_load_explicit(&p->version, memory_order_relaxed) + 1;
-    /* Whoever still copies the value before last sees by the version that it must do so again. */
+    /* This slot has the value before last. A reader that still copies it sees the new version and tries again. */
     atomic_thread_fence(memory_order_seq_cst);
     memcpy(p->slots + slot_of(next, size), value, size);
     atomic_store_explicit(&p->version, next, memory_order_release);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A piece of somebody else's memory: what a parser hands out. Valid as long as what it points into. */
+/*
+ * A part of a string, as a parser returns it: a pointer and a length, not terminated. A span does not own its octets.
+ * It is valid as long as the memory that it points into.
+ */
 #ifndef IMAPGUARD_BASE_SPAN_H
 #define IMAPGUARD_BASE_SPAN_H
 
@@ -12,16 +15,19 @@ struct span {
     size_t len;
 };
 
-/* The span of a terminated string, without its terminator. */
+/* Returns a span of the terminated string `text`, without the terminator. */
 struct span span_of(const char *text);
 
-/* Whether it is `word` as a whole, without regard to the case of ASCII letters. */
+/* Returns true if s equals `word`, without regard to the case of ASCII letters. */
 bool span_is(struct span s, const char *word);
 
-/* Whether it begins with `prefix`, without regard to the case of ASCII letters. */
+/* Returns true if s begins with `prefix`, without regard to the case of ASCII letters. */
 bool span_begins(struct span s, const char *prefix);
 
-/* Cuts the next word off the front: blanks are skipped, and the word ends before a blank. False when none is left. */
+/*
+ * Removes the next word from the front of `rest` and writes it to `word`. Words are separated by spaces. Returns true,
+ * or false with both unchanged if no word is left.
+ */
 bool span_word(struct span *rest, struct span *word);
 
 #endif

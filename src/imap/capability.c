@@ -20,8 +20,10 @@ static const struct {
     {"SASL-IR", offsetof(struct capabilities, sasl_ir)},
 };
 
-/* Extensions that say nothing before a login; a "*" stands for what their parameters may be. IANA's registry, and the
-   vendors' own that clients look for. */
+/*
+ * Extensions that take effect only after the login; "*" matches their parameters. They are from IANA's registry, with
+ * the vendors' extensions that clients look for.
+ */
 static const char *const later[] = {
     "IMAP4rev2", "ACL", "ANNOTATE-EXPERIMENT-1", "APPENDLIMIT", "APPENDLIMIT=*", "BINARY", "CATENATE", "CHILDREN",
     "CONDSTORE", "CONTEXT=*", "CONVERT", "CREATE-SPECIAL-USE", "ENABLE", "ESEARCH", "ESORT", "FILTERS",
@@ -34,7 +36,7 @@ static const char *const later[] = {
     "XAPPLEPUSHSERVICE",
 };
 
-/* What a list after the login may not tell of a connection that goes through us. */
+/* Capabilities that are wrong for a connection through imapguard. */
 static const char *const never[] = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE"};
 
 uint32_t capability_bit(enum sasl_id id)
@@ -135,7 +137,7 @@ static int put(struct buffer *out, struct span s, size_t limit)
     return buffer_append(out, s.bytes, s.len, limit);
 }
 
-/* The mechanisms that all backends have and that may pass, in our order. */
+/* Appends the mechanisms of the set that all backends have, in the order of enum sasl_id. */
 static int offer_mechanisms(const struct span lists[], size_t count, uint32_t mechanisms, struct buffer *out,
                             size_t limit)
 {

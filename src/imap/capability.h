@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists of capabilities (RFC 9051 7.2.2): what clients are told, and what a backend says of itself. */
+/* Capability lists: the ones that clients get, and the ones that backends send. RFC 9051 7.2.2. */
 #ifndef IMAPGUARD_IMAP_CAPABILITY_H
 #define IMAPGUARD_IMAP_CAPABILITY_H
 
@@ -7,55 +7,65 @@
 #include "base/span.h"
 #include "imap/sasl.h"
 
-/* What clients are told before TLS: nothing that they could not use now (RFC 9051 6.1.1). */
+/* The capabilities of imapguard before TLS: only those that a client may use then. RFC 9051 6.1.1. */
 #define CAPABILITY_CLEARTEXT "IMAP4rev1 ID STARTTLS LOGINDISABLED"
 
-/* What they are told after TLS and before the login, whatever the backends know: all of it is answered here. */
+/* The capabilities after TLS and before the login that do not depend on the backends: imapguard implements them. */
 #define CAPABILITY_TLS "IMAP4rev1 SASL-IR LITERAL- ID AUTH=PLAIN"
 
-/* Octets of a list that clients are told, and of one that a backend may say before its login. */
+/* The longest list that clients get, and the longest that a backend may send before the login; in octets. */
 enum { CAPABILITY_OFFER_MAX = 2048 };
 
-/* What matters of a backend's list to log in there. */
+/* The capabilities of a backend that affect a login. All zero means unknown. */
 struct capabilities {
-    bool known;          /* a list was seen */
+    bool known;          /* the backend has sent a list */
     bool imap;           /* IMAP4 of some revision */
     bool login_disabled;
     bool starttls;
     bool id;             /* RFC 2971 */
     bool sasl_ir;        /* RFC 4959 */
-    uint32_t auth;       /* mechanisms: capability_bit() of each */
+    uint32_t auth;       /* set of mechanisms, see capability_bit() */
 };
 
-/* The bit of a mechanism in struct capabilities, and wherever a set of mechanisms is needed. */
+/* Returns the bit of a mechanism in a set of mechanisms, such as struct capabilities.auth. */
 uint32_t capability_bit(enum sasl_id id);
 
-/* Reads a list, blanks between the words, into `out` (what an earlier list said is forgotten). */
+/* Parses a list of words separated by spaces. Replaces the content of `out`. Unknown words are ignored. */
 void capability_parse(struct span list, struct capabilities *out);
 
-/* Whether the word stands in the list. */
+/* Returns true if the list contains the word, without regard to case. */
 bool capability_has(struct span list, struct span word);
 
-/* Whether a list offers the mechanism: PLAIN and LOGIN always, since they are translated. */
+/*
+ * Returns true if clients may use the mechanism: it is PLAIN or LOGIN, which imapguard translates for the backend, or
+ * the list contains its "AUTH=" word.
+ */
 bool capability_offers(struct span list, const struct sasl_mechanism *mechanism);
 
 /*
- * Appends what clients are told after TLS and before the login: CAPABILITY_TLS, and what all of `lists` have in
- * common as far as it is true of a connection through imapguard. These are the AUTH= mechanisms that are in the set
- * `mechanisms`, and the extensions known here whose meaning only starts after the login: not what changes the talk
- * before it (STARTTLS, LOGINDISABLED, LITERAL+, COMPRESS, LOGIN-REFERRALS, LANGUAGE ...), and no word that is unknown,
- * since it may. 0, or -1 when `out` would grow over `limit` octets.
+ * Appends to `out` the capabilities that clients get after TLS and before the login: CAPABILITY_TLS, then those that
+ * all `count` lists have in common, as far as they hold for a connection through imapguard. These are the AUTH=
+ * mechanisms of the set `mechanisms`, and the extensions that are known here to take effect only after the login.
+ * Extensions that change the dialogue before the login are left out (STARTTLS, LOGINDISABLED, LITERAL+, COMPRESS,
+ * LOGIN-REFERRALS, LANGUAGE ...). Unknown words are left out too, because they might.
+ *
+ * Returns 0, or -1 if `out` would exceed `limit` octets or there is no memory. A part may have been appended then.
  */
 int capability_offer(const struct span lists[], size_t count, uint32_t mechanisms, struct buffer *out, size_t limit);
 
 /*
- * Appends a list that a backend gave with or after its OK to `out` (at most `limit` octets) less what is not true of
- * a connection through imapguard: STARTTLS, LOGINDISABLED, and UNAUTHENTICATE (RFC 8437), after which a client
- * would have to log in without us. Words with octets that no capability has are left out. 0, or -1 when it does not fit.
+ * Appends to `out` the list that a backend sent with or after the OK of a login, without the words that are wrong for a
+ * connection through imapguard: STARTTLS, LOGINDISABLED, and UNAUTHENTICATE (RFC 8437), because a second login would
+ * not pass through imapguard's checks. Malformed words are left out.
+ *
+ * Returns 0, or -1 if `out` would exceed `limit` octets or there is no memory. A part may have been appended then.
  */
 int capability_pass(struct span list, struct buffer *out, size_t limit);
 
-/* For `capabilities` of the configuration: NULL when the word may be told to clients, or what was expected. */
+/*
+ * Checks a word of the option `capabilities`. Returns NULL if the word may be announced to clients, or a static
+ * description of the expected text.
+ */
 const char *capability_check(const char *word);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* What is legal before TLS is answered by client.c; here is what must be known while the line is still read. */
+/* What the lexer needs while it reads a line. The caller decides later whether the command is allowed before TLS. */
 static const struct command commands[] = {
     /* name           id                    line_max             literal before TLS, after TLS */
     {"CAPABILITY",    COMMAND_CAPABILITY,   COMMAND_LINE_MAX,    {LITERAL_NEVER, LITERAL_NEVER}},

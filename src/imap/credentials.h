@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a client wants to log in with, whichever way it said it. */
+/* The credentials of a client, independent of the command or mechanism that carried them. */
 #ifndef IMAPGUARD_IMAP_CREDENTIALS_H
 #define IMAPGUARD_IMAP_CREDENTIALS_H
 
@@ -8,29 +8,30 @@
 
 struct sasl_mechanism;
 
-/* Owns all of it. Neither name holds a NUL; both may hold any other octet. All zero is "none". */
+/* All zero means none. It owns `user`, `authorize` and `secret`. The names may have any octets except NUL. */
 struct credentials {
-    const char *method;     /* "LOGIN", or the SASL mechanism's name; static */
-    char *user;             /* the authentication identity: whose password it is */
-    char *authorize;        /* another identity to act as; NULL: the same */
-    struct secret secret; /* without NUL; with `passes` the client's first message, decoded */
-    const struct sasl_mechanism *passthrough; /* how alone the backend can be logged in to; NULL: in any way */
+    const char *method;   /* "LOGIN" or the name of the SASL mechanism; static */
+    char *user;           /* authentication identity: the password belongs to it */
+    char *authorize;      /* authorization identity, if it is another one; NULL if it is `user` */
+    struct secret secret; /* the password without NUL; with `passthrough`, the decoded first message of the client */
+    const struct sasl_mechanism *passthrough; /* mechanism that the backend requires; NULL for any */
 };
 
 enum credentials_result {
     CREDENTIALS_SET,
-    CREDENTIALS_BAD,    /* the user is empty, or a NUL is in any of them */
-    CREDENTIALS_MEMORY, /* memory is short */
+    CREDENTIALS_BAD,    /* `user` is empty, or one of the arguments contains NUL */
+    CREDENTIALS_MEMORY, /* no memory */
 };
 
 /*
- * Copies into empty credentials, which are empty after a failure. `authorize` may be empty or equal to `user`: both mean
- * NULL.
+ * Copies the arguments into c, which must be all zero; `method` is static and is not copied. An `authorize` that is
+ * empty or equal to `user` is stored as NULL. c owns the copies: credentials_clear() frees them. On any other result
+ * than CREDENTIALS_SET, c stays all zero.
  */
-enum credentials_result credentials_set(struct credentials *c, const char *method, struct span user, struct span authorize,
-                                        struct span password);
+enum credentials_result credentials_set(struct credentials *c, const char *method, struct span user,
+                                        struct span authorize, struct span password);
 
-/* Wipes and frees; they are empty afterwards. */
+/* Frees all that c owns and wipes the secret. c is all zero afterwards. */
 void credentials_clear(struct credentials *c);
 
 #endif

@@ -10,7 +10,7 @@ enum match { WHOLE, BEGIN };
 static const struct {
     const char *first;
     enum match how;     /* how `first` is compared */
-    const char *second; /* what the second word begins with */
+    const char *second; /* prefix of the second word */
     const char *protocol;
 } protocols[] = {
     {"\x16",     BEGIN, "",        "tls"},
@@ -28,7 +28,7 @@ static const struct {
     {"TRACE",    WHOLE, "/",       "http"},
     {"PATCH",    WHOLE, "/",       "http"},
     {"PROPFIND", WHOLE, "",        "http"},
-    {"PRI",      WHOLE, "*",       "http"}, /* HTTP/2's preface */
+    {"PRI",      WHOLE, "*",       "http"}, /* the preface of HTTP/2 */
     {"EHLO",     WHOLE, "",        "smtp"},
     {"HELO",     WHOLE, "",        "smtp"},
     {"LHLO",     WHOLE, "",        "smtp"},

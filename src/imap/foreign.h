@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Other protocols, known by how a client of theirs begins: scanners, and clients on the wrong port. */
+/* Detects clients of other protocols by their first words: scanners, and clients on the wrong port. */
 #ifndef IMAPGUARD_IMAP_FOREIGN_H
 #define IMAPGUARD_IMAP_FOREIGN_H
 
 #include "base/span.h"
 
 /*
- * Names the protocol whose client began with the words `first` and `second` (empty when there is none),
- * or NULL when it may be IMAP. A second word that is an IMAP command makes it IMAP: a tag may be any word.
+ * Returns the static name of the protocol whose clients begin with the words `first` and `second`, or NULL if it may be
+ * IMAP. `second` is empty if there is no second word. If `second` is an IMAP command, the result is NULL, because an
+ * IMAP tag may be any word.
  */
 const char *foreign_protocol(struct span first, struct span second);
 

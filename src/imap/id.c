@@ -11,7 +11,7 @@ static bool is_nil(struct span s, enum lexer_token_type type)
     return type == TOKEN_ATOM && span_is(s, "NIL");
 }
 
-/* One pair, at `index` and behind it. */
+/* Checks the key at `index` and the value after it. Returns 0 or -1. */
 static int id_pair(const struct lexer *l, size_t index, struct span *name)
 {
     enum lexer_token_type key_type, value_type;
@@ -87,10 +87,10 @@ void id_forward(const struct lexer *l, struct buffer *out, size_t limit)
     for (size_t i = 1; i + 2 < count && i < end; i += 2) {
         struct span key = lexer_token(l, i, &type), value = lexer_token(l, i + 1, &type);
         enum { PUNCTUATION = 6 };
-        /* Each octet might have to be escaped. */
+        /* An escaped octet takes two. */
         bool fits = out->len + 2 * (key.len + value.len) + PUNCTUATION <= limit;
         if (type == TOKEN_STRING && !is_claim(key) && fits) {
-            (void)id_pair_append(key, value, out, limit); /* or no quoted string carries it */
+            (void)id_pair_append(key, value, out, limit); /* fails for a pair that cannot be quoted */
         }
     }
 }

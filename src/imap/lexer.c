@@ -7,47 +7,47 @@
 #include "base/buffer.h"
 #include "imap/foreign.h"
 
-/* Where in the line the next byte stands. */
+/* The position of the next octet in the command. */
 enum place {
     PLACE_TAG,
     PLACE_NAME,
-    PLACE_ARGUMENT,     /* behind a blank or an opening parenthesis */
+    PLACE_ARGUMENT,     /* after a space or an opening parenthesis */
     PLACE_ATOM,
     PLACE_QUOTED,
-    PLACE_ESCAPED,      /* behind the backslash in a quoted string */
-    PLACE_AFTER,        /* behind a quoted string, a literal or a closing parenthesis */
+    PLACE_ESCAPED,      /* after the backslash in a quoted string */
+    PLACE_AFTER,        /* after a quoted string, a literal or a closing parenthesis */
     PLACE_SIZE,         /* in the braces of a literal */
-    PLACE_SIZE_CLOSED,  /* behind them: only the line's end may follow */
-    PLACE_LITERAL,      /* in its octets */
-    PLACE_SKIP,         /* the command is malformed: wait for its end, but do not trip over its literals */
+    PLACE_SIZE_CLOSED,  /* after the braces: only CRLF may follow */
+    PLACE_LITERAL,      /* in the octets of a literal */
+    PLACE_SKIP,         /* in the rest of a malformed command; its literals are still recognised */
     PLACE_RESPONSE,
 };
 
 struct token {
     enum lexer_token_type type;
-    uint32_t at, len; /* in text */
+    uint32_t at, len; /* offset and length in lexer_line.text */
 };
 
 struct lexer_line {
-    struct buffer text; /* the tag, the name and the values, decoded, one behind the other */
+    struct buffer text; /* the decoded tag, name and tokens, without separators */
     enum place place;
     const struct command *command;
     struct token tag, name;
-    uint32_t octets;    /* of the line, its literals not counted */
-    uint32_t literals;  /* octets of its literals */
-    uint32_t size;      /* of the literal: its announced size, then what of it is still to come */
-    uint32_t digits;    /* of that size */
-    bool size_fits;
-    bool waits;         /* the literal comes without an invitation: {n+} */
-    bool drop;          /* the literal's octets are not kept */
-    bool cr;            /* the last byte was a CR */
-    bool refused;       /* it ended at a literal that was not invited */
+    uint32_t octets;    /* octets of the line, without its literals */
+    uint32_t literals;  /* octets of all literals so far */
+    uint32_t size;      /* of the current literal: first its announced size, then the octets still missing */
+    uint32_t digits;    /* number of digits of that size */
+    bool size_fits;     /* the size is not above LEXER_LITERALS_MAX */
+    bool waits;         /* the client waits for "+" before the literal: {n}; false for {n+} */
+    bool drop;          /* the octets of the literal are discarded */
+    bool cr;            /* the last octet was CR */
+    bool refused;       /* the command ended at a literal that LITERAL_REFUSE forbids */
     bool bad;
     uint32_t count;
     struct token tokens[LEXER_TOKENS_MAX];
 };
 
-/* What a single byte, or the end of the line, leads to. */
+/* The result of parsing one octet. */
 enum verdict { GO_ON, LINE_DONE, INVITE, FATAL };
 
 void lexer_init(struct lexer *l, enum command_phase phase)
@@ -126,8 +126,8 @@ static bool is_tag_char(uint8_t c)
 }
 
 /*
- * An atom, or what clients send as one: passwords with "%", "*", "]", "\" or 8-bit octets are common, and
- * nothing is won by refusing them. What would change where the atom ends is not let through.
+ * More than an ATOM-CHAR: many clients send passwords with "%", "*", "]", "\" or 8-bit octets as atoms, and refusing
+ * them has no benefit. Characters that change where an atom ends are refused.
  */
 static bool is_atom_char(uint8_t c)
 {
@@ -136,7 +136,7 @@ static bool is_atom_char(uint8_t c)
 
 static enum verdict keep(struct lexer *l, struct token *t, uint8_t c)
 {
-    /* The line's own limits are smaller; this one bounds line and literals together. */
+    /* Line and literals have smaller limits of their own. This one bounds their sum. */
     if (buffer_append(&l->line->text, &c, 1, (size_t)COMMAND_ID_LINE_MAX * 2) != 0) {
         return fatal(l, LEXER_FAULT_MEMORY);
     }
@@ -147,7 +147,7 @@ static enum verdict keep(struct lexer *l, struct token *t, uint8_t c)
 static struct token *open_token(struct lexer_line *line, enum lexer_token_type type)
 {
     if (line->count == LEXER_TOKENS_MAX) {
-        /* Too many for any command of ours: it is bad, and the last one is written over. */
+        /* No command has that many tokens: it is bad, and the last token may be overwritten. */
         line->bad = true;
         line->count--;
     }
@@ -172,7 +172,7 @@ static enum verdict open_size(struct lexer *l)
     return GO_ON;
 }
 
-/* The command is bad from here on. What announces a literal still does: its octets must not become commands. */
+/* Marks the command as bad. Its literals are still recognised, because their octets must not become commands. */
 static enum verdict malformed(struct lexer *l, uint8_t c)
 {
     l->line->bad = true;
@@ -207,7 +207,7 @@ static enum verdict in_tag(struct lexer *l, uint8_t c)
     return fatal(l, LEXER_FAULT_TAG);
 }
 
-/* The command's name is known as soon as it ends, because it decides what the rest of the line may be. */
+/* Looks the command up as soon as its name is complete, because the limits of the line depend on it. */
 static enum verdict name_done(struct lexer *l)
 {
     struct lexer_line *line = l->line;
@@ -330,7 +330,7 @@ static enum verdict in_response(struct lexer *l, uint8_t c)
     return keep(l, &unused, c);
 }
 
-/* Behind the line's end that follows {n} or {n+}. */
+/* Called at the line end after {n} or {n+}. */
 static enum verdict literal_announced(struct lexer *l)
 {
     struct lexer_line *line = l->line;
@@ -341,7 +341,7 @@ static enum verdict literal_announced(struct lexer *l)
     bool bearable = line->size_fits && line->size <= LEXER_LITERALS_MAX - line->literals;
     bool wanted = bearable && line->size <= LEXER_LITERAL_MAX && !line->bad;
     if (line->waits) {
-        /* The client sends it only when it is invited: whatever is not wanted ends the command here. */
+        /* Without "+" the client does not send the literal, so an unwanted one ends the command here. */
         line->refused = command->literal[l->phase] == LITERAL_REFUSE;
         if (line->refused || !wanted) {
             line->bad = line->bad || !line->refused;
@@ -377,7 +377,7 @@ static enum verdict at_line_end(struct lexer *l)
         if (check_foreign(l) == FATAL) {
             return FATAL;
         }
-        line->tag.len = 0; /* a lone word: nothing that an answer could be tagged with */
+        line->tag.len = 0; /* a line of one word has no tag for a response */
         return LINE_DONE;
     case PLACE_QUOTED:
     case PLACE_ESCAPED:
@@ -416,7 +416,7 @@ static enum verdict in_line(struct lexer *l, uint8_t c)
     case PLACE_SIZE_CLOSED:
         return malformed(l, c);
     case PLACE_SKIP:
-    case PLACE_LITERAL: /* never here: lexer_feed() takes literals by the block */
+    case PLACE_LITERAL: /* unreachable: lexer_feed() handles literals in blocks */
         break;
     }
     return in_skip(l, c);
@@ -427,7 +427,7 @@ static uint32_t line_max(const struct lexer_line *line)
     return line->command != NULL ? line->command->line_max : COMMAND_LINE_MAX;
 }
 
-/* One byte of a line. A CR counts only together with the LF behind it. */
+/* Parses one octet of a line. CR is valid only before LF. */
 static enum verdict take_byte(struct lexer *l, uint8_t c)
 {
     struct lexer_line *line = l->line;
@@ -450,7 +450,7 @@ static enum verdict take_byte(struct lexer *l, uint8_t c)
     return c == '\n' ? at_line_end(l) : in_line(l, c);
 }
 
-/* Takes what there is of a literal: the number of octets, or 0 when memory is short. */
+/* Consumes octets of a literal. Returns their number, or 0 if there is no memory. */
 static size_t take_literal(struct lexer_line *line, const uint8_t *bytes, size_t len)
 {
     size_t n = len < line->size ? len : line->size;

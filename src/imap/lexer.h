@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cuts what a client says before its login into commands: RFC 9051 section 9 (command, astring, quoted,
- * literal), RFC 7888 (LITERAL-). Pure: bytes in, tokens out, whatever the pieces in which they come; no
- * I/O and no reply. Between two commands it owns no memory. All that it kept is wiped.
+ * The lexer for the octets that a client sends before its login. It splits them into commands and tokens, and does no
+ * I/O. The octets may arrive in pieces of any size. Between two commands the lexer owns no memory. It wipes all memory
+ * before it frees it, because a command may contain a password. RFC 9051 9 (command, astring, quoted, literal),
+ * RFC 7888 (LITERAL-).
  */
 #ifndef IMAPGUARD_IMAP_LEXER_H
 #define IMAPGUARD_IMAP_LEXER_H
@@ -15,76 +16,84 @@
 #include "imap/command.h"
 
 enum {
-    LEXER_LITERAL_MAX = 4096,      /* octets of a literal that is taken (RFC 7888 section 5) */
-    LEXER_LITERALS_MAX = 64 * 1024, /* octets of all literals of a command, taken or thrown away */
-    LEXER_TOKENS_MAX = 72,         /* ID: 30 pairs and two parentheses, and some to say no to */
+    LEXER_LITERAL_MAX = 4096,      /* octets of a literal; a longer one makes the command bad (RFC 7888 section 5) */
+    LEXER_LITERALS_MAX = 64 * 1024, /* octets of all literals of a command, including discarded ones */
+    LEXER_TOKENS_MAX = 72,         /* tokens of a command; ID has 30 pairs and two parentheses at most */
 };
 
 enum lexer_result {
-    LEXER_MORE,     /* all was taken, the command is not complete */
-    LEXER_COMMAND,  /* a command is complete: lexer_* below tell it; lexer_next() lets it go */
-    LEXER_BAD,      /* a command is complete and malformed: as LEXER_COMMAND, but only its tag may be used */
-    LEXER_INVITE,   /* a literal was announced that the client sends once it got "+": go on feeding */
+    LEXER_MORE,     /* all octets are consumed; the command is incomplete */
+    LEXER_COMMAND,  /* a command is complete: read it with the functions below, then call lexer_next() */
+    LEXER_BAD,      /* a command is complete, but malformed: only lexer_tag() may be used, then lexer_next() */
+    LEXER_INVITE,   /* the client waits for "+" before it sends a literal: send it, and continue with lexer_feed() */
     LEXER_RESPONSE, /* after lexer_expect_response(): the line is complete, see lexer_response() */
-    LEXER_FATAL,    /* no IMAP client says that: see lexer->fault; the session is over */
+    LEXER_FATAL,    /* the client must be disconnected, see lexer->fault; call lexer_fini() next */
 };
 
+/* The cause of LEXER_FATAL. */
 enum lexer_fault {
-    LEXER_FAULT_FOREIGN, /* another protocol: lexer->protocol names it */
-    LEXER_FAULT_TAG,     /* a tag with a character that no tag has */
-    LEXER_FAULT_LINE,    /* a line that is too long */
-    LEXER_FAULT_NUL,     /* a NUL octet */
-    LEXER_FAULT_LITERAL, /* a literal where none may be, or more than is worth throwing away */
-    LEXER_FAULT_MEMORY,
+    LEXER_FAULT_FOREIGN, /* another protocol, see lexer->protocol */
+    LEXER_FAULT_TAG,     /* a character that is not allowed in a tag */
+    LEXER_FAULT_LINE,    /* the line is too long */
+    LEXER_FAULT_NUL,     /* a NUL octet outside a literal */
+    LEXER_FAULT_LITERAL, /* a literal in a command that has none, or more than LEXER_LITERALS_MAX */
+    LEXER_FAULT_MEMORY,  /* no memory */
 };
 
 enum lexer_token_type { TOKEN_ATOM, TOKEN_STRING, TOKEN_OPEN, TOKEN_CLOSE };
 
-struct lexer_line; /* what has been read of the command so far */
+struct lexer_line; /* the incomplete or complete command */
 
 struct lexer {
     struct lexer_line *line; /* NULL between commands */
     enum command_phase phase;
     enum lexer_fault fault;  /* after LEXER_FATAL */
-    const char *protocol;    /* after LEXER_FAULT_FOREIGN */
-    bool first;              /* nothing was completed yet: it may be another protocol */
-    bool response;           /* the next line is no command but the answer to a challenge */
+    const char *protocol;    /* after LEXER_FAULT_FOREIGN: its name; static */
+    bool first;              /* this is the first command: the client may speak another protocol */
+    bool response;           /* the next line is the response to a challenge, not a command */
 };
 
-/* Prepares for the first byte of a phase; nothing is allocated. */
+/* Initialises l for the first octet of a phase. Allocates nothing. */
 void lexer_init(struct lexer *l, enum command_phase phase);
 
-/* Wipes and frees what is left. The lexer can be used again after lexer_init(). */
+/* Wipes and frees all memory of l. l can be used again after lexer_init(). */
 void lexer_fini(struct lexer *l);
 
 /*
- * Takes up to `len` octets, at most to the end of one command, and writes to `taken` how many they were.
- * What follows a complete command is never looked at.
+ * Consumes up to `len` octets from the client, and stops at the end of a command, at LEXER_INVITE or at LEXER_FATAL.
+ * Writes the number of octets consumed to `taken`. Octets after that are not read. The octets are copied as far as they
+ * are needed. After a complete command, lexer_next() must be called before the next lexer_feed().
  */
 enum lexer_result lexer_feed(struct lexer *l, const void *bytes, size_t len, size_t *taken);
 
-/* Lets a complete command or response go, wiped. */
+/* Wipes and frees the complete command or response, and prepares for the next command. */
 void lexer_next(struct lexer *l);
 
-/* Says that the next line answers a challenge of AUTHENTICATE (RFC 9051 6.2.2). */
+/*
+ * Makes lexer_feed() parse the next line as a response to a challenge of AUTHENTICATE. Call it after lexer_next() and
+ * before the first octet of the line. RFC 9051 6.2.2.
+ */
 void lexer_expect_response(struct lexer *l);
 
-/* The tag; empty when the line had none that could be answered. Valid until lexer_next(). */
+/* Returns the tag of the complete command; empty if the line has no valid tag. Valid until lexer_next(). */
 struct span lexer_tag(const struct lexer *l);
 
-/* The command's row, or NULL when it is not one of ours. */
+/* Returns the static row of the complete command; NULL if the command is not in the table. */
 const struct command *lexer_command(const struct lexer *l);
 
-/* How many tokens follow the command. */
+/* Returns the number of tokens after the name of the command. */
 size_t lexer_token_count(const struct lexer *l);
 
-/* Whether the command ended at a literal that its row refuses: what came before that is whole. */
+/* Returns true if the command ended at a literal that LITERAL_REFUSE forbids. The tokens before it are complete. */
 bool lexer_literal_refused(const struct lexer *l);
 
-/* The token at `index`, decoded (quotes, escapes and literals resolved); its type is written to `type`. */
+/*
+ * Returns the token at `index`, which must be below lexer_token_count(), and writes its type to `type`. The token is
+ * decoded: quoted strings and literals have their content only. Valid until lexer_next().
+ */
 struct span lexer_token(const struct lexer *l, size_t index, enum lexer_token_type *type);
 
-/* The answer to the challenge, without its line end. Valid until lexer_next(). */
+/* Returns the complete response to a challenge, without its line end. Valid until lexer_next(). */
 struct span lexer_response(const struct lexer *l);
 
 #endif

@@ -19,7 +19,7 @@ static void end_part(struct login_command *m)
     m->end[m->parts++] = m->bytes.len;
 }
 
-/* One astring; a literal ends the part behind its size. */
+/* Appends an astring. A literal ends the part after its size, because the backend then sends "+". */
 static int put_string(struct login_command *m, struct span s)
 {
     char size[32];
@@ -50,7 +50,7 @@ static int put_authenticate(struct login_command *m, const char *tag, const char
     return put(m, tag) == 0 && put(m, " AUTHENTICATE ") == 0 && put(m, mechanism) == 0 ? 0 : -1;
 }
 
-/* AUTHENTICATE up to where the client's first message follows: in the same line, or when the backend asks for it. */
+/* Appends AUTHENTICATE without its first message. The message follows in the same line, or after "+" in a new part. */
 static int put_authenticate_with(struct login_command *m, const char *tag, const char *mechanism, bool sasl_ir)
 {
     if (put_authenticate(m, tag, mechanism) != 0 || put(m, sasl_ir ? " " : "\r\n") != 0) {
@@ -79,7 +79,7 @@ static int build_plain(struct login_command *m, const char *tag, const struct cr
                : -1;
 }
 
-/* AUTHENTICATE LOGIN takes no initial response: no two servers agree what it would be. */
+/* AUTHENTICATE LOGIN is sent without initial response, because servers disagree about its meaning. */
 static int build_sasl_login(struct login_command *m, const char *tag, const struct credentials *c)
 {
     struct span password = {c->secret.bytes, c->secret.len};
@@ -90,7 +90,7 @@ static int build_sasl_login(struct login_command *m, const char *tag, const stru
                : -1;
 }
 
-/* The client's own message, as it was; where the backend speaks first there is none yet. */
+/* Appends the unchanged message of the client. In a server-first mechanism there is no message yet. */
 static int build_passing(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
     struct span message = {c->secret.bytes, c->secret.len};
@@ -118,11 +118,12 @@ static enum login_command_result finished(struct login_command *m, int result)
 }
 
 enum login_command_result login_command_build(struct login_command *m, const char *tag, const struct credentials *c,
-                              const struct capabilities *able)
+                                              const struct capabilities *able)
 {
     *m = (struct login_command){0};
     if (c->passthrough != NULL) {
-        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir)) : LOGIN_COMMAND_NO_MECHANISM;
+        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir))
+                                               : LOGIN_COMMAND_NO_MECHANISM;
     }
     if (knows(able, SASL_PLAIN)) {
         return finished(m, build_plain(m, tag, c, able->sasl_ir));

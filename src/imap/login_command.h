@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The login as a backend gets it. Of PLAIN, LOGIN and the LOGIN command, whichever the client used, the backend gets
- * what it knows: AUTHENTICATE PLAIN (RFC 4616), otherwise LOGIN, with literals for what a quoted string cannot carry,
- * otherwise AUTHENTICATE LOGIN. Every other mechanism stays what it is. Pure: credentials in, octets with the places to
- * wait at out.
+ * Builds the login command for a backend. PLAIN, LOGIN and the LOGIN command of the client are translated to the first
+ * of these that the backend supports: AUTHENTICATE PLAIN (RFC 4616); LOGIN, with literals for strings that cannot be
+ * quoted; AUTHENTICATE LOGIN. Other mechanisms are not translated. These functions do no I/O.
  */
 #ifndef IMAPGUARD_IMAP_LOGIN_COMMAND_H
 #define IMAPGUARD_IMAP_LOGIN_COMMAND_H
@@ -15,34 +14,39 @@
 
 enum { LOGIN_COMMAND_PARTS_MAX = 3 };
 
-/* The octets in parts: the backend invites each but the first by "+". All zero is "none". */
+/* A command in parts. Every part except the first is sent after a "+" from the backend. All zero means none. */
 struct login_command {
     struct buffer bytes;
-    size_t end[LOGIN_COMMAND_PARTS_MAX]; /* where each part ends */
+    size_t end[LOGIN_COMMAND_PARTS_MAX]; /* the offset in `bytes` at which each part ends */
     size_t parts;
-    size_t next;                 /* the part to send next */
+    size_t next;                 /* index of the part to send next */
 };
 
 enum login_command_result {
     LOGIN_COMMAND_READY,
-    LOGIN_COMMAND_FORBIDDEN,     /* the backend takes no password in any of these ways */
-    LOGIN_COMMAND_NO_MECHANISM,  /* it does not know the one that the client used */
-    LOGIN_COMMAND_NOT_AUTHORIZE, /* it cannot log in as somebody else: only AUTHENTICATE PLAIN can say that */
-    LOGIN_COMMAND_TOO_BIG,       /* or memory is short for it */
-    LOGIN_COMMAND_MEMORY,        /* memory is short for the names; login_command_build() does not return it */
+    LOGIN_COMMAND_FORBIDDEN,     /* the backend supports none of the commands for a password */
+    LOGIN_COMMAND_NO_MECHANISM,  /* the backend does not support the mechanism that the client used */
+    LOGIN_COMMAND_NOT_AUTHORIZE, /* an authorization identity needs AUTHENTICATE PLAIN, which the backend lacks */
+    LOGIN_COMMAND_TOO_BIG,       /* the command is too long, or there is no memory for it */
+    LOGIN_COMMAND_MEMORY,        /* no memory; for callers of login_command_build(), which does not return it */
 };
 
 /*
- * Builds the message under `tag` for a backend that can do what `able` says. When all parts of a mechanism that passes
- * are sent, the backend's "+" are challenges for the client. What was built is let go by login_command_clear().
+ * Builds in m the command with the tag `tag` for the credentials c and a backend with the capabilities `able`. Replaces
+ * the content of m without freeing it. If c->passthrough is set, every "+" of the backend after the last part is a
+ * challenge for the client. On LOGIN_COMMAND_READY, m owns memory that login_command_clear() frees. On any other
+ * result, m is all zero.
  */
 enum login_command_result login_command_build(struct login_command *m, const char *tag, const struct credentials *c,
-                              const struct capabilities *able);
+                                              const struct capabilities *able);
 
-/* Cuts off the next part; false when none is left. Valid until login_command_clear(). */
+/*
+ * Writes the next part to `part` and advances m. The part is valid until login_command_clear(). Returns true, or false
+ * if no part is left.
+ */
 bool login_command_next(struct login_command *m, struct span *part);
 
-/* Wipes and frees. */
+/* Wipes and frees the octets of m. m is all zero afterwards. */
 void login_command_clear(struct login_command *m);
 
 #endif

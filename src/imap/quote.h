@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Strings for a backend: quoted where RFC 9051's grammar can carry them, as a literal where it cannot. */
+/* Quoted strings for a backend. RFC 9051 9. */
 #ifndef IMAPGUARD_IMAP_QUOTE_H
 #define IMAPGUARD_IMAP_QUOTE_H
 
 #include "base/buffer.h"
 #include "base/span.h"
 
-/* Whether a quoted string carries it to the oldest of servers: 7-bit, no CR, LF or NUL (RFC 3501, QUOTED-CHAR). */
+/*
+ * Returns true if s can be sent as a quoted string, even to old servers: it has 7-bit octets only, without CR, LF and
+ * NUL. RFC 3501 9 (QUOTED-CHAR).
+ */
 bool quote_fits(struct span s);
 
-/* Appends it as a quoted string, which must fit, to `out` of at most `limit` octets. 0 or -1. */
+/*
+ * Appends s to `out` as a quoted string. quote_fits(s) must be true. Returns 0, or -1 if `out` would exceed `limit`
+ * octets or there is no memory. A part may have been appended then.
+ */
 int quote_append(struct span s, struct buffer *out, size_t limit);
 
 #endif

@@ -22,7 +22,7 @@ static enum sasl_result scram_step(struct sasl *s, struct span response, const c
                                    struct credentials *out);
 
 static const struct sasl_mechanism mechanisms[SASL_COUNT] = {
-    /* name, id, passes, the backend speaks first, first challenge, step */
+    /* name, id, passthrough, backend_first, first_challenge, step */
     [SASL_PLAIN] = {"PLAIN", SASL_PLAIN, false, false, "", plain_step},
     [SASL_LOGIN] = {"LOGIN", SASL_LOGIN, false, false, "VXNlcm5hbWU6", login_step}, /* "Username:" */
     [SASL_XOAUTH2] = {"XOAUTH2", SASL_XOAUTH2, true, false, "", xoauth2_step},
@@ -37,7 +37,7 @@ static enum sasl_result result_of(enum credentials_result result)
     return result == CREDENTIALS_SET ? SASL_DONE : result == CREDENTIALS_BAD ? SASL_BAD : SASL_MEMORY;
 }
 
-/* RFC 4616: [authzid] NUL authcid NUL passwd, and not one NUL more. */
+/* RFC 4616: [authzid] NUL authcid NUL passwd. credentials_set() refuses a third NUL. */
 static enum sasl_result plain_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
 {
@@ -73,7 +73,7 @@ static enum sasl_result login_step(struct sasl *s, struct span response, const c
     return result_of(credentials_set(out, s->mechanism->name, user, (struct span){0}, response));
 }
 
-/* --- mechanisms that pass: the whole message is kept, the user is only read ------------------------------ */
+/* --- passthrough mechanisms: the message is kept unchanged, the user is read from it ---------------------- */
 
 static enum sasl_result pass(const struct sasl *s, struct span user, struct span authorize, struct span message,
                              struct credentials *out)
@@ -85,7 +85,7 @@ static enum sasl_result pass(const struct sasl *s, struct span user, struct span
     return result;
 }
 
-/* Cuts `rest` at the first `end`, which must be there, and gives what stands before it. */
+/* Removes the octets up to the first `end` from `rest`, and writes those before it to `out`. False without an `end`. */
 static bool cut(struct span *rest, char end, struct span *out)
 {
     const uint8_t *at = rest->len > 0 ? memchr(rest->bytes, end, rest->len) : NULL;
@@ -97,7 +97,7 @@ static bool cut(struct span *rest, char end, struct span *out)
     return true;
 }
 
-/* Takes a prefix off, case and all; false when it is another. */
+/* Removes a prefix from s. Returns false, with s unchanged, if s begins differently; case matters. */
 static bool take(struct span *s, const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -108,7 +108,10 @@ static bool take(struct span *s, const char *prefix)
     return true;
 }
 
-/* "user=" user ^A "auth=" token ^A ^A: no field twice and none besides, or two readers might see two users. */
+/*
+ * "user=" user ^A "auth=" token ^A ^A. Repeated or additional fields are refused, because the backend might read
+ * another user from them.
+ */
 static enum sasl_result xoauth2_step(struct sasl *s, struct span response, const char **challenge,
                                      struct credentials *out)
 {
@@ -121,7 +124,7 @@ static enum sasl_result xoauth2_step(struct sasl *s, struct span response, const
     return pass(s, user, (struct span){0}, response, out);
 }
 
-/* RFC 5801: "=2C" is a comma and "=3D" an equals sign; neither may stand for itself. False when it is malformed. */
+/* Decodes a saslname of RFC 5801: "=2C" is a comma and "=3D" an equals sign. Returns false if it is malformed. */
 static bool saslname(struct span in, uint8_t out[COMMAND_LINE_MAX], struct span *name)
 {
     size_t len = 0;
@@ -143,8 +146,8 @@ static bool saslname(struct span in, uint8_t out[COMMAND_LINE_MAX], struct span 
 }
 
 /*
- * The header of RFC 5801 section 4: "n" or "y" (no channel binding: it would end here), and maybe "a=" with an
- * identity to act as.
+ * The gs2-header of RFC 5801 section 4: "n" or "y", then an optional "a=" with the authorization identity. Channel
+ * binding ("p=") is refused: imapguard ends the TLS channel.
  */
 static bool gs2_header(struct span *rest, struct span *authorize)
 {
@@ -156,7 +159,7 @@ static bool gs2_header(struct span *rest, struct span *authorize)
     return authorize->len == 0 || (take(authorize, "a=") && authorize->len > 0);
 }
 
-/* RFC 7628 3.1: the user stands in the header; behind it key=value pairs, each ended by ^A, and one ^A more. */
+/* RFC 7628 3.1: the header with the user, ^A, key=value pairs that each end with ^A, and a last ^A. */
 static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, const char **challenge,
                                          struct credentials *out)
 {
@@ -169,7 +172,7 @@ static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, c
     }
     while (cut(&rest, 1, &pair) && pair.len > 0) {
         if (take(&pair, "user=")) {
-            return SASL_BAD; /* some servers would take this for the user */
+            return SASL_BAD; /* some servers read the user from here */
         }
         tokens += take(&pair, "auth=");
     }
@@ -179,7 +182,7 @@ static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, c
     return pass(s, user, (struct span){0}, response, out);
 }
 
-/* RFC 5802 section 7, client-first-message: header, "n=" user, "r=" nonce; "m=" is reserved and refused. */
+/* The client-first-message of RFC 5802 section 7: header, "n=" user, "r=" nonce. The reserved "m=" is refused. */
 static enum sasl_result scram_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
 {
@@ -193,7 +196,7 @@ static enum sasl_result scram_step(struct sasl *s, struct span response, const c
     return pass(s, user, authorize, response, out);
 }
 
-/* RFC 2195: user, a blank, and the digest in 32 hexadecimal digits. The user may have blanks. */
+/* RFC 2195: user, a space, and the digest in 32 hexadecimal digits. The user may contain spaces. */
 static enum sasl_result cram_md5_step(struct sasl *s, struct span response, const char **challenge,
                                       struct credentials *out)
 {
@@ -232,7 +235,7 @@ void sasl_start(struct sasl *s, const struct sasl_mechanism *mechanism)
     *s = (struct sasl){.mechanism = mechanism};
 }
 
-/* OpenSSL's decoder forgives blanks and padding in the wrong place; a login that can be read in two ways is refused. */
+/* OpenSSL's decoder accepts spaces and misplaced padding. The backend might decode such a login differently. */
 bool sasl_is_base64(struct span s)
 {
     size_t padding = 0;
@@ -252,7 +255,7 @@ bool sasl_is_base64(struct span s)
     return true;
 }
 
-/* Decodes at most a line's worth into `out`, of three quarters of a line. Its length, or -1. */
+/* Decodes up to COMMAND_LINE_MAX octets of base64 to `out`. Returns the decoded length, or -1 if it is malformed. */
 static int base64_decode(struct span in, uint8_t out[COMMAND_LINE_MAX])
 {
     if (in.len > COMMAND_LINE_MAX || !sasl_is_base64(in)) {
@@ -317,7 +320,7 @@ int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t l
     struct buffer message = {0};
     int result = -1;
     const char *authorize = c->authorize != NULL ? c->authorize : "";
-    /* Each name goes with its terminator, which is PLAIN's separator. */
+    /* The terminator of each name is the separator of PLAIN. */
     if (buffer_append(&message, authorize, strlen(authorize) + 1, limit) != 0 ||
         buffer_append(&message, c->user, strlen(c->user) + 1, limit) != 0 ||
         buffer_append(&message, c->secret.bytes, c->secret.len, limit) != 0) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The SASL mechanisms that clients may use: one row and one function for each. Pure: responses in, challenges or
- * credentials out.
+ * The SASL mechanisms that clients may use. These functions do no I/O: they parse responses of clients, and return
+ * challenges or credentials. RFC 4422.
  *
- * Of PLAIN (RFC 4616) and LOGIN (never standardised; as Dovecot and Exchange speak it) user and password are known
- * here, so that the backend may get them in any way that it knows. The messages of the others pass as they are, line
- * by line: nobody but the client can make them. Only the user is read from them, before the backend sees the line.
- * What binds the channel (*-PLUS, EXTERNAL) or is bound to the host (GSSAPI, NTLM) cannot pass a proxy.
+ * PLAIN (RFC 4616) and LOGIN (no standard; as Dovecot and Exchange implement it) reveal user and password. The backend
+ * may therefore get them by another command, see login_command.h. The other mechanisms are passed through: their
+ * messages go to the backend unchanged, because only the client can compute them. Only the user is read from them,
+ * before the backend gets the message. Mechanisms with channel binding (*-PLUS, EXTERNAL) and mechanisms that are bound
+ * to a host (GSSAPI, NTLM) do not work through a proxy.
  */
 #ifndef IMAPGUARD_IMAP_SASL_H
 #define IMAPGUARD_IMAP_SASL_H
@@ -20,17 +21,17 @@
 
 struct sasl;
 enum sasl_result {
-    SASL_CHALLENGE, /* send `challenge` (base64, may be empty) behind "+ " and wait for the next response */
-    SASL_DONE,      /* the credentials are complete; where the mechanism passes: the user is known, see credentials.h */
-    SASL_CANCELLED, /* the client said "*" */
-    SASL_BAD,       /* no base64, or not what the mechanism asks for */
-    SASL_MEMORY,    /* memory is short */
+    SASL_CHALLENGE, /* send "+ " and `challenge` (base64, may be empty), then wait for the next response */
+    SASL_DONE,      /* the credentials are complete; in a passthrough mechanism, user and first message are */
+    SASL_CANCELLED, /* the client sent "*" */
+    SASL_BAD,       /* no base64, or malformed for this mechanism */
+    SASL_MEMORY,    /* no memory */
 };
 
 enum sasl_id {
     SASL_PLAIN,
     SASL_LOGIN,
-    SASL_XOAUTH2,       /* Google's */
+    SASL_XOAUTH2,       /* by Google, no RFC */
     SASL_OAUTHBEARER,   /* RFC 7628 */
     SASL_CRAM_MD5,      /* RFC 2195 */
     SASL_SCRAM_SHA_1,   /* RFC 5802 */
@@ -41,51 +42,58 @@ enum sasl_id {
 struct sasl_mechanism {
     const char *name;
     enum sasl_id id;
-    bool passthrough;                 /* its messages go to the backend as they are */
-    bool backend_first;          /* the first word is the backend's: who the user is, is told only to a backend */
-    const char *first_challenge; /* base64: what to ask first when the client gave no initial response */
-    /* Takes a decoded response. */
+    bool passthrough;                 /* its messages go to the backend unchanged */
+    bool backend_first;          /* server-first: the user is unknown until the client has answered the challenge */
+    const char *first_challenge; /* base64: the challenge if the client sent no initial response; NULL: backend_first */
+    /* Parses a decoded response; otherwise as sasl_step(). */
     enum sasl_result (*step)(struct sasl *s, struct span response, const char **challenge, struct credentials *out);
 };
 
-/* An exchange on its way. All zero is "none". */
+/* The state of an exchange. All zero means none. */
 struct sasl {
     const struct sasl_mechanism *mechanism;
-    struct buffer user; /* LOGIN: the first answer, decoded */
-    unsigned steps;     /* responses taken */
+    struct buffer user; /* LOGIN: the first response, decoded */
+    unsigned steps;     /* number of responses parsed */
 };
 
-/* The mechanism of that name, in any case of letters; NULL when there is none. */
+/* Returns the static mechanism `name`, without regard to case; NULL if there is no such mechanism. */
 const struct sasl_mechanism *sasl_find(struct span name);
 
-/* The mechanism with that id. */
+/* Returns the static mechanism with this id. */
 const struct sasl_mechanism *sasl_mechanism(enum sasl_id id);
 
-/* Begins an exchange. */
+/* Begins an exchange in s. Replaces the content of s without freeing it. sasl_clear() ends the exchange. */
 void sasl_start(struct sasl *s, const struct sasl_mechanism *mechanism);
 
 /*
- * Takes one response as it stands in the line (base64; "=" is an empty initial response, RFC 4959).
- * On SASL_CHALLENGE the next challenge (static) is written to `challenge`, on SASL_DONE the credentials to
- * `out`, which must be empty and which the caller owns from then on.
+ * Parses one response of the client, as it is in the line: base64, or "=" for an empty initial response. On
+ * SASL_CHALLENGE, the next challenge, a static string, is written to `challenge`. On SASL_DONE, the credentials are
+ * written to `out`, which must be all zero; the caller owns them and calls credentials_clear(). `out` stays all zero on
+ * any other result. RFC 4422, RFC 4959.
  */
 enum sasl_result sasl_step(struct sasl *s, struct span response, const char **challenge, struct credentials *out);
 
-/* What a later response to a challenge of the backend's is: SASL_DONE (it may pass), SASL_CANCELLED or SASL_BAD. */
+/*
+ * Checks a later response of the client in a passthrough mechanism. Returns SASL_DONE if it may go to the backend,
+ * SASL_CANCELLED or SASL_BAD.
+ */
 enum sasl_result sasl_look(struct span response);
 
-/* Whether the text is base64 as RFC 4648 section 4 has it: whole groups, padding at the end only. */
+/* Returns true if the text is base64 with whole groups and with padding at the end only. RFC 4648 4. */
 bool sasl_is_base64(struct span text);
 
-/* Wipes what is left of an exchange. */
+/* Wipes and frees the state of an exchange. s is all zero afterwards. */
 void sasl_clear(struct sasl *s);
 
-/* Appends octets in base64, without a line end, to `out` of at most `limit` octets. 0, or -1 when it does not fit. */
+/*
+ * Appends `octets` to `out` in base64, without a line end. Returns 0, or -1 if `out` would exceed `limit` octets or
+ * there is no memory; `out` is unchanged then.
+ */
 int sasl_encode(struct span octets, struct buffer *out, size_t limit);
 
 /*
- * Appends PLAIN's message for these credentials, in base64 and without a line end, to `out` of at most
- * `limit` octets. 0, or -1 when it does not fit.
+ * Appends the PLAIN message for these credentials to `out` in base64, without a line end. Returns 0, or -1 if `out`
+ * would exceed `limit` octets or there is no memory; `out` is unchanged then. RFC 4616.
  */
 int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t limit);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a backend is: HOST:PORT, [V6]:PORT or unix:/PATH. */
+/* Addresses of backends. Their text is HOST:PORT, [V6]:PORT or unix:/PATH. */
 #ifndef IMAPGUARD_NET_ENDPOINT_H
 #define IMAPGUARD_NET_ENDPOINT_H
 
@@ -22,23 +22,27 @@ struct endpoint_address {
 };
 
 struct endpoint {
-    size_t count; /* 0: not found yet */
+    size_t count; /* 0: not resolved yet */
     struct endpoint_address addresses[ENDPOINT_ADDRESSES_MAX];
 };
 
-/* Whether a text needs a look-up, so that what it stands for may change. */
+/* Returns true if the host of the text is a name: it needs the DNS, and its addresses may change. */
 bool endpoint_is_name(const char *text);
 
-/* Whether it is one that endpoint_resolve() could have made: to be asked of one that another process gives. */
+/*
+ * Returns true if e is well-formed: all counts, lengths and families are valid. Check an endpoint from another process
+ * before using it.
+ */
 bool endpoint_is_valid(const struct endpoint *e);
 
-/* For option tables: NULL when the text has one of the forms above, or what was expected. */
+/* Checks the value of an option. Returns NULL if the text is valid, or a static description of the expected text. */
 const char *endpoint_check(const char *text);
 
 /*
- * Looks up the addresses of a text that endpoint_check() found well. This may ask the DNS and wait for it:
- * never from an event loop. NULL, or why there is none (static); `out` is unchanged then, and `passing` (which may be
- * NULL) says whether the DNS has only failed to answer.
+ * Resolves a text that endpoint_check() has accepted, and writes its addresses to `out`, ENDPOINT_ADDRESSES_MAX at most.
+ * It may wait for the DNS; never call it in an event loop. Returns NULL, or a static text with the cause of the failure.
+ * If the look-up fails, `out` is unchanged, and *passing is true if the DNS did not answer and a later call may succeed.
+ * `passing` may be NULL.
  */
 const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing);
 

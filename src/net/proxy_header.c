@@ -15,7 +15,10 @@ static const uint8_t v2_begin[] = {'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q'
 
 /* --- version 1: one line of text ----------------------------------------------------------------------- */
 
-/* Cuts the next field, up to a single blank or the end. False when it is empty. */
+/*
+ * Removes the next field, which ends at a space or at the end, and copies it to `out`, terminated. Returns false if it
+ * is empty or longer than `out`.
+ */
 static bool cut_field(struct span *rest, char *out, size_t size)
 {
     const uint8_t *blank = rest->len > 0 ? memchr(rest->bytes, ' ', rest->len) : NULL;
@@ -30,7 +33,7 @@ static bool cut_field(struct span *rest, char *out, size_t size)
     return true;
 }
 
-/* Decimal, no leading zeros, 0..65535. */
+/* Accepts 0..65535 in decimal, without leading zeros. */
 static bool read_port(const char *text, uint16_t *port)
 {
     unsigned value = 0;
@@ -45,7 +48,7 @@ static bool read_port(const char *text, uint16_t *port)
     return value <= UINT16_MAX;
 }
 
-/* The line without its "PROXY " and CRLF. */
+/* Parses the line without "PROXY " and CRLF. */
 static enum proxy_header_result read_v1(struct proxy_header *h, struct span rest)
 {
     char family[8], source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], source_port[6], destination_port[6];
@@ -84,7 +87,7 @@ static unsigned v2_length(const struct proxy_header *h)
     return (unsigned)h->bytes[LENGTH_AT] << 8 | h->bytes[LENGTH_AT + 1];
 }
 
-/* Octets of addresses that matter to us: none unless it is TCP over IP for somebody else. */
+/* Returns the octets of the addresses that are used: 0 unless the header is PROXY with TCP over IPv4 or IPv6. */
 static unsigned v2_addresses(const struct proxy_header *h)
 {
     bool proxied = h->bytes[VERSION_AT] == 0x21;
@@ -118,7 +121,7 @@ static enum proxy_header_result end_v2(struct proxy_header *h)
     return PROXY_HEADER_ADDRESS;
 }
 
-/* One octet of the part that is kept has come. */
+/* Called after each octet of the header without its type-length-values. */
 static enum proxy_header_result step_v2(struct proxy_header *h)
 {
     if (h->have <= V2_FIXED) {
@@ -167,7 +170,7 @@ enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t
 
 /* --- writing ---------------------------------------------------------------------------------------------- */
 
-/* The address as IPv6, an IPv4 one mapped (RFC 4291 2.5.5.2). */
+/* Returns the address as IPv6; an IPv4 address is mapped. RFC 4291 2.5.5.2. */
 static struct in6_addr as_ipv6(const union address *a)
 {
     struct in6_addr out = {.s6_addr = {[10] = 0xff, [11] = 0xff}};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PROXY header, with which a load balancer says whom a connection is from: versions 1 and 2 of HAProxy's
- * specification (proxy-protocol.txt, 2020/03/05). Pure: fed bytes in any pieces, it takes those of the header and
- * not one more.
+ * The PROXY protocol: a load balancer sends a header with the address of the client before all other octets of a
+ * connection. Versions 1 and 2 of HAProxy's proxy-protocol.txt, 2020/03/05. These functions do no I/O.
  */
 #ifndef IMAPGUARD_NET_PROXY_HEADER_H
 #define IMAPGUARD_NET_PROXY_HEADER_H
@@ -13,31 +12,36 @@
 #include "base/address.h"
 
 enum proxy_header_result {
-    PROXY_HEADER_MORE,
-    PROXY_HEADER_ADDRESS, /* whole: `source` and `destination` are whom it is from and to */
-    PROXY_HEADER_LOCAL,   /* whole, and it speaks of nobody else (LOCAL, UNKNOWN, a family that is no TCP over IP): the connection's own addresses hold */
-    PROXY_HEADER_BAD,     /* no PROXY header, or a malformed one; final */
+    PROXY_HEADER_MORE,    /* all octets are consumed; the header is incomplete */
+    PROXY_HEADER_ADDRESS, /* complete: `source` and `destination` are set */
+    PROXY_HEADER_LOCAL,   /* complete without addresses (LOCAL, UNKNOWN, not TCP over IP): use those of the socket */
+    PROXY_HEADER_BAD,     /* no PROXY header, or a malformed one; do not continue */
 };
 
+/* Octets of the longest header of version 1, and of version 2 without its type-length-values. */
 enum { PROXY_HEADER_V1_MAX = 107, PROXY_HEADER_V2_ADDRESSES = 16 + 36 };
 
-/* All zero is the beginning. Owns nothing. */
+/* The state of parsing a header. All zero is the start. It owns no memory. */
 struct proxy_header {
-    uint8_t bytes[PROXY_HEADER_V1_MAX]; /* what is needed of it: a line, or 16 octets and the addresses */
-    uint8_t have;
-    uint16_t skip;                      /* octets of type-length-values that are still to come */
-    union address source, destination;
+    uint8_t bytes[PROXY_HEADER_V1_MAX]; /* version 1: the line; version 2: 16 octets and the addresses */
+    uint8_t have;                       /* number of octets in `bytes` */
+    uint16_t skip;                      /* octets to skip to the end of the header */
+    union address source, destination;  /* of the client; the address that the client connected to */
 };
 
-/* Takes up to `len` octets: `taken` says how many belong to the header. */
+/*
+ * Consumes up to `len` octets, and none after the end of the header; writes their number to `taken`. The header may
+ * arrive in pieces of any size. Do not call it again after a result other than PROXY_HEADER_MORE.
+ */
 enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t *bytes, size_t len, size_t *taken);
 
-/* The versions that can be written; 0 is none. In the order of the choices of a backend's `proxy_protocol`. */
+/* The versions that can be written: the choices of a backend's `proxy_protocol`, in the same order. */
 enum proxy_header_version { PROXY_HEADER_NONE, PROXY_HEADER_V1, PROXY_HEADER_V2 };
 
 /*
- * Writes a header that says that a connection is from `source` to `destination`; `source` not known (AF_UNSPEC): that
- * it is our own (LOCAL, UNKNOWN). Addresses of two families are both written as IPv6. Returns how many octets there are.
+ * Writes a header for a connection from `source` to `destination` to `out`. If `source` is unknown (AF_UNSPEC), the
+ * header marks the connection as imapguard's own (LOCAL or UNKNOWN). If one address is IPv6, both are written as IPv6.
+ * Returns the number of octets; 0 for PROXY_HEADER_NONE.
  */
 size_t proxy_header_write(enum proxy_header_version version, const union address *source,
                           const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX]);

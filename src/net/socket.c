@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 /*
- * A client behind a home router is forgotten by it within minutes: probes keep the path open, and find out
- * within two minutes more that nobody is there. In seconds.
+ * Home routers forget an idle connection within minutes. Probes keep it alive, and detect a dead client within two
+ * minutes more. In seconds.
  */
 enum { KEEPALIVE_IDLE = 120, KEEPALIVE_INTERVAL = 30, KEEPALIVE_COUNT = 4, BACKLOG = 1024 };
 
@@ -34,7 +34,7 @@ static int close_failed(int fd)
     return -1;
 }
 
-/* A socket bound to the address; with `share`, beside others that do the same. */
+/* Returns a socket bound to the address, with SO_REUSEPORT if `share` is true; -1 with errno set. */
 static int bound(const union address *address, bool share)
 {
     int fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -58,7 +58,7 @@ static int listening(const union address *address, bool share)
     return fd;
 }
 
-/* The kernel lets no second socket listen while this one does not share: so there is no moment in which both can. */
+/* SO_REUSEPORT is set after listen(). Until then the kernel refuses any other listener, so two servers cannot race. */
 int socket_listen(const union address *address)
 {
     int fd = listening(address, false);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets as listeners and backends need them: non-blocking, closed on exec, with keepalive and without delay. */
+/*
+ * Sockets of listeners and backends. All are non-blocking and close-on-exec. TCP sockets have SO_KEEPALIVE and
+ * TCP_NODELAY; accepted sockets inherit both from their listener. The caller owns each descriptor returned.
+ */
 #ifndef IMAPGUARD_NET_SOCKET_H
 #define IMAPGUARD_NET_SOCKET_H
 
@@ -7,20 +10,25 @@
 #include "net/endpoint.h"
 
 /*
- * A TCP socket that listens on the address. Fails with EADDRINUSE if any other socket listens there, even one with
- * SO_REUSEPORT: of two servers that start at the same moment, one fails. Sets SO_REUSEPORT afterwards, for
- * socket_listen_beside(). What clients need is set here, since accepted sockets inherit it. The descriptor, or -1 with
- * errno set.
+ * Creates a TCP socket that listens on the address. Fails with EADDRINUSE if another socket listens there, even one with
+ * SO_REUSEPORT, so that a second imapguard on the same address fails. Sets SO_REUSEPORT afterwards, for
+ * socket_listen_beside(). Returns the descriptor, or -1 with errno set.
  */
 int socket_listen(const union address *address);
 
-/* Whether a socket still listens: a process that has it could have shut it down for all. */
+/* Returns true if the socket listens. A process that shares it may have shut it down for all. */
 bool socket_is_listening(int fd);
 
-/* A further socket that shares the address (SO_REUSEPORT): the kernel spreads connections over them all. */
+/*
+ * Creates another socket on the address of a socket_listen() of the same process owner. The kernel distributes
+ * connections over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
+ */
 int socket_listen_beside(const union address *address);
 
-/* A socket on its way to the address: connected or, with `pending` set, still connecting. -1 with errno set. */
+/*
+ * Creates a socket and begins to connect it to the address. Sets *pending to true if the connection is still in
+ * progress, otherwise to false. Returns the descriptor, or -1 with errno set.
+ */
 int socket_connect(const struct endpoint_address *address, bool *pending);
 
 #endif

@@ -10,10 +10,10 @@
 #include "base/secret.h"
 
 enum {
-    PEEK_MAX = 16 * 1024,  /* a TLS record */
-    READ_BUDGET = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop ... */
-    CONTROL_COST = 1024,   /* ... and what a message in place of mail counts for: a change of keys is dear */
-    OUT_MAX = 192 * 1024,  /* reached only by a peer that provokes answers of TLS and does not read them */
+    PEEK_MAX = 16 * 1024,  /* octets of a TLS record */
+    READ_BUDGET = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop */
+    CONTROL_COST = 1024,   /* octets of this budget for each TLS message or alert: a change of keys is expensive */
+    OUT_MAX = 192 * 1024,  /* exceeded only if a peer provokes TLS responses and does not read them */
 };
 
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data)
@@ -46,7 +46,7 @@ void stream_watch(struct stream *s, int events)
 {
     int active = ev_is_active(&s->io) ? s->io.events & (EV_READ | EV_WRITE) : 0;
     if (s->end != STREAM_READY) {
-        events &= ~EV_READ; /* the kernel would go on telling about an end that is known */
+        events &= ~EV_READ; /* the kernel would report the end again and again */
     }
     if (s->connecting || stream_unsent(s) > 0) {
         events |= EV_WRITE;
@@ -79,8 +79,8 @@ enum stream_status stream_connected(struct stream *s)
 /* --- writing to the kernel --------------------------------------------------------------------------------- */
 
 /*
- * A write has failed: what is unsent is lost, and the peer is told that nothing comes. Nothing new is expected from it
- * either; what has arrived can still be read, and then the end.
+ * Discards all unsent octets and shuts the socket down in both directions. Octets that have already arrived can still be
+ * read.
  */
 static void write_failed(struct stream *s, int error)
 {
@@ -94,7 +94,7 @@ static void write_failed(struct stream *s, int error)
     (void)shutdown(s->io.fd, SHUT_RDWR);
 }
 
-/* Hands octets to the kernel; returns how many it took. */
+/* Returns the number of octets that the kernel accepted. */
 static size_t put(struct stream *s, const uint8_t *bytes, size_t len)
 {
     ssize_t n = send(s->io.fd, bytes, len, MSG_NOSIGNAL);
@@ -107,7 +107,7 @@ static size_t put(struct stream *s, const uint8_t *bytes, size_t len)
     return 0;
 }
 
-/* Sends octets behind what waits, and keeps what the kernel does not take. */
+/* Sends octets after those in `out`, and keeps those that the kernel does not accept. */
 static void put_or_keep(struct stream *s, const uint8_t *bytes, size_t len)
 {
     if (s->write_error != 0 || len == 0) {
@@ -121,7 +121,7 @@ static void put_or_keep(struct stream *s, const uint8_t *bytes, size_t len)
     }
 }
 
-/* Sends what waits in `out`. */
+/* Sends the octets in `out`. */
 static void put_out(struct stream *s)
 {
     if (s->out.len > 0) {
@@ -129,7 +129,7 @@ static void put_out(struct stream *s)
     }
 }
 
-/* Sends the records that OpenSSL has made since. */
+/* Sends the records that bio_write() has collected in the loop's `wire`. */
 static void put_wire(struct stream *s)
 {
     size_t len = s->loop->wire_len;
@@ -140,9 +140,9 @@ static void put_wire(struct stream *s)
 /* --- how OpenSSL reads and writes -------------------------------------------------------------------------- */
 
 /*
- * A write never fails and is never partial: records are gathered in the loop's `wire`, and what the kernel does not
- * take of them is kept in `out`. So OpenSSL never has a write to retry, neither of ours nor of its own answers to a
- * peer's messages, and reading never waits for writing.
+ * A write never fails and is never partial: records are collected in the loop's `wire`, and octets that the kernel does
+ * not accept are kept in `out`. OpenSSL therefore never has to retry a write, not even of its own responses to the
+ * peer, and a read never waits for a write.
  */
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
@@ -156,7 +156,7 @@ static int bio_write(BIO *bio, const char *bytes, int len)
         put_wire(s);
     }
     if (size > LOOP_WIRE_SIZE) {
-        put_or_keep(s, (const uint8_t *)bytes, size); /* such as a flight with a long chain of certificates */
+        put_or_keep(s, (const uint8_t *)bytes, size); /* for example a handshake with a long certificate chain */
     } else if (s->write_error == 0) {
         memcpy(loop->wire + loop->wire_len, bytes, size);
         loop->wire_len += size;
@@ -164,7 +164,7 @@ static int bio_write(BIO *bio, const char *bytes, int len)
     return len;
 }
 
-/* Octets that the stream may read now. Whoever sends without end has its turn again after all others. */
+/* Returns the octets that s may read now. A stream without budget continues in the next iteration of the loop. */
 static size_t renew_budget(struct stream *s)
 {
     unsigned iteration = ev_iteration(s->loop->ev);
@@ -201,7 +201,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH ? 1 : command == BIO_CTRL_EOF ? BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 : 0;
 }
 
-/* Made once for a process and all its children. */
+/* Created once, and inherited by all children. */
 static const BIO_METHOD *bio_method(void)
 {
     static BIO_METHOD *method;
@@ -214,8 +214,8 @@ static const BIO_METHOD *bio_method(void)
 }
 
 /*
- * OpenSSL calls this for each message that it has read. Its own loop would go on reading for as long as such messages
- * come: saying that the peer has shut down is what ends it in the middle.
+ * OpenSSL calls this for each message that it reads. SSL_read_ex() reads on as long as such messages arrive.
+ * SSL_RECEIVED_SHUTDOWN makes it return.
  */
 static void count_control(int written, int version, int type, const void *bytes, size_t len, SSL *ssl, void *data)
 {
@@ -247,14 +247,14 @@ int stream_set_tls(struct stream *s, SSL *tls)
     return 0;
 }
 
-/* Whether OpenSSL has failed for want of memory. */
+/* Returns true if OpenSSL failed because there was no memory. */
 static bool lacks_memory(void)
 {
     return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
            ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
-/* What OpenSSL says of a call that did not succeed. After STREAM_RESET errno says more. */
+/* Returns the status for the `result` of a failed OpenSSL call. Sets errno for STREAM_RESET. */
 static enum stream_status tls_status(struct stream *s, int result)
 {
     int error = errno;
@@ -313,7 +313,7 @@ static enum stream_status raw_read(struct stream *s, uint8_t *into, size_t size,
     return status;
 }
 
-/* Fills `into` with as many records as are there already, and are within its budget. */
+/* Fills `into` with the records that have already arrived, within the budget. */
 static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size, size_t *len)
 {
     enum stream_status status = STREAM_READY;
@@ -338,7 +338,7 @@ static enum stream_status tls_read(struct stream *s, uint8_t *into, size_t size,
     return status;
 }
 
-/* Reads from the socket. An end that follows octets is remembered and told by the next call. */
+/* Reads from the socket. If octets and an end are read together, the next call returns the end. */
 static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size, int flags, size_t *len)
 {
     enum stream_status status = s->end;
@@ -346,7 +346,7 @@ static enum stream_status read_more(struct stream *s, uint8_t *into, size_t size
     if (status == STREAM_READY) {
         status = s->tls != NULL ? tls_read(s, into, size, len) : raw_read(s, into, size, flags, len);
         if (status == STREAM_END && s->write_error != 0) {
-            status = STREAM_RESET; /* the end is of our own making */
+            status = STREAM_RESET; /* write_failed() has caused the end */
         }
         if (status == STREAM_RESET && s->write_error == 0) {
             s->read_error = errno;
@@ -376,7 +376,7 @@ enum stream_status stream_peek(struct stream *s, struct span *bytes)
     return status;
 }
 
-/* Drops octets from a raw socket that were peeked at before, so that they are there. */
+/* Removes octets from the socket without TLS. A peek has shown that they are there. */
 static int raw_discard(struct stream *s, size_t len)
 {
     uint8_t octets[1024];
@@ -386,7 +386,7 @@ static int raw_discard(struct stream *s, size_t len)
             secret_wipe(octets, (size_t)n);
             len -= (size_t)n;
         } else if (n == 0 || errno != EINTR) {
-            return -1; /* what stays there would be taken for the next command */
+            return -1; /* octets that stay would be parsed as the next command */
         }
     }
     return 0;
@@ -446,7 +446,7 @@ static void encrypt(struct stream *s, const uint8_t *bytes, size_t len)
     size_t n;
     ERR_clear_error();
     if (SSL_write_ex(s->tls, bytes, len, &n) != 1) {
-        write_failed(s, lacks_memory() ? ENOMEM : EPIPE); /* where reading has failed, OpenSSL does not write either */
+        write_failed(s, lacks_memory() ? ENOMEM : EPIPE); /* after a failed read, OpenSSL does not write either */
     }
 }
 
@@ -533,7 +533,7 @@ void stream_shutdown(struct stream *s)
         ERR_clear_error();
         (void)SSL_shutdown(s->tls);
         put_wire(s);
-        buffer_clear(&s->out); /* a close_notify that has no room now is not worth waiting for */
+        buffer_clear(&s->out); /* do not wait to send the close_notify */
     }
     (void)shutdown(s->io.fd, SHUT_WR);
 }

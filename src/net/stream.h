@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One end of a session: a socket, raw or under TLS, with its watcher. Client and backend are the same here.
- * A stream owns its descriptor, its TLS state, what was read and not taken yet (`in`), and what the peer
- * would not take yet (`out`); the last two hold memory only while there is something in them.
+ * A connection to a client or a backend: a non-blocking socket with its watcher, with or without TLS. A stream owns its
+ * descriptor, its TLS state and its buffers. An empty buffer uses no memory.
  *
- * Before TLS nothing is taken from the kernel that the caller did not take: what a peer sends behind its
- * STARTTLS stays in the socket, and can therefore not survive into the time after it.
+ * Without TLS, the stream never reads more from the kernel than the caller consumes. Octets that a peer sends after
+ * STARTTLS therefore stay in the socket: they cannot be taken for octets that arrived under TLS.
  */
 #ifndef IMAPGUARD_NET_STREAM_H
 #define IMAPGUARD_NET_STREAM_H
@@ -21,119 +20,149 @@
 
 enum stream_status {
     STREAM_READY,
-    STREAM_AGAIN,   /* nothing now: wait for an event */
-    STREAM_END,     /* the peer has closed its side, in order or not, and there is nothing left to read */
-    STREAM_RESET,   /* the connection is broken */
-    STREAM_FAILED,  /* TLS failed, or memory is short */
-    STREAM_FLOODED, /* the peer sends TLS messages in place of application data, more than STREAM_CONTROL_MAX */
+    STREAM_AGAIN,   /* would block: wait for an event */
+    STREAM_END,     /* the peer has closed its side, with or without close_notify, and all octets are read */
+    STREAM_RESET,   /* the connection is broken, or there is no memory; see read_error and write_error */
+    STREAM_FAILED,  /* TLS failed: the cause is in OpenSSL's error queue */
+    STREAM_FLOODED, /* the peer has exceeded STREAM_CONTROL_MAX */
 };
 
 /*
- * Messages and alerts that a peer may send in a handshake (a real one has less than ten), and after it (KeyUpdate,
- * NewSessionTicket, a refused ClientHello) in excess of its records with application data.
+ * The number of TLS messages and alerts that a peer may send in a handshake; a normal handshake has less than ten.
+ * After the handshake, the number of messages and alerts (KeyUpdate, NewSessionTicket, a refused ClientHello) that a
+ * peer may send in excess of its records with application data.
  */
 enum { STREAM_CONTROL_MAX = 32 };
 
 struct stream {
     struct ev_io io;
     struct loop *loop;
-    SSL *tls;               /* NULL: raw */
-    struct buffer in;       /* decrypted and not taken */
-    struct buffer queued;   /* accepted by stream_queue(), for the next flush */
-    struct buffer out;      /* ready for the kernel (encrypted, under TLS), which did not take it yet */
-    struct span peeked;     /* what stream_peek() gave out */
-    uint64_t received;      /* octets taken by the caller */
-    uint64_t sent;          /* octets accepted from the caller */
+    SSL *tls;               /* NULL without TLS */
+    struct buffer in;       /* decrypted octets that the caller has not consumed */
+    struct buffer queued;   /* octets of stream_queue(), for the next flush */
+    struct buffer out;      /* octets that the kernel has not accepted yet; encrypted under TLS */
+    struct span peeked;     /* the result of the last stream_peek() */
+    uint64_t received;      /* number of octets that the caller has consumed */
+    uint64_t sent;          /* number of octets accepted from the caller */
     unsigned budget_iteration; /* the iteration of the loop in which read_budget was set */
     uint32_t read_budget;   /* octets of TLS that may still be read in that iteration */
-    enum stream_status end; /* how reading ended; STREAM_READY while it has not */
-    int write_error;        /* errno of the write that failed: everything sent since is thrown away; 0: none failed */
-    int read_error;         /* errno of the read that failed; 0: none */
-    uint8_t control;        /* messages and alerts of TLS that came, less records with application data */
-    bool eof_seen;          /* the caller knows */
-    bool drained;           /* TLS wants more from the kernel before it gives anything */
-    bool established;       /* the handshake is done */
-    bool connecting;
-    bool alpn_strict;       /* see tls.h */
-    bool alpn_foreign;
+    enum stream_status end; /* how reading ended; STREAM_READY if it has not ended */
+    int write_error;        /* errno of the failed write, after which all sent octets are discarded; 0: none failed */
+    int read_error;         /* errno of the failed read; 0: none */
+    uint8_t control;        /* TLS messages and alerts received, minus records with application data */
+    bool eof_seen;          /* `end` was returned to the caller */
+    bool drained;           /* OpenSSL has no complete record and must read from the kernel first */
+    bool established;       /* the handshake is complete */
+    bool connecting;        /* connect() is in progress; set by the caller, cleared by stream_connected() */
+    bool alpn_strict;       /* see tls_accept() */
+    bool alpn_foreign;      /* see tls_accept() */
 };
 
-/* Called for every event of the stream; `data` is what stream_init() was given. */
+/* Called for every event of the stream. io->data is the `data` of stream_init(). */
 typedef void stream_callback(struct ev_loop *ev, struct ev_io *io, int revents);
 
-/* Takes over the non-blocking descriptor `fd`. Nothing is watched yet. */
+/*
+ * Initialises s, whatever its content is. `fd` is a non-blocking descriptor, which s owns afterwards. `loop` must
+ * outlive s. `callback` gets the events that stream_watch() selects, none at first.
+ */
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data);
 
-/* Whether it has a descriptor. A stream that is all zero has none, also after stream_close(). */
+/* Returns true between stream_init() and stream_close(). False for a stream that is all zero. */
 bool stream_is_open(const struct stream *s);
 
-/* Closes at once and frees all. What the kernel has accepted is still sent. */
+/*
+ * Closes the descriptor and frees all that s owns; unsent octets are lost, but the kernel sends those that it has
+ * accepted. s is all zero afterwards. Does nothing if s is not open.
+ */
 void stream_close(struct stream *s);
 
-/* Waits for these events (EV_READ, EV_WRITE or 0), and for EV_WRITE while octets are unsent. Cheap when nothing changes. */
+/*
+ * Makes the callback get these events: EV_READ, EV_WRITE, both or 0. EV_WRITE is added if octets are unsent or s is
+ * connecting; EV_READ is removed if reading has ended. Does no work if nothing changes.
+ */
 void stream_watch(struct stream *s, int events);
 
-/* Ends the wait for a non-blocking connect(): STREAM_READY, or STREAM_RESET with errno set. */
+/*
+ * Gets the result of a non-blocking connect(). Call it after EV_WRITE on a stream that is connecting. Returns
+ * STREAM_READY, or STREAM_RESET with errno set.
+ */
 enum stream_status stream_connected(struct stream *s);
 
 /*
- * Puts a TLS state on the stream, which owns it from then on. Nothing may be read ahead or unsent, and the stream stays
- * where it is, since OpenSSL points to it. 0, or -1 when memory is short: then `tls` stays the caller's.
+ * Starts TLS on s: all later octets go through `tls`. The buffers of s must be empty, and s must not move in memory,
+ * because OpenSSL points to it. s owns `tls` afterwards. Returns 0, or -1 if there is no memory; `tls` then still
+ * belongs to the caller.
  */
 int stream_set_tls(struct stream *s, SSL *tls);
 
-/* Goes on with the handshake: STREAM_READY when it is done; STREAM_FAILED leaves the cause in OpenSSL's queue. */
+/*
+ * Continues the TLS handshake. Returns STREAM_READY if it is complete, STREAM_AGAIN to be called after the next event,
+ * or how it failed. After STREAM_FAILED, tls_failure() returns the cause.
+ */
 enum stream_status stream_handshake(struct stream *s);
 
 /*
- * Shows what there is to read without taking it; at most a record. On STREAM_READY, `bytes` is valid until
- * stream_take(), which must follow. Uses the loop's scratch buffer.
+ * Reads up to 16 KiB without consuming them. On STREAM_READY, `bytes` has at least one octet; it points into a buffer of
+ * s or into the scratch buffer of the loop, and is valid until stream_take(), which must be called next. Other results
+ * mean that there are no octets.
  */
 enum stream_status stream_peek(struct stream *s, struct span *bytes);
 
 /*
- * Takes the first `len` octets of what was shown; the scratch buffer is wiped, since it may hold a password.
- * 0, or -1 when memory is short: then they may be shown once more, and the stream must be closed.
+ * Consumes the first `len` octets of the preceding stream_peek(); the others are returned by the next one. Wipes the
+ * scratch buffer, because it may contain a password. Returns 0, or -1 if there is no memory or the socket fails. After
+ * -1 the caller must close the stream, because octets may be lost or returned twice.
  */
 int stream_take(struct stream *s, size_t len);
 
 /*
- * Looks whether raw octets wait in the socket: writes up to `size` of them without taking them, and returns
- * how many (0: none).
+ * Copies up to `size` octets that wait in the socket to `into`, without consuming them and without TLS. Returns their
+ * number; 0 if there are none.
  */
 size_t stream_waiting(struct stream *s, uint8_t *into, size_t size);
 
 /*
- * Reads up to `size` octets. STREAM_READY with `len` > 0, or why there is nothing. TLS gives no more in one iteration
- * of the loop than a fixed share of octets on the wire, whatever records they make.
+ * Reads and consumes up to `size` octets, and writes their number to `len`. On STREAM_READY, `len` is at least 1. Other
+ * results mean that there are no octets. Under TLS, one iteration of the loop reads 64 KiB from the socket at most, so
+ * that one stream does not starve the others; afterwards the result is STREAM_AGAIN.
  */
 enum stream_status stream_read(struct stream *s, uint8_t *into, size_t size, size_t *len);
 
-/* Whether a read would give something though the kernel has nothing: to be asked before waiting for EV_READ. */
+/*
+ * Returns true if a read may return octets or an end that are already in s. The kernel reports no EV_READ for them, so
+ * the caller must check this before it waits for EV_READ.
+ */
 bool stream_pending(const struct stream *s);
 
 /*
- * Sends, and keeps what the peer does not take now. 0, or -1 when more than `limit` octets (and TLS's overhead) would
- * have to be kept, or memory is short for keeping them.
+ * Sends `len` octets; a copy of those that the kernel does not accept is kept in s and sent later. Up to `limit` octets
+ * may be kept, not counting the overhead of TLS. Returns 0, or -1 if more would have to be kept or there is no memory;
+ * the caller must then close the stream.
  *
- * After a write that failed, `write_error` is set, and the stream takes everything and sends nothing. Reading gives
- * what had already arrived, and ends then with STREAM_RESET.
+ * A failed write is no failure of this call: it sets `write_error`. From then on s accepts and discards all octets.
+ * Reads return the octets that have already arrived, then STREAM_RESET.
  */
 int stream_send(struct stream *s, const void *bytes, size_t len, size_t limit);
 
-/* As stream_send(), but only keeps: for several small pieces that are to go out in one record and packet. */
+/*
+ * As stream_send(), but only keeps the octets until the next stream_flush() or stream_send(). Several small pieces then
+ * share one TLS record and one packet. On -1, nothing was added.
+ */
 int stream_queue(struct stream *s, const void *bytes, size_t len, size_t limit);
 
-/* Tries to send what was kept. */
+/* Sends the kept octets, as many as the kernel accepts. A failed write sets `write_error`. */
 void stream_flush(struct stream *s);
 
-/* Whether reading or writing failed because of this host (no memory, say), and not because of the peer. */
+/* Returns true if a read or write failed because of this host (for example ENOMEM), not because of the peer. */
 bool stream_failed_locally(const struct stream *s);
 
-/* Octets that were accepted and that the kernel has not taken; TLS counts its overhead. */
+/* Returns the number of octets that the kernel has not accepted yet, including the overhead of encrypted ones. */
 size_t stream_unsent(const struct stream *s);
 
-/* Tells the peer that nothing more comes: close_notify, and the end of the TCP stream. Nothing should be unsent. */
+/*
+ * Ends the sending side: sends close_notify under TLS, then shuts the socket down for writing. Unsent octets may be
+ * lost, so the caller should wait until stream_unsent() is 0. The descriptor stays open for reading.
+ */
 void stream_shutdown(struct stream *s);
 
 #endif

@@ -35,15 +35,15 @@ static const struct option_row rows[] = {
 };
 const struct option_table tls_option_table = {sizeof(struct tls_options), rows};
 
-/* RSA key exchange has no forward secrecy and a history of oracles: it is not offered, whatever the list says. */
+/* RSA key exchange has no forward secrecy and a history of padding oracles. It is removed from every list. */
 #define CIPHERS_NEVER ":!kRSA:!aNULL:!eNULL:!EXP:!PSK:!SRP"
 #define CIPHERS_MODERN "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CIPHERS_LEGACY "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:DHE+AES"
 
-/* Certificates are counted in a bit set; nobody has more names than that to give to one mail server. */
+/* A set of certificates is a uint64_t with a bit for each. */
 enum { CERTIFICATES_MAX = 64 };
 
-/* A set of certificates, one for each key type, and the context that offers them. */
+/* A set of certificates, at most one for each key type, and the context that offers them. */
 struct offer {
     uint64_t set;
     SSL_CTX *ctx;
@@ -51,7 +51,7 @@ struct offer {
 
 struct name {
     char *name;
-    SSL_CTX *ctx; /* of the offer */
+    SSL_CTX *ctx; /* owned by an offer */
 };
 
 struct tls {
@@ -79,7 +79,7 @@ static SSL_CTX *find_name(const struct tls *tls, char *name)
     return found != NULL ? found->ctx : NULL;
 }
 
-/* The context for a server name as the client sent it: the name itself, then the wildcard that stands for it. */
+/* Returns the context for a server name from the client, in any case: that of the name, or of its wildcard, or NULL. */
 static SSL_CTX *choose(const struct tls *tls, const char *server_name)
 {
     char name[256];
@@ -106,7 +106,7 @@ static int servername_callback(SSL *ssl, int *alert, void *arg)
     (void)alert;
     SSL_CTX *ctx = server_name != NULL ? choose(tls, server_name) : NULL;
     if (ctx == NULL) {
-        return SSL_TLSEXT_ERR_NOACK; /* the default: some clients connect by address or by an alias */
+        return SSL_TLSEXT_ERR_NOACK; /* use the default: some clients connect by address or by an alias */
     }
     SSL_set_SSL_CTX(ssl, ctx);
     return SSL_TLSEXT_ERR_OK;
@@ -132,7 +132,7 @@ static enum version least_version(const struct tls_options *o)
     return o->legacy_clients && o->min_version == VERSION_1_2 ? VERSION_1_0 : (enum version)o->min_version;
 }
 
-/* Sets what all contexts have in common. Each value of the configuration that OpenSSL refuses is reported. */
+/* Configures what all contexts have in common. Reports each option that OpenSSL refuses. Returns 0 or -1. */
 static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_keys *tickets,
                      struct option_report *report)
 {
@@ -141,7 +141,7 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     uint32_t errors = report->errors;
 
     if (o->legacy_clients) {
-        SSL_CTX_set_security_level(ctx, 0); /* SHA-1 signatures, which TLS 1.0 and 1.1 cannot do without */
+        SSL_CTX_set_security_level(ctx, 0); /* allows SHA-1 signatures, which TLS 1.0 and 1.1 need */
     }
     const char *list = o->ciphers[0] != '\0' ? o->ciphers : o->legacy_clients ? CIPHERS_LEGACY : CIPHERS_MODERN;
     snprintf(ciphers, sizeof ciphers, "%s%s", list, CIPHERS_NEVER);
@@ -160,7 +160,7 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     /* Without RELEASE_BUFFERS an idle session would keep 34 KiB of empty record buffers. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_read_ahead(ctx, 1); /* header and body of a record by one system call */
+    SSL_CTX_set_read_ahead(ctx, 1); /* reads header and body of a record with one system call */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_callback, NULL);
     SSL_CTX_set_timeout(ctx, o->ticket_rotation_ms / 1000);
@@ -176,7 +176,7 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     return report->errors == errors ? 0 : -1;
 }
 
-/* Every key type once: the first certificate of that type that is for the name (NULL: the first at all). */
+/* Returns the set for a name: of each key type, the first certificate that covers it. For NULL, the first certificate. */
 static uint64_t certificates_for(const struct tls *tls, const char *name)
 {
     uint64_t set = name == NULL ? 1 : 0;
@@ -193,7 +193,7 @@ static uint64_t certificates_for(const struct tls *tls, const char *name)
     return set;
 }
 
-/* The context that offers this set; made when there is none yet. NULL when OpenSSL refuses, which is reported. */
+/* Returns the context for the set; creates it if there is none. Returns NULL if OpenSSL fails, or without memory. */
 static SSL_CTX *offer(struct tls *tls, uint64_t set, const struct tls_options *o, struct ticket_keys *tickets,
                       struct option_report *report)
 {
@@ -263,7 +263,7 @@ static int add_name(struct tls *tls, const char *name, SSL_CTX *ctx)
     return 0;
 }
 
-/* A name that several certificates have is added for each of them, with the same context: the search takes any. */
+/* A name of several certificates is added several times, always with the same context. bsearch() may find any. */
 static int build_names(struct tls *tls, const struct tls_options *o, struct ticket_keys *tickets,
                        struct option_report *report)
 {
@@ -368,7 +368,7 @@ int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)
         return -1;
     }
     SSL_set_accept_state(ssl);
-    (void)SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT); /* or a password would stay in the record that it came in */
+    (void)SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT); /* a password would stay in the record buffer */
     stream->alpn_strict = alpn_strict;
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The TLS that clients see: contexts for the certificates, chosen by server name and key type. */
+/* TLS for clients. The certificate is chosen by server name (SNI) and key type. */
 #ifndef IMAPGUARD_NET_TLS_H
 #define IMAPGUARD_NET_TLS_H
 
@@ -12,7 +12,7 @@
 
 struct tls_options {
     struct option_list certificates; /* of struct certificate_options */
-    uint32_t min_version;            /* index of the choices */
+    uint32_t min_version;            /* index of a choice of `tls.min_version` */
     char *ciphers;
     char *ciphersuites;
     char *groups;
@@ -27,32 +27,36 @@ extern const struct option_table tls_option_table;
 struct tls;
 
 /*
- * Reads the certificates and builds a context for each set of them that some server name asks for. NULL when
- * `report` holds an error then, of these or from before. `options` and `tickets` must outlive it.
+ * Reads the certificates and builds an SSL_CTX for each set of certificates that a server name selects. `options` and
+ * `tickets` must outlive the result. The caller owns the result; tls_free() frees it. Returns NULL if `report` has an
+ * error afterwards, even one from before the call.
  */
 struct tls *tls_new(const struct tls_options *options, struct ticket_keys *tickets, struct option_report *report);
 
-/* Frees it; connections that were accepted with it go on. */
+/* Frees tls; does nothing if it is NULL. Established connections stay usable; handshakes in progress must not be. */
 void tls_free(struct tls *tls);
 
 /*
- * Logs what an administrator should not forget: "certificate-expiry" for each certificate that ends within the
- * configured time, or has ended, and "legacy-clients" while weak TLS is let in.
+ * Logs warnings for the administrator: "certificate-expiry" for each certificate that has expired or expires within
+ * `expiry_warning`, and "legacy-clients" if TLS 1.0 and 1.1 are enabled.
  */
 void tls_warn(const struct tls *tls);
 
 /*
- * Makes the stream, whose first TLS byte is still to be read, the server's end of a TLS connection. With
- * `alpn_strict` a client that offers protocols without "imap" is refused with alert 120 (RFC 7301 3.2);
- * without it is let in, and stream->alpn_foreign says so. OpenSSL wipes what it has decrypted once that was read, until
- * tls_has_no_secrets() is called. 0, or -1 when memory is short.
+ * Starts TLS on the stream, as server. No octet of the TLS connection may have been read. A client that offers ALPN
+ * protocols without "imap" gets alert 120 if `alpn_strict` is true; otherwise it is accepted, and stream->alpn_foreign
+ * is set. OpenSSL wipes decrypted octets after they are read, until tls_has_no_secrets() is called. stream_handshake()
+ * must be called next. Returns 0, or -1 if there is no memory. RFC 7301 3.2.
  */
 int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict);
 
-/* From here on the client sends no password: nothing that it sends is wiped any more. */
+/* Stops wiping decrypted octets. Call it after the login, when the client sends no more passwords. */
 void tls_has_no_secrets(struct stream *stream);
 
-/* Why TLS failed just now, in OpenSSL's words, and empties its queue of errors. Never NULL. */
+/*
+ * Returns the latest error of OpenSSL as a static text; "connection closed" if there is none. Empties OpenSSL's error
+ * queue. Call it right after the failure.
+ */
 const char *tls_failure(void);
 
 #endif

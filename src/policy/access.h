@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Access rules: ordered, the first that matches decides, and without a match a client is allowed. A rule
- * matches when each key that it has does, by any of its values. Rules with `users` are not asked at connect;
- * at login all are asked, in order.
+ * Access rules. They are ordered: the first rule that matches decides, and without a match the client is allowed. A rule
+ * matches if each of its conditions matches, by any of the condition's values. Rules with `users` are not asked at
+ * connect; at login all rules are asked.
  */
 #ifndef IMAPGUARD_POLICY_ACCESS_H
 #define IMAPGUARD_POLICY_ACCESS_H
@@ -32,25 +32,22 @@ struct rule_options {
 
 extern const struct option_table rule_option_table;
 
-/* What the rules say of a client. */
+/* The decision about a client. */
 struct verdict {
     enum access_action action;
-    const char *rule; /* the one that decided, owned by the rules; NULL: none */
-    bool limits;      /* whether the client is counted and can be banned */
+    const char *rule; /* the rule that decided, owned by the rules; NULL: none matched */
+    bool limits;      /* true: the client is counted and can be banned */
 };
 
 /*
- * Told of each rule with `observe` that would have decided; at login only of those with users, since the others were
- * told of at connect. `data` is the caller's.
+ * Called for each rule with `observe` that would have decided; at login only for rules with users, since it was called for
+ * the others at connect. `data` is the caller's.
  */
 typedef void access_observer(void *data, const char *rule, enum access_action action);
 
 struct access;
 
-/*
- * What the rest of the configuration means for the rules: the names of the listeners, and which databases
- * there are.
- */
+/* The parts of the configuration that rules refer to: the names of the listeners, and which databases are configured. */
 struct access_context {
     const char *const *listeners;
     size_t listener_count;
@@ -59,27 +56,27 @@ struct access_context {
 };
 
 /*
- * Compiles the rules (struct rule_options, which must outlive the result) and reads their networks_files.
- * Reported to `report` as "access.[N].KEY" are errors: files that cannot be read or have a bad line (with the
- * file's own name and line number in the text), listeners that do not exist, countries or asns without their
- * database; and warnings: rules that can never match because an earlier one always does. NULL after an error.
+ * Compiles the rules (struct rule_options, which must outlive the result) and reads their networks_files. Reports, as
+ * "access.[N].KEY", errors: a file that cannot be read or has a bad line (with that file's name and line), a listener that
+ * does not exist, countries or asns without their database; and warnings: a rule that can never match because an earlier
+ * rule always does. Returns NULL after an error.
  */
 struct access *access_new(const struct option_list *rules, const struct access_context *context,
                           struct option_report *report);
 
-/* Frees it; NULL is fine. */
+/* Frees the rules; NULL is fine. */
 void access_free(struct access *a);
 
-/* Asks the rules: at connect while facts->user is NULL, otherwise at login. `observer` may be NULL. */
+/* Returns the decision: at connect if facts->user is NULL, otherwise at login. `observer` may be NULL. */
 struct verdict access_ask(const struct access *a, struct facts *facts, access_observer *observer, void *data);
 
 /*
- * Prints how the rules come to their verdict: one line for each that is passed over, with the reason, and one
- * for the one that decides. Returns the verdict.
+ * Prints how the rules decide: one line for each rule that does not match, with the reason, and one for the rule that
+ * decides. Returns the decision.
  */
 struct verdict access_explain(const struct access *a, struct facts *facts, FILE *out);
 
-/* The word for an action, as in the configuration. */
+/* Returns the word for an action, as in the configuration. */
 const char *access_action_word(enum access_action action);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bans on disk, so that they survive a restart: a text file, one ban a line, written whole beside the old one
- * and renamed. Only the master reads and writes it.
+ * The file that keeps bans over a restart: text, one ban a line. It is written as a whole beside the old file and renamed.
+ * Only the master reads and writes it.
  */
 #ifndef IMAPGUARD_POLICY_BAN_FILE_H
 #define IMAPGUARD_POLICY_BAN_FILE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One database in MaxMind's format, in an anonymous file that nobody can write to or cut short any more once it is
- * filled (fcntl(2), F_SEAL_WRITE, F_SEAL_SHRINK): libmaxminddb maps a database, and whoever could change that file
- * would kill all who read it. A newer database is another file.
+ * One database in MaxMind's format, in an anonymous file that is sealed once it is filled (fcntl(2), F_SEAL_WRITE,
+ * F_SEAL_SHRINK): libmaxminddb maps the file, and a process that could cut it short would kill all readers. A newer
+ * database is another file.
  */
 #ifndef IMAPGUARD_POLICY_DATABASE_H
 #define IMAPGUARD_POLICY_DATABASE_H
@@ -45,7 +45,7 @@ const char *database_load(struct database *d, const char *path);
  */
 int database_save(const struct database *d, const char *path);
 
-/* Whether the file is another than that which was read last, and has stopped changing. To be asked once a second. */
+/* Looks at the file, once a second. Returns true if it is not the one that was read last, and has stopped changing. */
 bool database_poll(struct database *d);
 
 /* What database_adopt() returns when it can be tried again. */
@@ -57,7 +57,7 @@ extern const char database_shortage[];
  */
 const char *database_adopt(struct database *d, int file);
 
-/* Frees what it owns; `d` may be one whose `file` is -1 and that never held anything. */
+/* Frees what d owns. */
 void database_fini(struct database *d);
 
 #endif

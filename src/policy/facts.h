@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What rules may know of a client. Where it is, is looked up once, and only when somebody asks. */
+/* What access rules can ask about a client. Its place is looked up once, at the first question. */
 #ifndef IMAPGUARD_POLICY_FACTS_H
 #define IMAPGUARD_POLICY_FACTS_H
 
@@ -10,7 +10,7 @@
 
 struct geoip;
 
-/* Where an address is, as far as the databases know. */
+/* The country and the autonomous system of an address. */
 struct place {
     char country[3];   /* ISO 3166-1 alpha-2; "--": not known */
     char continent[3]; /* "AF", "AN", "AS", "EU", "NA", "OC", "SA"; "--": not known */
@@ -19,17 +19,17 @@ struct place {
 
 struct facts {
     struct network_address address;
-    const char *listener; /* its name */
+    const char *listener; /* the listener's name */
     const char *user;     /* NULL before a login */
     struct geoip *geoip;  /* NULL: no databases */
-    struct place place;   /* to be read by facts_place() */
+    struct place place;   /* read it by facts_place() */
     bool located;
 };
 
-/* The facts at connect; nothing is copied. */
+/* Returns the facts at connect. The pointers are not copied. */
 struct facts facts_at_connect(const struct network_address *address, const char *listener, struct geoip *geoip);
 
-/* Where the client is: looks it up the first time. */
+/* Returns the client's place, and looks it up the first time. */
 const struct place *facts_place(struct facts *f);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Countries and autonomous systems of addresses, from databases in MaxMind's format. The master reads the
- * files, checks them whole and keeps what it read in memory of its own, which the workers map: a file that is
- * being replaced, cut or removed cannot hurt them, and they need no right to read it.
+ * The countries and autonomous systems of addresses, from databases in MaxMind's format. The master reads and checks each
+ * file as a whole, and keeps it in sealed memory that the workers map: a file that is replaced, cut or removed does not
+ * affect them, and they need no right to read it.
  */
 #ifndef IMAPGUARD_POLICY_GEOIP_H
 #define IMAPGUARD_POLICY_GEOIP_H
@@ -38,13 +38,12 @@ struct geoip *geoip_new(const struct geoip_options *options, const char *state_f
  */
 void geoip_begin(struct geoip *g);
 
-/* Frees it; NULL is fine. */
+/* Frees the databases; NULL is fine. */
 void geoip_free(struct geoip *g);
 
 /*
- * In the master, from time to time (every second is not too often: it costs a stat() for each database): takes a
- * file that was replaced, once it has stopped changing. A good one is used from then on; a bad one is logged once
- * and the old one stays. Events "geoip-loaded" (info: database, path, built) and "geoip-failed" (error: database, path, reason).
+ * In the master, about once a second (the cost is one stat() for each database): uses a file that was replaced, once it has
+ * stopped changing. A bad file is logged once, and the old one stays. Events "geoip-loaded" (info: database, path, built) and "geoip-failed" (error: database, path, reason).
  */
 void geoip_refresh(struct geoip *g);
 
@@ -62,7 +61,7 @@ int geoip_descriptor(const struct geoip *g, unsigned database);
  */
 void geoip_adopt(struct geoip *g, unsigned database, uint32_t version, int descriptor);
 
-/* Where the address is; what is not known is "--" and 0. */
+/* Returns the place of an address; "--" and 0 for what is unknown. */
 struct place geoip_lookup(const struct geoip *g, const struct network_address *address);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which backends a user is for: the routes of the configuration, and the order in which backends are tried. Pure. */
+/* Routes: which backends serve a user, and in which order they are tried. No I/O. */
 #ifndef IMAPGUARD_POLICY_ROUTE_H
 #define IMAPGUARD_POLICY_ROUTE_H
 
@@ -11,9 +11,9 @@ enum { ROUTE_BACKENDS_MAX = 64 };
 
 struct route_options {
     struct option_list users;        /* of char *: patterns; none: every user */
-    struct option_list server_names; /* of char *: patterns of the name that the client asks for (SNI); none: any */
+    struct option_list server_names; /* of char *: patterns of the SNI name; none: any */
     struct option_list backends;     /* of char *: names */
-    struct option_list backup;       /* of char *: names; while none of the others can be had */
+    struct option_list backup;       /* of char *: names; tried when all others have failed */
     bool strip_domain;               /* the backend knows "anna@example.org" as "anna" */
 };
 
@@ -23,36 +23,36 @@ struct routes;
 struct route;
 
 /*
- * Makes the routes of a list of struct route_options, which must outlive them, for backends of these names (at most
- * ROUTE_BACKENDS_MAX, valid as long). An empty list is one route for everybody to all of them. NULL when an error is
- * reported; routes that never match, and backends that no route leads to, are warned about.
+ * Makes the routes of a list of struct route_options for backends of these names (at most ROUTE_BACKENDS_MAX). Options and
+ * names must outlive the routes. An empty list is one route for all users to all backends. Reports errors, and warnings
+ * about routes that never match and backends without a route. Returns NULL after an error.
  */
 struct routes *routes_new(const struct option_list *options, const char *const names[], size_t count,
                           struct option_report *report);
 
-/* Frees them; NULL is fine. */
+/* Frees the routes; NULL is fine. */
 void routes_free(struct routes *routes);
 
 /*
- * The first route for the user (NULL: not known yet; then only routes that are for every user can be found) and the
- * server name (NULL: the client gave none). NULL when there is none.
+ * Returns the first route that matches the user and the server name, or NULL. `user` is NULL while it is unknown: then only
+ * routes for all users match. `server_name` is NULL if the client sent none.
  */
 const struct route *routes_find(const struct routes *routes, const char *user, const char *server_name);
 
-/* Whether where a user belongs can depend on who that is. */
+/* Returns true if the choice of a backend can depend on the user. */
 bool routes_need_user(const struct routes *routes);
 
-/* Whether any route strips domains. */
+/* Returns true if a route strips domains. */
 bool routes_strip_domain(const struct routes *routes);
 
-/* Octets of the user's name that the backends of this route know. */
+/* Returns the number of leading octets of the user's name that the backends of this route know. */
 size_t route_user_len(const struct route *route, const char *user);
 
 /*
- * Writes the indexes of the route's backends to `order`, in the order in which they are to be tried for that user (NULL:
- * not known), and returns how many. Among `backends` that is rendezvous hashing (Thaler and Ravishankar, 1998): the same
- * in every process and after every restart, and a backend that fails moves only its own users, to all others alike.
- * `backup` follows, ordered likewise.
+ * Writes the indexes of the route's backends to `order`, in the order in which they are tried for the user (NULL: unknown),
+ * and returns their number. The order of `backends` is by rendezvous hashing (Thaler and Ravishankar, 1998): it is the same
+ * in every process and after every restart, and when a backend fails, only its own users move, evenly to all others.
+ * `backup` follows in an order of its own.
  */
 size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Notices that most clients seem to have one private address, as when a container network's gateway or a router hides
- * them: what is counted for each client network would then be counted for all together.
+ * Detects that most clients seem to have one private address, because a container network's gateway or a router hides
+ * theirs: limits would then apply to all of them together.
  */
 #ifndef IMAPGUARD_POLICY_SHARED_ADDRESS_H
 #define IMAPGUARD_POLICY_SHARED_ADDRESS_H
@@ -10,18 +10,18 @@
 
 #include "base/network.h"
 
-/* All zero is the beginning. Owns nothing. */
+/* All zero is the initial state. Owns nothing. */
 struct shared_address {
-    struct network_address suspect; /* of the last window: whoever would have a majority, if anybody has */
-    struct network_address leader;  /* of this window */
-    unsigned lead;                  /* by how much it leads the vote (Boyer and Moore, 1981) */
-    unsigned matching;              /* how often the suspect came in this window */
+    struct network_address suspect; /* the address that led the last window */
+    struct network_address leader;  /* the address that leads this window */
+    unsigned lead;                  /* its lead in the majority vote (Boyer and Moore, 1981) */
+    unsigned matching;              /* clients in this window with the suspect's address */
     unsigned seen;                  /* clients in this window */
 };
 
 /*
- * A client of that address has come. True when a window of 100 clients has ended in which more than half had the one
- * private address (RFC 1918, RFC 6598, RFC 4193) that led the window before: it is `suspect`.
+ * Counts one client with that address. Returns true when a window of 100 clients has ended in which more than half had the
+ * private address (RFC 1918, RFC 6598, RFC 4193) that led the window before; it is `suspect`.
  */
 bool shared_address_count(struct shared_address *g, const struct network_address *a);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
-#include <errno.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_SIZE = 256, WORKERS_MAX = 256, SESSIONS_MAX = 10000000 };
+#include "config/syntax.h"
+
+enum { PATH_SIZE = 256, NUMBER_SIZE = 128, WORKERS_MAX = 256, SESSIONS_MAX = 10000000 };
 
 static const struct option_row rows[] = {
     {.name = "user", .type = OPTION_TEXT, .offset = offsetof(struct config, user), .default_value = "imapguard"},
@@ -62,21 +63,15 @@ static void print_problem(struct option_report *report, bool fatal, const char *
 {
     struct config_source *source = (struct config_source *)report;
     const config_setting_t *setting = nearest_setting(source->parsed, path);
-    const char *file = config_setting_source_file(setting);
     /* A missing option at the top level has no line. */
     unsigned line = config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
-    fprintf(stderr, "%s:%u: %s%s: %s\n", file != NULL ? file : source->path, line, fatal ? "" : "warning: ", path,
-            text);
+    struct config_place place = config_text_place(source->text, line);
+    fprintf(stderr, "%s:%u: %s%s: %s\n", place.file, place.line, fatal ? "" : "warning: ", path, text);
 }
 
 static const char *found(const config_setting_t *setting)
 {
     switch (config_setting_type(setting)) {
-    case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        return "a number";
-    case CONFIG_TYPE_FLOAT:
-        return "a fraction";
     case CONFIG_TYPE_STRING:
         return "a string";
     case CONFIG_TYPE_BOOL:
@@ -100,13 +95,22 @@ static void child_path(char out[PATH_SIZE], const char *path, const char *name)
     snprintf(out, PATH_SIZE, "%s%s%s", path, path[0] != '\0' ? "." : "", name);
 }
 
+/* A number as it was written, which cuts no value that is too large; libconfig has only the index of its token. */
+static const char *number_text(const struct config_source *source, const config_setting_t *setting,
+                               char number[NUMBER_SIZE])
+{
+    struct span s = config_text_token(source->text, (size_t)config_setting_get_int(setting));
+    snprintf(number, NUMBER_SIZE, "%.*s", (int)s.len, (const char *)s.bytes);
+    return number;
+}
+
 /* The value in the form that option_set() reads; NULL when it is of a type that the option does not take. */
-static const char *value_text(const struct option_row *o, const config_setting_t *setting, char number[32])
+static const char *value_text(const struct config_source *source, const struct option_row *o,
+                              const config_setting_t *setting, char number[NUMBER_SIZE])
 {
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        snprintf(number, 32, "%lld", config_setting_get_int64(setting));
+        (void)number_text(source, setting, number);
         return o->type == OPTION_COUNT || o->type == OPTION_COUNTS ? number : NULL;
     case CONFIG_TYPE_BOOL:
         return o->type != OPTION_FLAG ? NULL : config_setting_get_bool(setting) ? "true" : "false";
@@ -133,20 +137,33 @@ static const char *type_text(enum option_type type)
     return texts[type];
 }
 
+/* `text`: the value, of a type that the option takes; NULL: it is of another. */
+static void report_value(struct config_source *source, const config_setting_t *setting, const char *path,
+                         const char *wanted, const char *text)
+{
+    char number[NUMBER_SIZE];
+    if (text != NULL) {
+        option_error(&source->report, path, "expected %s, found \"%s\"", wanted, text);
+    } else if (config_setting_type(setting) == CONFIG_TYPE_INT) {
+        (void)number_text(source, setting, number);
+        bool plain = number[strspn(number, "+-.0123456789")] == '\0';
+        option_error(&source->report, path, "expected %s, found %s%s%s", wanted, plain ? "the number " : "", number,
+                     plain ? "" : " without quotes");
+    } else {
+        option_error(&source->report, path, "expected %s, found %s", wanted, found(setting));
+    }
+}
+
 static void read_value(struct config_source *source, const config_setting_t *setting, const struct option_row *o,
                        void *into, const char *path)
 {
-    char number[32], expected[256];
-    const char *text = value_text(o, setting, number);
+    char number[NUMBER_SIZE], expected[256];
+    const char *text = value_text(source, o, setting, number);
     const char *wanted = text != NULL ? option_set(o, into, text, expected, sizeof expected) : type_text(o->type);
     if (wanted == NULL) {
         return;
     }
-    if (text != NULL) {
-        option_error(&source->report, path, "expected %s, found \"%s\"", wanted, text);
-    } else {
-        option_error(&source->report, path, "expected %s, found %s", wanted, found(setting));
-    }
+    report_value(source, setting, path, wanted, text);
     if (o->type == OPTION_TEXT) {
         char **field = (char **)((char *)into + o->offset);
         free(*field); /* the default does not stand for what was meant */
@@ -163,14 +180,14 @@ static void read_array(struct config_source *source, const config_setting_t *set
                        void *into, const char *path)
 {
     for (int i = 0; i < config_setting_length(setting); i++) {
-        char number[32], expected[256], item_path[PATH_SIZE];
+        char number[NUMBER_SIZE], expected[256], item_path[PATH_SIZE];
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
-        const char *text = value_text(o, item, number);
-        const char *wanted = text != NULL ? option_add(o, into, text, expected, sizeof expected) : element_text(o->type);
+        const char *text = value_text(source, o, item, number);
+        const char *wanted =
+            text != NULL ? option_add(o, into, text, expected, sizeof expected) : element_text(o->type);
         snprintf(item_path, sizeof item_path, "%.200s.[%d]", path, i);
         if (wanted != NULL) {
-            option_error(&source->report, item_path, "expected %s, found %s%s%s", wanted, text != NULL ? "\"" : "",
-                         text != NULL ? text : found(item), text != NULL ? "\"" : "");
+            report_value(source, item, item_path, wanted, text);
         }
     }
 }
@@ -194,7 +211,7 @@ static void read_list(struct config_source *source, const config_setting_t *sett
         if (config_setting_is_group(item)) {
             read_group(source, item, o->group, at, item_path);
         } else {
-            option_error(&source->report, item_path, "expected a group { ... }, found %s", found(item));
+            report_value(source, item, item_path, "a group { ... }", NULL);
         }
     }
 }
@@ -211,7 +228,7 @@ static void read_option(struct config_source *source, const config_setting_t *se
                (config_setting_is_array(setting) || config_setting_is_list(setting))) {
         read_array(source, setting, o, into, path);
     } else if (o->type == OPTION_TEXTS || o->type == OPTION_COUNTS) {
-        option_error(&source->report, path, "expected %s, found %s", type_text(o->type), found(setting));
+        report_value(source, setting, path, type_text(o->type), NULL);
     } else {
         read_value(source, setting, o, into, path);
     }
@@ -288,42 +305,52 @@ static void check_whole(struct config_source *source, const struct config *confi
     check_name_twice(source, &config->backends, sizeof(struct backend_options), "backends");
 }
 
-static void print_syntax_error(const config_t *parsed, const char *path)
+static void print_unreadable(const struct config_problem *problem)
 {
-    const char *file = config_error_file(parsed);
-    if (config_error_type(parsed) == CONFIG_ERR_FILE_IO) {
-        fprintf(stderr, "%s: cannot read: %s\n", path, errno != 0 ? strerror(errno) : "not a file");
+    if (problem->place.line > 0) {
+        fprintf(stderr, "%s:%u: %s\n", problem->place.file, problem->place.line, problem->text);
     } else {
-        fprintf(stderr, "%s:%d: %s\n", file != NULL ? file : path, config_error_line(parsed),
-                config_error_text(parsed));
+        fprintf(stderr, "%s: %s\n", problem->place.file, problem->text);
     }
 }
 
-/* Included files are looked up beside the file, whatever the working directory is. */
-static void set_include_dir(config_t *parsed, const char *path)
+/* 0, or -1 with the problem. */
+static int parse(struct config_source *source, struct config_problem *problem)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash != NULL ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
-    if (folder != NULL) {
-        config_set_include_dir(parsed, folder);
-        free(folder);
+    if (config_text_read(source->text, source->path, problem) != 0) {
+        return -1;
     }
+    char *text = config_text_for_parser(source->text);
+    if (text == NULL) {
+        *problem = (struct config_problem){{source->path, 0}, "no memory"};
+        return -1;
+    }
+    int result = config_read_string(source->parsed, text) == CONFIG_TRUE ? 0 : -1;
+    if (result != 0) {
+        config_syntax_explain(source->text, (unsigned)config_error_line((config_t *)source->parsed),
+                              config_error_text((config_t *)source->parsed), problem);
+    }
+    free(text);
+    return result;
 }
 
 int config_load(struct config *config, struct config_source *source, const char *path)
 {
+    struct config_problem problem;
     config_t *parsed = calloc(1, sizeof *parsed);
+    struct config_text *text = calloc(1, sizeof *text);
     *config = (struct config){0};
-    *source = (struct config_source){.report = {.take = print_problem}, .path = path, .parsed = parsed};
-    if (parsed == NULL) {
+    if (parsed == NULL || text == NULL) {
+        free(parsed);
+        free(text);
+        *source = (struct config_source){.path = path};
         fprintf(stderr, "%s: no memory\n", path);
         return -1;
     }
     config_init(parsed);
-    set_include_dir(parsed, path);
-    errno = 0;
-    if (config_read_file(parsed, path) != CONFIG_TRUE) {
-        print_syntax_error(parsed, path);
+    *source = (struct config_source){.report = {.take = print_problem}, .path = path, .parsed = parsed, .text = text};
+    if (parse(source, &problem) != 0) {
+        print_unreadable(&problem);
         return -1;
     }
     option_set_defaults(&config_option_table, config);
@@ -336,8 +363,11 @@ void config_source_fini(struct config_source *source)
 {
     if (source->parsed != NULL) {
         config_destroy(source->parsed);
+        config_text_free(source->text);
         free(source->parsed);
+        free(source->text);
         source->parsed = NULL;
+        source->text = NULL;
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/option.h"
+#include "config/text.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "policy/access.h"
@@ -33,6 +34,7 @@ struct config_source {
     struct option_report report; /* hand this to whoever checks further; prints to standard error */
     const char *path;
     void *parsed;
+    struct config_text *text;
 };
 
 /*

@@ -14,6 +14,7 @@ TestSuite(config, .fini = test_over);
 #define TLS "tls = { certificates = ( { chain = \"/c\"; key = \"/k\"; } ); };\n"
 #define BACKENDS "backends = ( { name = \"old\"; address = \"127.0.0.1:1143\"; } );\n"
 #define LEAST LISTENERS TLS BACKENDS
+#define BRACKETS "( ( ( ( ( ( ( ( ( ( ( ( ( ( ( "
 
 /* Loads the text as a file; what is printed, with the file's path cut off, or "" when nothing is. */
 static const char *printed(struct config *config, struct config_source *source, const char *text)
@@ -113,13 +114,21 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
          ":5: limits.idle_timeuot: unknown key; did you mean \"idle_timeout\"?\n"},
         {"near, within a list", "listeners = (\n  { name = \"a\"; address = \"*:1\"; tls = \"starttls\"; alpm = \"strict\"; } );\n" TLS BACKENDS,
          ":2: listeners.[0].alpm: unknown key; did you mean \"alpn\"?\n"},
-        {"number for a string", LEAST "user = 5;\n", ":4: user: expected a string, found a number\n"},
+        {"number for a string", LEAST "user = 5;\n", ":4: user: expected a string, found the number 5\n"},
         {"string for a number", LEAST "workers = \"2\";\n", ":4: workers: expected a number, found a string\n"},
-        {"fraction for a number", LEAST "workers = 2.5;\n", ":4: workers: expected a number, found a fraction\n"},
+        {"fraction for a number", LEAST "workers = 2.5;\n", ":4: workers: expected a number from 0 to 256, found \"2.5\"\n"},
         {"flag for a number", LEAST "workers = true;\n", ":4: workers: expected a number, found true or false\n"},
         {"number that is too large", LEAST "workers = 257;\n", ":4: workers: expected a number from 0 to 256, found \"257\"\n"},
         {"number that is too small", LEAST "workers = -1;\n", ":4: workers: expected a number from 0 to 256, found \"-1\"\n"},
-        {"64-bit number", LEAST "workers = 4294967297L;\n", ":4: workers: expected a number from 0 to 256, found \"4294967297\"\n"},
+        {"64-bit number", LEAST "workers = 4294967297L;\n", ":4: workers: expected a number from 0 to 256, found \"4294967297L\"\n"},
+        {"32 bits and more", LEAST "max_sessions = 4294967301;\n", ":4: max_sessions: expected a number from 0 to 10000000, found \"4294967301\"\n"},
+        {"64 bits and more", LEAST "max_sessions = 18446744073709551617;\n",
+         ":4: max_sessions: expected a number from 0 to 10000000, found \"18446744073709551617\"\n"},
+        {"hexadecimal, too large", LEAST "max_sessions = 0x100000005;\n", ":4: max_sessions: expected a number from 0 to 10000000, found \"0x100000005\"\n"},
+        {"negative, 32 bits and more", LEAST "max_sessions = -4294967291;\n", ":4: max_sessions: expected a number from 0 to 10000000, found \"-4294967291\"\n"},
+        {"number with a letter", LEAST "workers = 3s;\n", ":4: workers: expected a number from 0 to 256, found \"3s\"\n"},
+        {"duration without quotes", LEAST "limits = { idle_timeout = 30m; };\n",
+         ":4: limits.idle_timeout: expected a duration with its unit, in quotes, such as \"90s\" or \"15m\", found 30m without quotes\n"},
         {"number for a duration", LEAST "limits = { idle_timeout = 30; };\n", ":4: limits.idle_timeout: expected a duration"},
         {"malformed duration", LEAST "limits = { idle_timeout = \"30\"; };\n", ":4: limits.idle_timeout: expected a duration"},
         {"duration out of range", LEAST "limits = { idle_timeout = \"2d\"; };\n", ":4: limits.idle_timeout: expected a duration from "},
@@ -168,6 +177,8 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
          ":4: access.[0].asns.[0]: expected a number from 1 to 4294967295, found \"0\"\n"},
         {"an AS as a string", LEAST "access = ( { name = \"a\"; action = \"deny\"; asns = [ \"AS1\" ]; } );\n",
          ":4: access.[0].asns.[0]: expected a number, found a string\n"},
+        {"an AS that is too large", LEAST "access = ( { name = \"a\"; action = \"deny\"; asns = [ 7,\n  4294967296, 0xFFFFFFFF ]; } );\n",
+         ":5: access.[0].asns.[1]: expected a number from 1 to 4294967295, found \"4294967296\"\n"},
         {"an empty user", LEAST "access = ( { name = \"a\"; action = \"deny\"; users = [ \"\" ]; } );\n",
          ":4: access.[0].users.[0]: expected the name of a user"},
         {"an action that is none", LEAST "access = ( { name = \"a\"; action = \"drop\"; } );\n",
@@ -178,7 +189,7 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         {"a string for an array", LEAST "access = ( { name = \"a\"; action = \"deny\"; networks = \"10.0.0.0/8\"; } );\n",
          ":4: access.[0].networks: expected an array of strings [ \"...\", \"...\" ], found a string\n"},
         {"numbers for strings", LEAST "access = ( { name = \"a\"; action = \"deny\"; users = [ 1 ]; } );\n",
-         ":4: access.[0].users.[0]: expected a string, found a number\n"},
+         ":4: access.[0].users.[0]: expected a string, found the number 1\n"},
         {"a load balancer that is none", TLS BACKENDS "listeners = ( { name = \"a\"; address = \"*:1\"; tls = \"starttls\"; proxy_protocol = [ \"lb\" ]; } );\n",
          ":3: listeners.[0].proxy_protocol.[0]: expected a network such as"},
         {"a rate in no time", LEAST "limits = { connection_rate = \"10/0m\"; };\n",
@@ -187,17 +198,42 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         {"a rate of nothing", LEAST "limits = { login_failures = \"0/1m\"; };\n",
          ":4: limits.login_failures: expected a rate with a count from 1 to 1000000, found \"0/1m\"\n"},
         {"a number for a rate", LEAST "limits = { login_failures = 10; };\n",
-         ":4: limits.login_failures: expected a rate, in quotes, such as \"120/1m\", found a number\n"},
+         ":4: limits.login_failures: expected a rate, in quotes, such as \"120/1m\", found the number 10\n"},
         {"a prefix that is too long", LEAST "limits = { ipv4_prefix = 33; };\n", ":4: limits.ipv4_prefix: expected a number from 8 to 32"},
         {"bans that contradict each other", LEAST "limits = { ban_time = \"2d\"; };\n",
          ":4: limits.ban_time_max: expected no less than ban_time\n"},
         {"a state file by its name", LEAST "limits = { state_file = \"bans\"; };\n", ":4: limits.state_file: expected an absolute path, or \"\""},
         {"a database by its name", LEAST "geoip = { country = \"c.mmdb\"; };\n", ":4: geoip.country: expected an absolute path, or \"\""},
         {"all errors are told", "usr = 1;\nworkers = \"x\";\n" LEAST "log = { level = 1; };\n",
-         ":1: usr: unknown key\n:2: workers: expected a number\n:6: log.level: expected a string, found a number\n"},
-        {"syntax", LEAST "user = ;\n", ":4: syntax error\n"},
-        {"twice", LEAST "user = \"a\";\nuser = \"b\";\n", ":5: "},
-        {"unclosed", LISTENERS "tls = {\n", ":3: syntax error\n"},
+         ":1: usr: unknown key\n:2: workers: expected a number\n:6: log.level: expected a string, found the number 1\n"},
+        {"no value", LEAST "user = ;\n", ":4: syntax error: expected a value for \"user\", found \";\" in: user = ;\n"},
+        {"no quotes", LEAST "  user = nobody;\n",
+         ":4: syntax error: expected a value for \"user\" (a string stands in quotes), found \"nobody\" in: user = nobody;\n"},
+        {"no equals sign", LEAST "user \"x\";\n", ":4: syntax error: expected \"=\" behind \"user\", found \"x\" in: user \"x\";\n"},
+        {"two equals signs", LEAST "user = = \"x\";\n", ":4: syntax error: expected a value for \"user\", found \"=\" in: user = = \"x\";\n"},
+        {"two values", LEAST "workers = 1 2;\n", ":4: syntax error: expected \";\" or the name of an option, found \"2\" in: workers = 1 2;\n"},
+        {"two semicolons", LEAST "workers = 1;;\n", ":4: syntax error: expected the name of an option, found \";\" in: workers = 1;;\n"},
+        {"no comma in a list", LISTENERS TLS "backends = (\n  { name = \"a\"; }\n  { name = \"b\"; } );\n",
+         ":5: syntax error: expected \",\" or \")\" for the \"(\" of line 3, found \"{\" in: { name = \"b\"; } );\n"},
+        {"a comma too many", LISTENERS TLS "backends = ( { name = \"a\"; }, );\n",
+         ":3: syntax error: expected a value behind the \",\", found \")\" in: backends = ( { name = \"a\"; }, );\n"},
+        {"no comma in an array", LEAST "capabilities = [ \"a\", 1 2 ];\n",
+         ":4: syntax error: expected values of one type in the array, such as \"a\", found \"1\" in: capabilities"},
+        {"a group in an array", LEAST "routes = [ { users = [ ]; } ];\n",
+         ":4: syntax error: expected a string, a number or a flag in the array (groups stand in a list: \"( ... )\"), found \"{\" in: "},
+        {"twice", LEAST "user = \"a\";\nuser = \"b\";\n", ":5: user: set twice, first in line 4: remove one of them\n"},
+        {"twice, within", LISTENERS TLS "backends = ( { name = \"a\"; address = \"x:1\"; }, { name = \"b\";\n  tls = \"none\";\n  name = \"c\"; } );\n",
+         ":5: backends.[1].name: set twice, first in line 3: remove one of them\n"},
+        {"twice, but elsewhere", LEAST "limits = { login_delay = \"1s\"; };\nlimits = { };\n", ":5: limits: set twice, first in line 4: "},
+        {"unclosed group", LISTENERS "tls = {\n", ":3: syntax error: expected the name of an option or \"}\" for the \"{\" of line 2, found the end of the file\n"},
+        {"unclosed list", LISTENERS TLS "backends = ( { name = \"a\"; };\n",
+         ":3: syntax error: expected \",\" or \")\" for the \"(\" of line 3, found \";\" in: backends = ( { name = \"a\"; };\n"},
+        {"wrong bracket", LISTENERS TLS "backends = ( { name = \"a\"; ) };\n",
+         ":3: syntax error: expected the name of an option or \"}\" for the \"{\" of line 3, found \")\" in: "},
+        {"an octet without meaning", LEAST "user: $x;\n", ":4: syntax error: expected a value for \"user\", found \"$\" in: user: $x;\n"},
+        {"too deep", LEAST "x = " BRACKETS BRACKETS BRACKETS BRACKETS BRACKETS ";\n", ":4: syntax error: expected groups and lists at most 64 deep, found"},
+        {"unclosed comment", LEAST "/* user = 1;\n\n", ":4: a comment begins here that does not end: expected \"*/\" behind it\n"},
+        {"unclosed string", LEAST "user = \"x;\nworkers = 1;\n", ":4: expected a closing quote on the line of the string, found \"x; ("},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct config c;
@@ -290,6 +326,21 @@ Test(config, included_files_lie_beside_it_and_are_named_in_errors)
     cr_expect_eq(result, 0, "%s", got);
     cr_expect_not_null(strstr(got, "more.conf:2: usr: unknown key; did you mean \"user\"?\n"), "%s", got);
     forget(&c, &source);
+}
+
+Test(config, an_option_that_an_included_file_sets_again_is_told_with_both_files)
+{
+    struct config c;
+    struct config_source source;
+    static const char text[] = LEAST "user = \"a\";\n@include \"more.conf\"\n";
+    char want[1400];
+    const char *more = temp_file("more.conf", "\nuser = \"b\";\n", 13), *path = temp_file("imapguard.conf", text, sizeof text - 1);
+    capture_begin();
+    cr_expect_eq(config_load(&c, &source, path), -1);
+    const char *got = capture_end();
+    snprintf(want, sizeof want, "%s:2: user: set twice, first in %s:4: remove one of them\n", more, path);
+    cr_expect_str_eq(got, want, "%s", got);
+    config_source_fini(&source);
 }
 
 Test(config, later_checks_can_tell_the_line_too)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "net/socket.h"
+#include "proc/config_check.h"
 #include "proc/rules.h"
 #include "proxy/backend_state.h"
 
@@ -36,6 +37,7 @@ int service_load(struct service *service, struct config_source *source, const ch
     load_account(service, source);
     service->geoip = geoip_new(&service->current->config.geoip, service->current->config.limits.state_file, &source->report);
     configuration_build(service->current, &service->arena, service->tickets, source);
+    config_check(&service->current->config, service->current->generation.backends, &service->account, &source->report);
     if (source->report.errors > 0) {
         service_free(service);
         return -1;

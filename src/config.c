@@ -241,7 +241,8 @@ static void report_unknown(struct config_source *source, const struct option_tab
     if (nearest != NULL) {
         option_error(&source->report, path, "unknown key; did you mean \"%s\"?", nearest);
     } else {
-        option_error(&source->report, path, "unknown key");
+        char names[384];
+        option_error(&source->report, path, "unknown key; there are %s", option_names(table, names, sizeof names));
     }
 }
 
@@ -292,13 +293,17 @@ static void check_name_twice(struct config_source *source, const struct option_l
 static void check_whole(struct config_source *source, const struct config *config)
 {
     if (config->listeners.items != NULL && config->listeners.count == 0) {
-        option_error(&source->report, "listeners", "expected at least one listener");
+        option_error(&source->report, "listeners", "expected at least one listener, such as "
+                     "{ name = \"imap\"; address = \"*:143\"; tls = \"starttls\"; }, found none");
     }
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
-        option_error(&source->report, "limits.login_delay_max", "expected no less than login_delay");
+        option_error(&source->report, "limits.login_delay_max",
+                     "expected no less than login_delay (%u ms), found %u ms",
+                     config->limits.login_delay_ms, config->limits.login_delay_max_ms);
     }
     if (config->limits.network.ban_time_max_ms < config->limits.network.ban_time_ms) {
-        option_error(&source->report, "limits.ban_time_max", "expected no less than ban_time");
+        option_error(&source->report, "limits.ban_time_max", "expected no less than ban_time (%u s), found %u s",
+                     config->limits.network.ban_time_ms / 1000, config->limits.network.ban_time_max_ms / 1000);
     }
     check_name_twice(source, &config->access, sizeof(struct rule_options), "access");
     check_name_twice(source, &config->listeners, sizeof(struct listener_options), "listeners");

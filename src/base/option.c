@@ -88,6 +88,16 @@ const char *option_nearest(const struct option_table *table, const char *name)
     return nearest;
 }
 
+const char *option_names(const struct option_table *table, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (const struct option_row *o = table->rows; o->name != NULL && used < size; o++) {
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", o->name);
+    }
+    return out;
+}
+
 const char *option_check_name(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";

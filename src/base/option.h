@@ -77,6 +77,9 @@ const struct option_row *option_find(const struct option_table *table, const cha
 /* The name in the table that `name` was probably meant to be (two edits away at most); NULL when none is near. */
 const char *option_nearest(const struct option_table *table, const char *name);
 
+/* Writes the names in the table, with commas between, cut where `size` octets are full. Returns `out`. */
+const char *option_names(const struct option_table *table, char *out, size_t size);
+
 /*
  * Sets one option (not TEXTS, COUNTS, GROUP or LIST) of the struct `into` from the text form of its value.
  * NULL when it was set; otherwise what was expected, written to `expected` (of `size` octets), and the

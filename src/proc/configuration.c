@@ -29,16 +29,25 @@ static void load_listeners(struct configuration *c, struct config_source *source
     }
 }
 
-/* Folder of a file that will be written while running. */
+/* By errno. */
+static void report_unwritable(struct config_source *source, const char *option, const char *path)
+{
+    char folder[PATH_MAX];
+    int error = errno;
+    if (error == ENOENT && file_folder(path, folder) == 0) {
+        option_error(&source->report, option,
+                     "cannot write to \"%s\": its folder does not exist: create it: mkdir -p %s", path, folder);
+    } else {
+        option_error(&source->report, option, "cannot write to \"%s\": %s", path, strerror(error));
+    }
+}
+
+/* It is written beside the old one and renamed while running. */
 static void check_state_file(struct configuration *c, struct config_source *source)
 {
     const char *path = c->config.limits.state_file;
-    if (path == NULL || path[0] == '\0') {
-        return;
-    }
-    if (file_check_folder(path) != 0) {
-        option_error(&source->report, "limits.state_file", "cannot write to the folder of \"%s\": %s", path,
-                     strerror(errno));
+    if (path != NULL && path[0] != '\0' && (file_check_folder(path) != 0 || file_check_write(path) != 0)) {
+        report_unwritable(source, "limits.state_file", path);
     }
 }
 
@@ -46,7 +55,7 @@ static void load_log(struct configuration *c, struct config_source *source)
 {
     const struct log_options *options = &c->config.log;
     if (options->target != NULL && log_check(options) != 0) {
-        option_error(&source->report, "log.target", "cannot write to \"%s\": %s", options->target, strerror(errno));
+        report_unwritable(source, "log.target", options->target);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "proc/service.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,15 @@
 
 static void load_account(struct service *service, struct config_source *source)
 {
-    if (service->current->config.user != NULL && account_find(&service->account, service->current->config.user) != 0) {
-        option_error(&source->report, "user", "expected the name of an account other than root, found \"%s\"",
-                     service->current->config.user);
+    const char *user = service->current->config.user;
+    if (user == NULL || account_find(&service->account, user) == 0) {
+        return;
+    }
+    if (getpwnam(user) == NULL) {
+        option_error(&source->report, "user", "expected the name of an account, found \"%s\", which does not exist: "
+                     "create it: useradd --system %s", user, user);
+    } else {
+        option_error(&source->report, "user", "expected an account other than root, found \"%s\"", user);
     }
 }
 

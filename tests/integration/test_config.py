@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -28,16 +29,25 @@ ERRORS = {
     "unknown key in a group": ('limits = {{ login_delay', 'limits = {{ login_dealy', "login_dealy",
                                'did you mean "?login_delay'),
     "unknown key in a list": ('tls = "starttls"', 'tsl = "starttls"', "tsl", 'did you mean "?tls'),
-    "nothing like it": ('workers = 1;', 'workers = 1; zzzzzzzz = 2;', "zzzzzzzz", ""),
+    "nothing like it": ('workers = 1;', 'workers = 1; zzzzzzzz = 2;', "zzzzzzzz", "there are user, workers"),
     "number for a text": ('user = "nobody"', "user = 65534", "user", "string"),
     "text for a number": ("workers = 1", 'workers = "many"', "workers", "number|integer"),
-    "negative number": ("workers = 1", "workers = -1", "workers", ""),
+    "negative number": ("workers = 1", "workers = -1", "workers", 'found "-1"'),
+    "number beyond 32 bits": ("workers = 1;", "workers = 1; max_sessions = 4294967301;", "max_sessions", 'found "4294967301"'),
+    "number beyond 64 bits": ("workers = 1;", "workers = 1; max_sessions = 99999999999999999999;", "max_sessions",
+                              'found "99999999999999999999"'),
+    "fraction": ("workers = 1", "workers = 1.5", "workers", 'found "1.5"'),
+    "huge system": ('workers = 1;', 'workers = 1; access = ( {{ name = "a"; action = "deny"; asns = [ 4294967296 ]; }} );', "",
+                    'found "4294967296"'),
     "text for a list": ("backends = ( {{", 'routes = ""; backends = ( {{', "routes", ""),
     "duration without unit": ('login_delay = "1s"', 'login_delay = "1"', "login_delay", "duration"),
     "duration as number": ('login_delay = "1s"', "login_delay = 1", "login_delay", ""),
     "negative duration": ('login_delay = "1s"', 'login_delay = "-1s"', "login_delay", ""),
+    "duration without quotes": ('login_delay = "1s"', 'login_delay = 1s', "login_delay", "in quotes.*found 1s without quotes"),
     "huge duration": ('login_delay = "1s"', 'login_delay = "99999999999999999999d"', "login_delay", ""),
-    "unknown account": ('user = "nobody"', 'user = "no-such-account"', "user", "no-such-account"),
+    "unknown account": ('user = "nobody"', 'user = "no-such-account"', "user",
+                        "useradd --system no-such-account"),
+    "root": ('user = "nobody"', 'user = "root"', "user", "other than root"),
     "wrong word": ('tls = "starttls"', 'tls = "startssl"', "tls", 'did you mean "?starttls|starttls'),
     "wrong level": ('level = "info"', 'level = "inof"', "level", "info"),
     "address without port": ('address = "127.0.0.1:1"', 'address = "127.0.0.1"', "address", ""),
@@ -49,6 +59,21 @@ ERRORS = {
     "wrong version": ("  certificates", '  min_version = "TLSv1.4"; certificates', "min_version", "TLSv1.3"),
     "wrong group": ("  certificates", '  groups = "P-257"; certificates', "groups", ""),
     "wrong cipher": ("  certificates", '  ciphers = "NONSENSE"; certificates', "ciphers", ""),
+    "two listeners on an address": ('tls = "starttls"; }}', 'tls = "starttls"; }}, {{ name = "b"; address = "*:{port}"; '
+                                    'tls = "implicit"; }}', "address", "no other listener"),
+    "two listeners with a name": ('tls = "starttls"; }}', 'tls = "starttls"; }}, {{ name = "imap"; address = "127.0.0.2:{port}"; '
+                                  'tls = "implicit"; }}', "name", '"imap" twice'),
+    "backend that is a listener": ('"127.0.0.1:1"', '"127.0.0.1:{port}"', "address", 'listener "imap" of imapguard itself'),
+    "backend that is a listener by name": ('"127.0.0.1:1"', '"localhost:{port}"', "address",
+                                           r'found "localhost:1143" \(127.0.0.1\)'),
+    "authorities without TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; ca_file = "{chain}";', "ca_file", "in the clear"),
+    "client certificate without TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "none"; certificate = "{chain}";', "certificate",
+                                       'found tls = "none"'),
+    "client key without TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; key = "{key}";', "key", "in the clear"),
+    "log in a folder that is missing": ('"stderr"', '"/nowhere/imapguard.log"', "target", "mkdir -p /nowhere"),
+    "log that is a folder": ('"stderr"', '"/etc"', "target", "Is a directory"),
+    "state file in a folder that is missing": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/nowhere/bans";',
+                                               "state_file", "mkdir -p /nowhere"),
     "no backend": ('backends = ( {{ name = "legacy"; address = "127.0.0.1:1"; }} )', "backends = ( )", "backends", "1 to"),
     "missing authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "/nowhere/ca.pem";', "ca_file",
                             "/nowhere/ca.pem"),
@@ -107,7 +132,7 @@ def test_error_is_reported(check, error, option):
     """By the check and by a start, both of which fail."""
     before, after, key, words = ERRORS[error]
     assert before in GOOD
-    if error == "unknown account" and os.geteuid() != 0:
+    if error in ("unknown account", "root") and os.geteuid() != 0:
         pytest.skip("the account is used by root only")
     code, output, path = check(GOOD.replace(before, after, 1), option)
     assert code == 1
@@ -148,10 +173,82 @@ def test_what_must_be_there(check, missing):
     assert re.search(rf"^{re.escape(path)}.*{missing}", output, re.M), output
 
 
-def test_syntax_error(check):
-    code, output, path = check(GOOD.replace("workers = 1;", "workers = = 1;"))
+# What libconfig refuses: a line of the good configuration, what stands there instead, and all that is said.
+UNREADABLE = {
+    "two equals signs": ("workers = 1;", "workers = = 1;",
+                         'syntax error: expected a value for "workers", found "=" in: workers = = 1;'),
+    "set twice": ("workers = 1;", 'workers = 1; user = "x";', "user: set twice, first in line 1: remove one of them"),
+    "string without quotes": ('user = "nobody";', "user = nobody;",
+                              'syntax error: expected a value for "user" (a string stands in quotes), found "nobody" in: user = nobody;'),
+    "string without an end": ('user = "nobody";', 'user = "nobody;', 'expected a closing quote on the line of the string, found "nobody; '
+                              "(a backslash in a string is written twice)"),
+    "comment without an end": ("workers = 1;", "/* workers = 1;", 'a comment begins here that does not end: expected "*/" behind it'),
+    "file that is missing": ("workers = 1;", '\n@include "more.conf"',
+                             "@include: cannot read {place}/more.conf: No such file or directory"),
+}
+
+
+@pytest.mark.parametrize("error", UNREADABLE)
+def test_what_cannot_be_parsed(check, place, error):
+    before, after, words = UNREADABLE[error]
+    code, output, path = check(GOOD.replace(before, after, 1))
     assert code == 1
-    assert f"{path}:2:" in output
+    line = line_of(GOOD, before) + after.count("\n")
+    assert output == f"{path}:{line}: {words.replace('{place}', str(place))}\n"
+
+
+def test_included_files_keep_their_lines(check, place):
+    (place / "more.conf").write_text('# more\nlimits = { login_delay = "1"; };\n')
+    code, output, path = check(re.sub("^limits.*$", '@include "more.conf"', GOOD, flags=re.M) + "usr = 1;\n")
+    assert code == 1
+    assert f"{place}/more.conf:2: limits.login_delay: expected a duration" in output
+    assert (GOOD.count("\n") + 1, "usr") in complaints(output, path), output
+
+
+def test_numbers_are_read_as_they_are_written(check):
+    code, output, _ = check(GOOD.replace("workers = 1;", "workers = 0x2; max_sessions = 5000L;", 1))
+    assert code == 0, output
+
+
+def test_a_backend_at_an_address_of_this_host(check):
+    """A listener on * is reached at every address of every interface."""
+    own = subprocess.run(["ip", "-o", "addr", "show", "scope", "global"], capture_output=True, text=True).stdout
+    addresses = re.findall(r"inet6? ([^/\s]+)", own)
+    if not addresses:
+        pytest.skip("this host has no address but those of loopback")
+    for address in addresses:
+        host = f"[{address}]" if ":" in address else address
+        code, output, _ = check(GOOD.replace('"127.0.0.1:{port}"', '"*:{port}"', 1).replace("127.0.0.1:1\"", f"{host}:1143\"", 1))
+        assert code == 1 and "of imapguard itself" in output, output
+
+
+@pytest.mark.parametrize("option", ['verify = false', 'server_name = "x"', 'legacy_tls = true'])
+def test_options_of_tls_without_tls_are_warned_about(check, option):
+    code, output, path = check(GOOD.replace('"127.0.0.1:1";', f'"127.0.0.1:1"; {option};', 1))
+    assert code == 0
+    line, key = line_of(GOOD, '"127.0.0.1:1"'), option.split()[0]
+    assert f'{path}:{line}: warning: backends.[0].{key}: has no effect with tls = "none"' in output
+
+
+def test_bad_lines_of_a_networks_file(check, place):
+    """All that fit are told, with their text, and how many more there are."""
+    (place / "listed").write_text("10.0.0.0/8\nbad\n" * 23)
+    code, output, path = check(GOOD + f'access = ( {{{{ name = "a"; action = "deny"; networks_file = "{place}/listed"; }}}} );\n')
+    assert code == 1
+    lines = re.findall(rf'networks_file: {place}/listed:(\d+): expected a network .*, found "bad"$', output, re.M)
+    assert lines == [str(number) for number in range(2, 42, 2)]
+    assert f"{place}/listed: and 3 more lines" in output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the account is used by root only")
+@pytest.mark.parametrize("mode, good", [(0o755, True), (0o711, True), (0o700, False), (0o710, False)])
+def test_log_that_workers_cannot_open_again(check, place, mode, good):
+    """After a rotation each process opens it by its path."""
+    (place / "log").mkdir()
+    (place / "log").chmod(mode)
+    code, output, _ = check(GOOD.replace('"stderr"', f'"{place}/log/imapguard.log"', 1))
+    assert code == (0 if good else 1), output
+    assert good or f"chmod o+x {place}/log\n" in output
 
 
 def test_log_that_cannot_be_written(check):

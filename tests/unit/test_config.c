@@ -108,7 +108,8 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         const char *name, *text;
         const char *want; /* each line that is printed begins with the line of `want` in its place */
     } rows[] = {
-        {"unknown", LEAST "colour = 1;\n", ":4: colour: unknown key\n"},
+        {"unknown", LEAST "colour = 1;\n", ":4: colour: unknown key; there are user, workers, max_sessions, hang_timeout, listeners, tls, backends, routes, "
+         "capabilities, geoip, access, limits, log\n"},
         {"near", LEAST "\nusr = \"x\";\n", ":5: usr: unknown key; did you mean \"user\"?\n"},
         {"near, within", LEAST "limits = {\n  idle_timeuot = \"1h\";\n};\n",
          ":5: limits.idle_timeuot: unknown key; did you mean \"idle_timeout\"?\n"},
@@ -151,7 +152,7 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
          ":4: backends.[0].address: missing: expected a string\n"},
         {"everything is missing", "", ":1: listeners: missing: expected a list of groups\n:1: tls: missing: expected a group\n"
                                       ":1: backends: missing: expected a list of groups\n"},
-        {"no listener", TLS BACKENDS "listeners = ( );\n", ":3: listeners: expected at least one listener\n"},
+        {"no listener", TLS BACKENDS "listeners = ( );\n", ":3: listeners: expected at least one listener, such as { name = \"imap\"; address = \"*:143\"; tls = \"starttls\"; }, found none\n"},
         {"a name twice", TLS BACKENDS "listeners = ( { name = \"a\"; address = \"*:1\"; tls = \"starttls\"; },\n"
                                       "  { name = \"a\"; address = \"*:2\"; tls = \"starttls\"; } );\n",
          ":4: listeners.[1].name: expected a name of its own, found \"a\" twice\n"},
@@ -162,7 +163,7 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
         {"a backend without a port", LISTENERS TLS "backends = ( { name = \"a\"; address = \"localhost\"; } );\n",
          ":3: backends.[0].address: expected HOST:PORT, [IPV6]:PORT or unix:/PATH, found \"localhost\"\n"},
         {"limits that contradict each other", LEAST "limits = { login_delay = \"20s\"; };\n",
-         ":4: limits.login_delay_max: expected no less than login_delay\n"},
+         ":4: limits.login_delay_max: expected no less than login_delay (20000 ms), found 15000 ms\n"},
         {"a network that is none", LEAST "access = ( { name = \"a\"; action = \"deny\";\n  networks = [ \"10.0.0.0/8\",\n    \"10.0.0.0/33\" ]; } );\n",
          ":6: access.[0].networks.[1]: expected a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or an address, found \"10.0.0.0/33\"\n"},
         {"a country that is none", LEAST "access = ( { name = \"a\"; action = \"deny\"; countries = [ \"XYZ\" ]; } );\n",
@@ -201,7 +202,7 @@ Test(config, what_is_wrong_is_told_with_its_line_its_key_and_what_was_expected)
          ":4: limits.login_failures: expected a rate, in quotes, such as \"120/1m\", found the number 10\n"},
         {"a prefix that is too long", LEAST "limits = { ipv4_prefix = 33; };\n", ":4: limits.ipv4_prefix: expected a number from 8 to 32"},
         {"bans that contradict each other", LEAST "limits = { ban_time = \"2d\"; };\n",
-         ":4: limits.ban_time_max: expected no less than ban_time\n"},
+         ":4: limits.ban_time_max: expected no less than ban_time (172800 s), found 86400 s\n"},
         {"a state file by its name", LEAST "limits = { state_file = \"bans\"; };\n", ":4: limits.state_file: expected an absolute path, or \"\""},
         {"a database by its name", LEAST "geoip = { country = \"c.mmdb\"; };\n", ":4: geoip.country: expected an absolute path, or \"\""},
         {"all errors are told", "usr = 1;\nworkers = \"x\";\n" LEAST "log = { level = 1; };\n",

@@ -180,6 +180,13 @@ Test(option, the_nearest_name_is_at_most_two_edits_away)
     }
 }
 
+Test(option, the_names_of_a_table_are_listed_as_far_as_they_fit)
+{
+    char out[64], small[10];
+    cr_expect_str_eq(option_names(&inner_table, out, sizeof out), "label, depth");
+    cr_expect_str_eq(option_names(&inner_table, small, sizeof small), "label, de");
+}
+
 Test(option, names_cannot_break_a_log_line)
 {
     static const struct {

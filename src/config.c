@@ -10,6 +10,7 @@
 
 enum { PATH_SIZE = 256, NUMBER_SIZE = 128, WORKERS_MAX = 256, SESSIONS_MAX = 10000000 };
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "user", .type = OPTION_TEXT, .offset = offsetof(struct config, user), .default_value = "imapguard"},
     {.name = "workers", .type = OPTION_COUNT, .offset = offsetof(struct config, workers), .default_value = "0",
@@ -37,6 +38,7 @@ static const struct option_row rows[] = {
      .group = &log_option_table},
     {0},
 };
+/* clang-format on */
 const struct option_table config_option_table = {sizeof(struct config), rows};
 
 /* --- reports -------------------------------------------------------------------------- */
@@ -125,6 +127,7 @@ static const char *value_text(const struct config_source *source, const struct o
 
 static const char *type_text(enum option_type type)
 {
+    /* clang-format off */
     static const char *const texts[] = {
         [OPTION_FLAG] = "true or false",        [OPTION_COUNT] = "a number",
         [OPTION_DURATION] = "a duration with its unit, in quotes, such as \"90s\" or \"15m\"",
@@ -134,6 +137,7 @@ static const char *type_text(enum option_type type)
         [OPTION_COUNTS] = "an array of numbers [ 1, 2 ]",
         [OPTION_GROUP] = "a group { ... }",     [OPTION_LIST] = "a list of groups ( { ... } )",
     };
+    /* clang-format on */
     return texts[type];
 }
 
@@ -183,8 +187,8 @@ static void read_array(struct config_source *source, const config_setting_t *set
         char number[NUMBER_SIZE], expected[256], item_path[PATH_SIZE];
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
         const char *text = value_text(source, o, item, number);
-        const char *wanted =
-            text != NULL ? option_add(o, into, text, expected, sizeof expected) : element_text(o->type);
+        const char *wanted = text != NULL ? option_add(o, into, text, expected, sizeof expected)
+                                          : element_text(o->type);
         snprintf(item_path, sizeof item_path, "%.200s.[%d]", path, i);
         if (wanted != NULL) {
             report_value(source, item, item_path, wanted, text);
@@ -293,13 +297,14 @@ static void check_name_twice(struct config_source *source, const struct option_l
 static void check_whole(struct config_source *source, const struct config *config)
 {
     if (config->listeners.items != NULL && config->listeners.count == 0) {
-        option_error(&source->report, "listeners", "expected at least one listener, such as "
+        option_error(&source->report, "listeners",
+                     "expected at least one listener, such as "
                      "{ name = \"imap\"; address = \"*:143\"; tls = \"starttls\"; }, found none");
     }
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
         option_error(&source->report, "limits.login_delay_max",
-                     "expected no less than login_delay (%u ms), found %u ms",
-                     config->limits.login_delay_ms, config->limits.login_delay_max_ms);
+                     "expected no less than login_delay (%u ms), found %u ms", config->limits.login_delay_ms,
+                     config->limits.login_delay_max_ms);
     }
     if (config->limits.network.ban_time_max_ms < config->limits.network.ban_time_ms) {
         option_error(&source->report, "limits.ban_time_max", "expected no less than ban_time (%u s), found %u s",

@@ -15,16 +15,16 @@
 
 struct config {
     char *user;
-    uint32_t workers;              /* as configured: 0 is one for each CPU */
-    uint32_t max_sessions;         /* 0: as many as the descriptor limit carries */
-    uint32_t hang_timeout_ms;      /* a process whose loop does not go round for so long is killed and replaced */
-    struct option_list listeners;  /* of struct listener_options */
+    uint32_t workers;             /* as configured: 0 is one for each CPU */
+    uint32_t max_sessions;        /* 0: as many as the descriptor limit carries */
+    uint32_t hang_timeout_ms;     /* a process whose loop does not go round for so long is killed and replaced */
+    struct option_list listeners; /* of struct listener_options */
     struct tls_options tls;
-    struct option_list backends;   /* of struct backend_options */
-    struct option_list routes;     /* of struct route_options */
+    struct option_list backends;     /* of struct backend_options */
+    struct option_list routes;       /* of struct route_options */
     struct option_list capabilities; /* of char *: what clients are told before the login; none: what was learned */
     struct geoip_options geoip;
-    struct option_list access;     /* of struct rule_options */
+    struct option_list access; /* of struct rule_options */
     struct limits limits;
     struct log_options log;
 };

@@ -26,7 +26,8 @@ static const char usage[] =
     "       imapguard [-c FILE] --explain ADDRESS [--user USER] [--listener NAME]\n"
     "A STARTTLS-enforcing IMAP proxy and TLS terminator.\n"
     "\n"
-    "  -c, --config FILE   the configuration (default: " DEFAULT_CONFIG ")\n"
+    "  -c, --config FILE   the configuration (default: " DEFAULT_CONFIG
+    ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit: 0 if it is good, 1 if not\n"
     "  -e, --explain ADDRESS\n"
@@ -38,6 +39,7 @@ static const char usage[] =
     "\n"
     "See imapguard(8) and imapguard.conf(5).\n";
 
+/* clang-format off */
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
     {"test", no_argument, NULL, 't'},         {"version", no_argument, NULL, 'V'},
@@ -45,6 +47,7 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, 'u'},   {"listener", required_argument, NULL, 'l'},
     {0},
 };
+/* clang-format on */
 
 static void print_version(void)
 {

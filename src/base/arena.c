@@ -138,7 +138,7 @@ static bool may_write(const struct arena *a, enum arena_writer writer, unsigned 
 void arena_keep(struct arena *a, unsigned child)
 {
     struct arena_entry *e;
-    SLIST_FOREACH(e, &a->entries, next) {
+    SLIST_FOREACH (e, &a->entries, next) {
         for (unsigned i = 0; i < e->count; i++) {
             if (e->options.not_for_monitor && child == a->children - 1) {
                 unmap_region(&e->regions[i]);
@@ -152,7 +152,7 @@ void arena_keep(struct arena *a, unsigned child)
 void arena_take_back(struct arena *a, unsigned child)
 {
     struct arena_entry *e;
-    SLIST_FOREACH(e, &a->entries, next) {
+    SLIST_FOREACH (e, &a->entries, next) {
         if (e->options.take_back != NULL) {
             e->options.take_back(e->options.data, child);
         }

@@ -20,7 +20,7 @@
 
 /* Who may write to a region, besides the master. */
 enum arena_writer {
-    ARENA_MASTER,  /* nobody */
+    ARENA_MASTER, /* nobody */
     ARENA_MONITOR,
     ARENA_WORKERS, /* every worker, to all of it */
     ARENA_EACH,    /* every child has a region of its own, a column, that only it writes to */

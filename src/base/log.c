@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +40,7 @@ static const char *check_target(const char *text)
     return "\"syslog\", \"stderr\" or a path that begins with /";
 }
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "target", .type = OPTION_TEXT, .offset = offsetof(struct log_options, target), .default_value = "syslog",
      .check = check_target},
@@ -49,6 +50,7 @@ static const struct option_row rows[] = {
      .choices = facility_names},
     {0},
 };
+/* clang-format on */
 const struct option_table log_option_table = {sizeof(struct log_options), rows};
 
 enum {
@@ -95,7 +97,10 @@ static struct {
     uint64_t syslog_retry_ms; /* earliest time of the next connection, since boot */
     int stuck_fd;             /* the descriptor that would have blocked at the last delivery; -1: none */
     uint64_t lost;            /* lines lost since the queue became full */
-} sink = {.target = TARGET_STDERR, .level = LOG_LEVEL_INFO, .channel = {.fd = -1}, .stuck_fd = -1,
+} sink = {.target = TARGET_STDERR,
+          .level = LOG_LEVEL_INFO,
+          .channel = {.fd = -1},
+          .stuck_fd = -1,
           .standard_error = {.kind = CHANNEL_POLLED, .fd = STDERR_FILENO, .torn = TORN_STDERR}};
 
 /* A ring buffer of records. A record is two octets of length and a whole line as it is written. */

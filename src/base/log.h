@@ -114,7 +114,6 @@ void log_end(struct log_line *line);
  * Writes a whole line: `event`, then the text of `format`, which is "key=value ..." and 1023 octets at most. Values are
  * not escaped and must not come from the network. May be "" if there are no values.
  */
-void log_event(enum log_level level, const char *event, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void log_event(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -166,7 +166,8 @@ static const char *set_count(const struct option_row *o, uint32_t *into, const c
     return NULL;
 }
 
-static const char *set_duration(const struct option_row *o, uint32_t *into, const char *text, char *expected, size_t size)
+static const char *set_duration(const struct option_row *o, uint32_t *into, const char *text, char *expected,
+                                size_t size)
 {
     uint32_t ms;
     if (option_duration(text, &ms) != 0) {
@@ -286,7 +287,8 @@ void option_set_defaults(const struct option_table *table, void *into)
     for (const struct option_row *o = table->rows; o->name != NULL; o++) {
         if (o->type == OPTION_GROUP) {
             option_set_defaults(o->group, (char *)into + o->offset);
-        } else if (o->type != OPTION_LIST && o->type != OPTION_TEXTS && o->type != OPTION_COUNTS && o->default_value != NULL) {
+        } else if (o->type != OPTION_LIST && o->type != OPTION_TEXTS && o->type != OPTION_COUNTS &&
+                   o->default_value != NULL) {
             (void)option_set(o, into, o->default_value, expected, sizeof expected);
         }
     }

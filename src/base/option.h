@@ -41,7 +41,7 @@ struct option_row {
     const char *name;
     enum option_type type;
     size_t offset;
-    const char *default_value;        /* the default as text ("" for an empty list); NULL: must be given */
+    const char *default_value;  /* the default as text ("" for an empty list); NULL: must be given */
     uint32_t min, max;          /* of a count, or of a duration in milliseconds */
     const char *const *choices; /* ends with NULL */
     const struct option_table *group;
@@ -50,8 +50,8 @@ struct option_row {
 };
 
 struct option_table {
-    size_t size;                /* of the struct that the rows fill */
-    const struct option_row *rows;  /* ends with a row without a name */
+    size_t size;                   /* of the struct that the rows fill */
+    const struct option_row *rows; /* ends with a row without a name */
 };
 
 /*

@@ -105,8 +105,8 @@ static bool fail_unclosed(struct walk *w, size_t opener, const char *instead)
 static size_t enter(struct walk *w, struct span name)
 {
     size_t len = w->path_len;
-    int n =
-        snprintf(w->path + len, PATH_SIZE - len, "%s%.*s", len > 0 ? "." : "", (int)name.len, (const char *)name.bytes);
+    int n = snprintf(w->path + len, PATH_SIZE - len, "%s%.*s", len > 0 ? "." : "", (int)name.len,
+                     (const char *)name.bytes);
     w->path_len = len + (size_t)n < PATH_SIZE ? len + (size_t)n : PATH_SIZE - 1;
     return len;
 }

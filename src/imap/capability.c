@@ -24,6 +24,7 @@ static const struct {
  * Extensions that take effect only after the login; "*" matches their parameters. They are from IANA's registry, with
  * the vendors' extensions that clients look for.
  */
+/* clang-format off */
 static const char *const later[] = {
     "IMAP4rev2", "ACL", "ANNOTATE-EXPERIMENT-1", "APPENDLIMIT", "APPENDLIMIT=*", "BINARY", "CATENATE", "CHILDREN",
     "CONDSTORE", "CONTEXT=*", "CONVERT", "CREATE-SPECIAL-USE", "ENABLE", "ESEARCH", "ESORT", "FILTERS",
@@ -35,6 +36,7 @@ static const char *const later[] = {
     "URL-PARTIAL", "URLAUTH", "URLAUTH=*", "UTF8=ACCEPT", "UTF8=ONLY", "WITHIN", "XLIST", "X-GM-EXT-1",
     "XAPPLEPUSHSERVICE",
 };
+/* clang-format on */
 
 /* Capabilities that are wrong for a connection through imapguard. */
 static const char *const never[] = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE"};
@@ -160,8 +162,7 @@ int capability_offer(const struct span lists[], size_t count, uint32_t mechanism
 {
     struct span rest = count > 0 ? lists[0] : span_of(""), word;
     size_t start = out->len;
-    if (put(out, span_of(CAPABILITY_TLS), limit) != 0 ||
-        offer_mechanisms(lists, count, mechanisms, out, limit) != 0) {
+    if (put(out, span_of(CAPABILITY_TLS), limit) != 0 || offer_mechanisms(lists, count, mechanisms, out, limit) != 0) {
         return -1;
     }
     while (span_word(&rest, &word)) {

@@ -18,13 +18,13 @@ enum { CAPABILITY_OFFER_MAX = 2048 };
 
 /* The capabilities of a backend that affect a login. All zero means unknown. */
 struct capabilities {
-    bool known;          /* the backend has sent a list */
-    bool imap;           /* IMAP4 of some revision */
+    bool known; /* the backend has sent a list */
+    bool imap;  /* IMAP4 of some revision */
     bool login_disabled;
     bool starttls;
-    bool id;             /* RFC 2971 */
-    bool sasl_ir;        /* RFC 4959 */
-    uint32_t auth;       /* set of mechanisms, see capability_bit() */
+    bool id;       /* RFC 2971 */
+    bool sasl_ir;  /* RFC 4959 */
+    uint32_t auth; /* set of mechanisms, see capability_bit() */
 };
 
 /* Returns the bit of a mechanism in a set of mechanisms, such as struct capabilities.auth. */

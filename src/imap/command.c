@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 /* What the lexer needs while it reads a line. The caller decides later whether the command is allowed before TLS. */
+/* clang-format off */
 static const struct command commands[] = {
     /* name           id                    line_max             literal before TLS, after TLS */
     {"CAPABILITY",    COMMAND_CAPABILITY,   COMMAND_LINE_MAX,    {LITERAL_NEVER, LITERAL_NEVER}},
@@ -14,6 +15,7 @@ static const struct command commands[] = {
     {"LOGIN",         COMMAND_LOGIN,        COMMAND_LINE_MAX,    {LITERAL_REFUSE, LITERAL_INVITE}},
     {"AUTHENTICATE",  COMMAND_AUTHENTICATE, COMMAND_LINE_MAX,    {LITERAL_REFUSE, LITERAL_NEVER}},
 };
+/* clang-format on */
 
 const struct command *command_find(struct span name)
 {

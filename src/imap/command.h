@@ -31,7 +31,7 @@ enum command_literal {
 };
 
 enum {
-    COMMAND_LINE_MAX = 8 * 1024,    /* octets of a line without its literals */
+    COMMAND_LINE_MAX = 8 * 1024,     /* octets of a line without its literals */
     COMMAND_ID_LINE_MAX = 64 * 1024, /* the same for ID: 30 pairs of the sizes of RFC 2971 3.3 */
 };
 

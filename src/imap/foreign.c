@@ -7,6 +7,7 @@
 
 enum match { WHOLE, BEGIN };
 
+/* clang-format off */
 static const struct {
     const char *first;
     enum match how;     /* how `first` is compared */
@@ -40,6 +41,7 @@ static const struct {
     {"PROXY",    WHOLE, "TCP",     "proxy"},
     {"PROXY",    WHOLE, "UNKNOWN", "proxy"},
 };
+/* clang-format on */
 
 const char *foreign_protocol(struct span first, struct span second)
 {

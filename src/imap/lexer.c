@@ -11,15 +11,15 @@
 enum place {
     PLACE_TAG,
     PLACE_NAME,
-    PLACE_ARGUMENT,     /* after a space or an opening parenthesis */
+    PLACE_ARGUMENT, /* after a space or an opening parenthesis */
     PLACE_ATOM,
     PLACE_QUOTED,
-    PLACE_ESCAPED,      /* after the backslash in a quoted string */
-    PLACE_AFTER,        /* after a quoted string, a literal or a closing parenthesis */
-    PLACE_SIZE,         /* in the braces of a literal */
-    PLACE_SIZE_CLOSED,  /* after the braces: only CRLF may follow */
-    PLACE_LITERAL,      /* in the octets of a literal */
-    PLACE_SKIP,         /* in the rest of a malformed command; its literals are still recognised */
+    PLACE_ESCAPED,     /* after the backslash in a quoted string */
+    PLACE_AFTER,       /* after a quoted string, a literal or a closing parenthesis */
+    PLACE_SIZE,        /* in the braces of a literal */
+    PLACE_SIZE_CLOSED, /* after the braces: only CRLF may follow */
+    PLACE_LITERAL,     /* in the octets of a literal */
+    PLACE_SKIP,        /* in the rest of a malformed command; its literals are still recognised */
     PLACE_RESPONSE,
 };
 
@@ -33,15 +33,15 @@ struct lexer_line {
     enum place place;
     const struct command *command;
     struct token tag, name;
-    uint32_t octets;    /* octets of the line, without its literals */
-    uint32_t literals;  /* octets of all literals so far */
-    uint32_t size;      /* of the current literal: first its announced size, then the octets still missing */
-    uint32_t digits;    /* number of digits of that size */
-    bool size_fits;     /* the size is not above LEXER_LITERALS_MAX */
-    bool waits;         /* the client waits for "+" before the literal: {n}; false for {n+} */
-    bool drop;          /* the octets of the literal are discarded */
-    bool cr;            /* the last octet was CR */
-    bool refused;       /* the command ended at a literal that LITERAL_REFUSE forbids */
+    uint32_t octets;   /* octets of the line, without its literals */
+    uint32_t literals; /* octets of all literals so far */
+    uint32_t size;     /* of the current literal: first its announced size, then the octets still missing */
+    uint32_t digits;   /* number of digits of that size */
+    bool size_fits;    /* the size is not above LEXER_LITERALS_MAX */
+    bool waits;        /* the client waits for "+" before the literal: {n}; false for {n+} */
+    bool drop;         /* the octets of the literal are discarded */
+    bool cr;           /* the last octet was CR */
+    bool refused;      /* the command ended at a literal that LITERAL_REFUSE forbids */
     bool bad;
     uint32_t count;
     struct token tokens[LEXER_TOKENS_MAX];

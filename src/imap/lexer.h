@@ -16,9 +16,9 @@
 #include "imap/command.h"
 
 enum {
-    LEXER_LITERAL_MAX = 4096,      /* octets of a literal; a longer one makes the command bad (RFC 7888 section 5) */
+    LEXER_LITERAL_MAX = 4096,       /* octets of a literal; a longer one makes the command bad (RFC 7888 section 5) */
     LEXER_LITERALS_MAX = 64 * 1024, /* octets of all literals of a command, including discarded ones */
-    LEXER_TOKENS_MAX = 72,         /* tokens of a command; ID has 30 pairs and two parentheses at most */
+    LEXER_TOKENS_MAX = 72,          /* tokens of a command; ID has 30 pairs and two parentheses at most */
 };
 
 enum lexer_result {
@@ -47,10 +47,10 @@ struct lexer_line; /* the incomplete or complete command */
 struct lexer {
     struct lexer_line *line; /* NULL between commands */
     enum command_phase phase;
-    enum lexer_fault fault;  /* after LEXER_FATAL */
-    const char *protocol;    /* after LEXER_FAULT_FOREIGN: its name; static */
-    bool first;              /* this is the first command: the client may speak another protocol */
-    bool response;           /* the next line is the response to a challenge, not a command */
+    enum lexer_fault fault; /* after LEXER_FATAL */
+    const char *protocol;   /* after LEXER_FAULT_FOREIGN: its name; static */
+    bool first;             /* this is the first command: the client may speak another protocol */
+    bool response;          /* the next line is the response to a challenge, not a command */
 };
 
 /* Initialises l for the first octet of a phase. Allocates nothing. */

@@ -73,8 +73,8 @@ static int end_line(struct login_command *m)
 
 static int build_plain(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
-    return put_authenticate_with(m, tag, "PLAIN", sasl_ir) == 0 &&
-                   sasl_plain_message(c, &m->bytes, MESSAGE_MAX) == 0 && end_line(m) == 0
+    return put_authenticate_with(m, tag, "PLAIN", sasl_ir) == 0 && sasl_plain_message(c, &m->bytes, MESSAGE_MAX) == 0 &&
+                   end_line(m) == 0
                ? 0
                : -1;
 }

@@ -19,7 +19,7 @@ struct login_command {
     struct buffer bytes;
     size_t end[LOGIN_COMMAND_PARTS_MAX]; /* the offset in `bytes` at which each part ends */
     size_t parts;
-    size_t next;                 /* index of the part to send next */
+    size_t next; /* index of the part to send next */
 };
 
 enum login_command_result {

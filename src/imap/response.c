@@ -19,7 +19,7 @@ static enum response_result complete(struct span *line)
 }
 
 enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
-                               struct span *line)
+                                   struct span *line)
 {
     if (r->complete) {
         response_reader_fini(r);
@@ -54,6 +54,7 @@ void response_reader_fini(struct response_reader *r)
     r->complete = false;
 }
 
+/* clang-format off */
 static const struct {
     const char *word;
     enum response_kind kind;
@@ -63,6 +64,7 @@ static const struct {
     {"BAD", RESPONSE_BAD, true},         {"PREAUTH", RESPONSE_PREAUTH, false},
     {"BYE", RESPONSE_BYE, false},        {"CAPABILITY", RESPONSE_CAPABILITY, false},
 };
+/* clang-format on */
 
 static enum response_kind find_kind(struct span word, bool tagged)
 {
@@ -141,7 +143,9 @@ static int put_text(struct output out, const char *text)
 
 static int put_list(struct output out, const char *before, struct span list, const char *after)
 {
-    return put_text(out, before) == 0 && capability_pass(list, out.buffer, out.limit) == 0 && put_text(out, after) == 0 ? 0 : -1;
+    return put_text(out, before) == 0 && capability_pass(list, out.buffer, out.limit) == 0 && put_text(out, after) == 0
+               ? 0
+               : -1;
 }
 
 static bool code_is(const struct response *r, const char *word)
@@ -176,7 +180,8 @@ static int put_tagged(struct output out, const struct response *r, struct span t
                : -1;
 }
 
-int response_for_client(const struct response *r, struct span tag, const char *code, struct buffer *buffer, size_t limit)
+int response_for_client(const struct response *r, struct span tag, const char *code, struct buffer *buffer,
+                        size_t limit)
 {
     struct output out = {buffer, limit};
     struct span list;

@@ -30,7 +30,7 @@ struct response_reader {
  * RESPONSE_LINE, `line` is the line without CRLF: valid until the next call and while `bytes` are.
  */
 enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
-                               struct span *line);
+                                   struct span *line);
 
 /* Gives back what the reader holds. */
 void response_reader_fini(struct response_reader *r);
@@ -39,7 +39,7 @@ enum response_kind {
     RESPONSE_OK, /* with `tagged` the answer to our command; without, for information */
     RESPONSE_NO,
     RESPONSE_BAD,
-    RESPONSE_PREAUTH,    /* never tagged, as the next two */
+    RESPONSE_PREAUTH, /* never tagged, as the next two */
     RESPONSE_BYE,
     RESPONSE_CAPABILITY, /* `text` is the list */
     RESPONSE_OTHER,      /* any other untagged response */

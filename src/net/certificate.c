@@ -73,8 +73,10 @@ static int load_key(struct certificate *c, const char *file, const char *path, s
     secret_wipe(pem, len);
     free(pem);
     if (c->key == NULL) {
-        option_error(report, path, locked ? "the key in %s has a passphrase: store it without one"
-                                          : "no private key in PEM format in %s", file);
+        option_error(report, path,
+                     locked ? "the key in %s has a passphrase: store it without one"
+                            : "no private key in PEM format in %s",
+                     file);
         return -1;
     }
     if (stat(file, &st) == 0 && (st.st_mode & S_IROTH) != 0) {

@@ -28,7 +28,7 @@ struct certificate {
     STACK_OF(X509) *chain;
     EVP_PKEY *key;
     time_t not_after;
-    char **names;   /* DNS names in lower case; a wildcard begins with "*." */
+    char **names; /* DNS names in lower case; a wildcard begins with "*." */
     size_t name_count;
 };
 

@@ -37,9 +37,10 @@ int fingerprint_parse(const char *text, struct fingerprint *out)
 const char *fingerprint_check(const char *text)
 {
     struct fingerprint f;
-    return fingerprint_parse(text, &f) == 0 ? NULL
-                                            : "\"sha256:\" and 64 hexadecimal digits, as the log shows them (said=), or "
-                                              "\"openssl x509 -noout -fingerprint -sha256 -in FILE\"";
+    return fingerprint_parse(text, &f) == 0
+               ? NULL
+               : "\"sha256:\" and 64 hexadecimal digits, as the log shows them (said=), or "
+                 "\"openssl x509 -noout -fingerprint -sha256 -in FILE\"";
 }
 
 int fingerprint_of(const X509 *certificate, struct fingerprint *out)

@@ -14,6 +14,7 @@ static const char *check_address(const char *text)
     return address_parse_listen(text, addresses) > 0 ? NULL : "ADDRESS:PORT, [IPV6]:PORT or *:PORT";
 }
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "name", .type = OPTION_TEXT, .offset = offsetof(struct listener_options, name),
      .check = option_check_name},
@@ -26,6 +27,7 @@ static const struct option_row rows[] = {
      .default_value = "", .check = network_check},
     {0},
 };
+/* clang-format on */
 const struct option_table listener_option_table = {sizeof(struct listener_options), rows};
 
 int listener_init(struct listener *l, const struct listener_options *options)

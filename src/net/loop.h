@@ -7,10 +7,10 @@
 #define IMAPGUARD_NET_LOOP_H
 
 #include <ev.h>
-#include <sys/queue.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /*
  * Octets of the scratch buffer: three full TLS records. A session keeps at most as many unsent octets in each direction.
@@ -32,13 +32,13 @@ struct loop_task {
 
 struct loop {
     struct ev_loop *ev;
-    struct ev_check check;   /* reads the clock */
-    ev_tstamp now;           /* see loop_now() */
-    struct ev_idle idle;     /* active while tasks are scheduled */
+    struct ev_check check;                  /* reads the clock */
+    ev_tstamp now;                          /* see loop_now() */
+    struct ev_idle idle;                    /* active while tasks are scheduled */
     LIST_HEAD(loop_tasks, loop_task) tasks; /* the scheduled tasks */
-    uint8_t *scratch;        /* LOOP_SCRATCH_SIZE octets; a callback may use them until it returns */
-    uint8_t *wire;           /* LOOP_WIRE_SIZE octets: TLS records of the stream that is writing */
-    size_t wire_len;         /* octets in `wire`; 0 after every call of a stream function */
+    uint8_t *scratch;                       /* LOOP_SCRATCH_SIZE octets; a callback may use them until it returns */
+    uint8_t *wire;                          /* LOOP_WIRE_SIZE octets: TLS records of the stream that is writing */
+    size_t wire_len;                        /* octets in `wire`; 0 after every call of a stream function */
 };
 
 /*

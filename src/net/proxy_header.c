@@ -144,7 +144,8 @@ static enum proxy_header_result step(struct proxy_header *h)
 {
     size_t at = h->have - 1u;
     bool v1 = h->bytes[0] == v1_begin[0];
-    if (v1 ? at < sizeof v1_begin && h->bytes[at] != v1_begin[at] : at < sizeof v2_begin && h->bytes[at] != v2_begin[at]) {
+    if (v1 ? at < sizeof v1_begin && h->bytes[at] != v1_begin[at]
+           : at < sizeof v2_begin && h->bytes[at] != v2_begin[at]) {
         return PROXY_HEADER_BAD;
     }
     return v1 ? step_v1(h) : step_v2(h);

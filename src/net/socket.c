@@ -20,8 +20,7 @@ static int set_tcp(int fd)
 {
     return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 && set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE) == 0 &&
                    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL) == 0 &&
-                   set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT) == 0 &&
-                   set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0
+                   set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT) == 0 && set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0
                ? 0
                : -1;
 }

@@ -10,10 +10,10 @@
 #include "base/secret.h"
 
 enum {
-    PEEK_MAX = 16 * 1024,  /* octets of a TLS record */
-    READ_BUDGET = 64 * 1024,     /* octets of TLS that a stream reads in one iteration of the loop */
-    CONTROL_COST = 1024,   /* octets of this budget for each TLS message or alert: a change of keys is expensive */
-    OUT_MAX = 192 * 1024,  /* exceeded only if a peer provokes TLS responses and does not read them */
+    PEEK_MAX = 16 * 1024,    /* octets of a TLS record */
+    READ_BUDGET = 64 * 1024, /* octets of TLS that a stream reads in one iteration of the loop */
+    CONTROL_COST = 1024,     /* octets of this budget for each TLS message or alert: a change of keys is expensive */
+    OUT_MAX = 192 * 1024,    /* exceeded only if a peer provokes TLS responses and does not read them */
 };
 
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_callback *callback, void *data)

@@ -37,25 +37,25 @@ enum { STREAM_CONTROL_MAX = 32 };
 struct stream {
     struct ev_io io;
     struct loop *loop;
-    SSL *tls;               /* NULL without TLS */
-    struct buffer in;       /* decrypted octets that the caller has not consumed */
-    struct buffer queued;   /* octets of stream_queue(), for the next flush */
-    struct buffer out;      /* octets that the kernel has not accepted yet; encrypted under TLS */
-    struct span peeked;     /* the result of the last stream_peek() */
-    uint64_t received;      /* number of octets that the caller has consumed */
-    uint64_t sent;          /* number of octets accepted from the caller */
+    SSL *tls;                  /* NULL without TLS */
+    struct buffer in;          /* decrypted octets that the caller has not consumed */
+    struct buffer queued;      /* octets of stream_queue(), for the next flush */
+    struct buffer out;         /* octets that the kernel has not accepted yet; encrypted under TLS */
+    struct span peeked;        /* the result of the last stream_peek() */
+    uint64_t received;         /* number of octets that the caller has consumed */
+    uint64_t sent;             /* number of octets accepted from the caller */
     unsigned budget_iteration; /* the iteration of the loop in which read_budget was set */
-    uint32_t read_budget;   /* octets of TLS that may still be read in that iteration */
-    enum stream_status end; /* how reading ended; STREAM_READY if it has not ended */
-    int write_error;        /* errno of the failed write, after which all sent octets are discarded; 0: none failed */
-    int read_error;         /* errno of the failed read; 0: none */
-    uint8_t control;        /* TLS messages and alerts received, minus records with application data */
-    bool eof_seen;          /* `end` was returned to the caller */
-    bool drained;           /* OpenSSL has no complete record and must read from the kernel first */
-    bool established;       /* the handshake is complete */
-    bool connecting;        /* connect() is in progress; set by the caller, cleared by stream_connected() */
-    bool alpn_strict;       /* see tls_accept() */
-    bool alpn_foreign;      /* see tls_accept() */
+    uint32_t read_budget;      /* octets of TLS that may still be read in that iteration */
+    enum stream_status end;    /* how reading ended; STREAM_READY if it has not ended */
+    int write_error;   /* errno of the failed write, after which all sent octets are discarded; 0: none failed */
+    int read_error;    /* errno of the failed read; 0: none */
+    uint8_t control;   /* TLS messages and alerts received, minus records with application data */
+    bool eof_seen;     /* `end` was returned to the caller */
+    bool drained;      /* OpenSSL has no complete record and must read from the kernel first */
+    bool established;  /* the handshake is complete */
+    bool connecting;   /* connect() is in progress; set by the caller, cleared by stream_connected() */
+    bool alpn_strict;  /* see tls_accept() */
+    bool alpn_foreign; /* see tls_accept() */
 };
 
 /* Called for every event of the stream. io->data is the `data` of stream_init(). */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum { NAME_LEN = 16, CIPHER_KEY_LEN = 32, MAC_KEY_LEN = 32 };
 
 struct key {
@@ -51,8 +50,11 @@ static int fill(struct key *k)
 
 struct ticket_keys *ticket_keys_new(struct arena *arena)
 {
-    struct arena_options options = {.name = "tickets", .size = sizeof(struct ring), .writer = ARENA_MASTER,
-                                    .not_for_monitor = true, .secret = true};
+    struct arena_options options = {.name = "tickets",
+                                    .size = sizeof(struct ring),
+                                    .writer = ARENA_MASTER,
+                                    .not_for_monitor = true,
+                                    .secret = true};
     struct ticket_keys *keys = calloc(1, sizeof *keys);
     if (keys == NULL || (keys->region = arena_map(arena, &options)) == NULL) {
         free(keys);
@@ -109,8 +111,8 @@ static int unseal(const struct key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher
 }
 
 /* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0 is "unknown key", 1 "go on", 2 "go on and issue a new one". */
-static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                           EVP_MAC_CTX *mac, int sealing)
+static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                           int sealing)
 {
     const struct ring *ring = ring_of(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index));
     unsigned current = atomic_load(&ring->current);

@@ -14,6 +14,7 @@ enum version { VERSION_1_0, VERSION_1_1, VERSION_1_2, VERSION_1_3 };
 static const char *const version_names[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
 static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "certificates", .type = OPTION_LIST, .offset = offsetof(struct tls_options, certificates),
      .group = &certificate_option_table},
@@ -33,6 +34,7 @@ static const struct option_row rows[] = {
      .default_value = "14d", .max = 45 * 24 * 3600000u},
     {0},
 };
+/* clang-format on */
 const struct option_table tls_option_table = {sizeof(struct tls_options), rows};
 
 /* RSA key exchange has no forward secrecy and a history of padding oracles. It is removed from every list. */
@@ -60,7 +62,7 @@ struct tls {
     size_t certificate_count;
     struct offer *offers; /* the first is the default */
     size_t offer_count;
-    struct name *names;   /* sorted */
+    struct name *names; /* sorted */
     size_t name_count;
 };
 
@@ -285,8 +287,9 @@ static int build_names(struct tls *tls, const struct tls_options *o, struct tick
 static void check_versions(const struct tls_options *o, struct option_report *report)
 {
     if (o->min_version < VERSION_1_2 && !o->legacy_clients) {
-        option_error(report, "tls.min_version", "expected \"TLSv1.2\" or \"TLSv1.3\": older ones need "
-                                                "legacy_clients = true");
+        option_error(report, "tls.min_version",
+                     "expected \"TLSv1.2\" or \"TLSv1.3\": older ones need "
+                     "legacy_clients = true");
     } else if (o->legacy_clients && o->min_version == VERSION_1_3) {
         option_error(report, "tls.legacy_clients", "expected false, because min_version is \"TLSv1.3\"");
     } else if (o->legacy_clients) {
@@ -347,8 +350,7 @@ void tls_warn(const struct tls *tls)
     const struct certificate_options *options = tls->options->certificates.items;
     time_t now = time(NULL);
     if (tls->options->legacy_clients) {
-        log_event(LOG_LEVEL_WARNING, "legacy-clients", "min_version=%s",
-                  version_names[least_version(tls->options)]);
+        log_event(LOG_LEVEL_WARNING, "legacy-clients", "min_version=%s", version_names[least_version(tls->options)]);
     }
     for (size_t i = 0; i < tls->certificate_count; i++) {
         time_t left = tls->certificates[i].not_after - now;

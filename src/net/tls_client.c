@@ -14,8 +14,8 @@
 
 struct tls_client {
     SSL_CTX *ctx;
-    SSL_SESSION *session; /* the latest; NULL: none yet */
-    char *server_name;    /* for SNI; NULL: an address, which SNI may not be */
+    SSL_SESSION *session;             /* the latest; NULL: none yet */
+    char *server_name;                /* for SNI; NULL: an address, which SNI may not be */
     struct fingerprint *fingerprints; /* of the certificates that are accepted; NULL: chain and name are verified */
     size_t fingerprint_count;
 };
@@ -123,8 +123,9 @@ static void set_fingerprints(struct tls_client *c, const struct tls_client_optio
     char at[PATH_SIZE];
     char *const *texts = o->fingerprints.items;
     if (!o->verify) {
-        option_error(report, sub_path(at, path, "verify"), "expected true or nothing: with fingerprints the certificate "
-                                                           "is always verified, by them");
+        option_error(report, sub_path(at, path, "verify"),
+                     "expected true or nothing: with fingerprints the certificate "
+                     "is always verified, by them");
     }
     c->fingerprints = calloc(o->fingerprints.count, sizeof *c->fingerprints);
     if (c->fingerprints == NULL) {
@@ -148,9 +149,10 @@ static void set_verification(struct tls_client *c, const struct tls_client_optio
         return;
     }
     if (!o->verify) {
-        option_warning(report, sub_path(at, path, "verify"),
-                       "the backend's certificate is not verified: an attacker on the way can read passwords; better set "
-                       "\"fingerprint\" to that of its certificate, see imapguard.conf(5)");
+        option_warning(
+            report, sub_path(at, path, "verify"),
+            "the backend's certificate is not verified: an attacker on the way can read passwords; better set "
+            "\"fingerprint\" to that of its certificate, see imapguard.conf(5)");
         return;
     }
     if (name[0] == '\0') {
@@ -177,7 +179,8 @@ static void set_versions(struct tls_client *c, const struct tls_client_options *
         return;
     }
     /* Security level 0: SHA-1 signatures and short keys, which such servers have; and no RFC 5746 on their side. */
-    option_warning(report, sub_path(at, path, "legacy_tls"), "TLS 1.0 and weak ciphers are used if the backend knows no better");
+    option_warning(report, sub_path(at, path, "legacy_tls"),
+                   "TLS 1.0 and weak ciphers are used if the backend knows no better");
     SSL_CTX_set_security_level(c->ctx, 0);
     (void)SSL_CTX_set_cipher_list(c->ctx, "DEFAULT:!aNULL:!eNULL:@SECLEVEL=0");
     SSL_CTX_set_options(c->ctx, SSL_OP_LEGACY_SERVER_CONNECT);
@@ -235,7 +238,7 @@ int tls_client_connect(struct tls_client *c, struct stream *stream)
         return -1;
     }
     SSL_SESSION *copy = c->session != NULL ? SSL_SESSION_dup(c->session) : NULL; /* see keep_session() */
-    (void)SSL_set_session(ssl, copy);                                           /* without one the handshake is whole */
+    (void)SSL_set_session(ssl, copy); /* without one the handshake is whole */
     SSL_SESSION_free(copy);
     SSL_set_connect_state(ssl);
     return 0;

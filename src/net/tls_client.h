@@ -11,11 +11,11 @@
 
 struct tls_client_options {
     struct option_list fingerprints; /* of char *: of the certificates that are accepted; none: verified as below */
-    bool verify;       /* chain and name; otherwise anybody is believed */
-    char *ca_file;     /* PEM; "": the system's */
-    char *server_name; /* to verify and to send as SNI; "": the host that one connects to */
+    bool verify;                     /* chain and name; otherwise anybody is believed */
+    char *ca_file;                   /* PEM; "": the system's */
+    char *server_name;               /* to verify and to send as SNI; "": the host that one connects to */
     struct certificate_options certificate; /* for servers that ask for one; "" and "": none */
-    bool legacy;       /* speak TLS 1.0 and SHA-1 with servers that know no better */
+    bool legacy;                            /* speak TLS 1.0 and SHA-1 with servers that know no better */
 };
 
 struct tls_client;

@@ -8,6 +8,7 @@
 
 static const char *const actions[] = {"allow", "deny", "tarpit", NULL};
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "name", .type = OPTION_TEXT, .offset = offsetof(struct rule_options, name), .check = option_check_name},
     {.name = "action", .type = OPTION_CHOICE, .offset = offsetof(struct rule_options, action), .choices = actions},
@@ -28,6 +29,7 @@ static const struct option_row rows[] = {
     {.name = "observe", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, observe), .default_value = "false"},
     {0},
 };
+/* clang-format on */
 const struct option_table rule_option_table = {sizeof(struct rule_options), rows};
 
 /* The cheap ones first: where a client is, is only looked up when all else matches. */
@@ -133,15 +135,15 @@ static void warn_of_unreachable_users(const struct access *a, struct option_repo
     }
     for (size_t i = 0; i < refusing; i++) {
         if (condition_user.is_set(&a->rules[i])) {
-            option_warning(report, rule_path(path, i),
-                           "can never match: it is asked at login, and \"%s\" (access.[%zu]) refuses everybody at connect",
-                           a->rules[refusing].options->name, refusing);
+            option_warning(
+                report, rule_path(path, i),
+                "can never match: it is asked at login, and \"%s\" (access.[%zu]) refuses everybody at connect",
+                a->rules[refusing].options->name, refusing);
         }
     }
 }
 
-static void compile(struct access *a, size_t index, const struct access_context *context,
-                    struct option_report *report)
+static void compile(struct access *a, size_t index, const struct access_context *context, struct option_report *report)
 {
     char path[PATH_SIZE];
     struct rule *rule = &a->rules[index];

@@ -58,7 +58,8 @@ static bool read_ban(struct span line, struct client_table_ban *ban)
 }
 
 /* Goes through a whole file; hands each ban to `take` if that is given. NULL, or what is wrong with it. */
-static const char *walk(struct span text, void (*take)(struct client_table *t, const struct client_table_ban *ban, void *data),
+static const char *walk(struct span text,
+                        void (*take)(struct client_table *t, const struct client_table_ban *ban, void *data),
                         struct client_table *t, void *data)
 {
     struct span line, word;

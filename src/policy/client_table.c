@@ -13,8 +13,8 @@
 #include "policy/rate.h"
 
 enum {
-    WAYS = 16,         /* entries of a bucket: where a network may be */
-    TRIES_MAX = 64,    /* then others have been quicker too often, and the client is in without an entry */
+    WAYS = 16,      /* entries of a bucket: where a network may be */
+    TRIES_MAX = 64, /* then others have been quicker too often, and the client is in without an entry */
     KEY_SIZE = 16,
     TELL_SECONDS = 60,
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
@@ -31,10 +31,10 @@ enum {
 #define KEY_LEAST CLAIM(WORKERS_MAX + 1)
 
 struct entry {
-    _Atomic uint64_t arrival;  /* of connections */
-    _Atomic uint64_t failures; /* the same of failed logins */
-    _Atomic uint32_t seen;     /* in seconds */
-    _Atomic uint32_t told;     /* in seconds */
+    _Atomic uint64_t arrival;    /* of connections */
+    _Atomic uint64_t failures;   /* the same of failed logins */
+    _Atomic uint32_t seen;       /* in seconds */
+    _Atomic uint32_t told;       /* in seconds */
     _Atomic uint64_t network[2]; /* set before a ban is: who is banned */
     _Atomic uint32_t prefix;
 };
@@ -52,9 +52,9 @@ struct client_table {
     size_t buckets;
     size_t slots;
     struct shared *shared;
-    _Atomic uint64_t *keys;     /* one for each slot, a bucket's side by side */
-    _Atomic uint64_t *bans;     /* see ban.h; apart, so that the master's look at them is short */
-    _Atomic uint64_t *wrong;    /* keyed hashes of wrong passwords, each at the one place where it may be */
+    _Atomic uint64_t *keys;  /* one for each slot, a bucket's side by side */
+    _Atomic uint64_t *bans;  /* see ban.h; apart, so that the master's look at them is short */
+    _Atomic uint64_t *wrong; /* keyed hashes of wrong passwords, each at the one place where it may be */
     struct entry *entries;
     const struct region *sessions; /* a column for each worker, with a number for each slot */
     uint8_t key[KEY_SIZE];
@@ -185,8 +185,7 @@ static void make_room(struct client_table *t, size_t first, uint64_t now_us)
         }
         uint64_t ban = atomic_load_explicit(&t->bans[slot], memory_order_relaxed);
         bool banned = in_force(t, ban, now_us);
-        uint64_t time = banned ? ban_until_us(ban)
-                               : atomic_load_explicit(&t->entries[slot].seen, memory_order_relaxed);
+        uint64_t time = banned ? ban_until_us(ban) : atomic_load_explicit(&t->entries[slot].seen, memory_order_relaxed);
         bool better = banned != victim_banned ? !banned : time < victim_time;
         if (better && sessions_of(t, slot) == 0 && atomic_load(&t->keys[slot]) >= KEY_LEAST) {
             victim = slot;
@@ -311,10 +310,14 @@ static void take_back(void *data, unsigned worker)
 
 static int map(struct client_table *t, struct arena *arena)
 {
-    struct arena_options clients = {.name = "clients", .size = lay_out(t, NULL), .writer = ARENA_WORKERS,
-                                    .not_for_monitor = true, .take_back = take_back, .data = t};
-    struct arena_options sessions = {.name = "sessions", .size = t->slots * sizeof(uint32_t), .writer = ARENA_EACH,
-                                     .not_for_monitor = true};
+    struct arena_options clients = {.name = "clients",
+                                    .size = lay_out(t, NULL),
+                                    .writer = ARENA_WORKERS,
+                                    .not_for_monitor = true,
+                                    .take_back = take_back,
+                                    .data = t};
+    struct arena_options sessions = {
+        .name = "sessions", .size = t->slots * sizeof(uint32_t), .writer = ARENA_EACH, .not_for_monitor = true};
     const struct region *region = arena_map(arena, &clients);
     t->sessions = region != NULL ? arena_map(arena, &sessions) : NULL;
     if (t->sessions == NULL) {
@@ -372,8 +375,8 @@ static bool count_in(struct client_table *t, size_t slot, uint64_t key)
     return false;
 }
 
-enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address, uint64_t now_us,
-                             struct client_table_ref *ref)
+enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
+                                           uint64_t now_us, struct client_table_ref *ref)
 {
     struct network network = network_of(t, address);
     uint64_t key = key_of(t, &network);
@@ -457,8 +460,10 @@ static bool begin_ban(struct client_table *t, size_t slot, uint64_t now_us, uint
     return true;
 }
 
-enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                              const char *user, const struct secret *password, uint64_t now_us, struct client_table_ban *ban)
+enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref,
+                                                    const struct network_address *address, const char *user,
+                                                    const struct secret *password, uint64_t now_us,
+                                                    struct client_table_ban *ban)
 {
     struct network network = network_of(t, address);
     if (ref.slot == 0) {
@@ -476,8 +481,9 @@ enum client_table_failure client_table_login_failed(struct client_table *t, stru
     return client_table_charge(t, ref, address, now_us, ban);
 }
 
-enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                                uint64_t now_us, struct client_table_ban *ban)
+enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref,
+                                              const struct network_address *address, uint64_t now_us,
+                                              struct client_table_ban *ban)
 {
     struct network network = network_of(t, address);
     size_t slot = ref.slot - 1;
@@ -521,8 +527,8 @@ int client_table_restore_ban(struct client_table *t, const struct client_table_b
     return 0;
 }
 
-size_t client_table_sweep(struct client_table *t, uint64_t now_us, void (*unbanned)(void *data, const struct client_table_ban *ban),
-                   void *data)
+size_t client_table_sweep(struct client_table *t, uint64_t now_us,
+                          void (*unbanned)(void *data, const struct client_table_ban *ban), void *data)
 {
     size_t current = 0;
     for (size_t slot = 0; slot < t->slots && atomic_load(&t->shared->bans) > current; slot++) {
@@ -543,8 +549,8 @@ size_t client_table_sweep(struct client_table *t, uint64_t now_us, void (*unbann
     return current;
 }
 
-void client_table_each_ban(const struct client_table *t, uint64_t now_us, void (*each)(void *data, const struct client_table_ban *ban),
-                    void *data)
+void client_table_each_ban(const struct client_table *t, uint64_t now_us,
+                           void (*each)(void *data, const struct client_table_ban *ban), void *data)
 {
     for (size_t slot = 0; slot < t->slots; slot++) {
         uint64_t word = atomic_load(&t->bans[slot]);

@@ -76,8 +76,8 @@ void client_table_set_worker(struct client_table *t, unsigned worker);
  * `sessions` at one time. If each entry that the network could use has sessions of others, the client enters uncounted, and
  * `ref` is none.
  */
-enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address, uint64_t now_us,
-                             struct client_table_ref *ref);
+enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
+                                           uint64_t now_us, struct client_table_ref *ref);
 
 /* Counts the session no more. `ref` is none afterwards, and may be none before. */
 void client_table_leave(struct client_table *t, struct client_table_ref *ref);
@@ -89,12 +89,15 @@ bool client_table_is_banned(const struct client_table *t, struct client_table_re
  * Counts a failed login with that secret. The same wrong secret of the same user from the same network counts once. Fills
  * `ban` when one begins. Counts nothing if `ref` is none.
  */
-enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                              const char *user, const struct secret *password, uint64_t now_us, struct client_table_ban *ban);
+enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref,
+                                                    const struct network_address *address, const char *user,
+                                                    const struct secret *password, uint64_t now_us,
+                                                    struct client_table_ban *ban);
 
 /* As client_table_login_failed(), for an offence without a secret: each one counts. */
-enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                                uint64_t now_us, struct client_table_ban *ban);
+enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref,
+                                              const struct network_address *address, uint64_t now_us,
+                                              struct client_table_ban *ban);
 
 /* Returns a number that changes whenever a ban begins: then each session's client_table_is_banned() may have changed. */
 uint32_t client_table_ban_epoch(const struct client_table *t);
@@ -106,10 +109,12 @@ uint32_t client_table_ban_epoch(const struct client_table *t);
 bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
 
 /* In the master, about once a second: calls `unbanned` for each ban that has ended. Returns the number of bans in force. */
-size_t client_table_sweep(struct client_table *t, uint64_t now_us, void (*unbanned)(void *data, const struct client_table_ban *ban), void *data);
+size_t client_table_sweep(struct client_table *t, uint64_t now_us,
+                          void (*unbanned)(void *data, const struct client_table_ban *ban), void *data);
 
 /* Calls `each` for every ban in force. */
-void client_table_each_ban(const struct client_table *t, uint64_t now_us, void (*each)(void *data, const struct client_table_ban *ban), void *data);
+void client_table_each_ban(const struct client_table *t, uint64_t now_us,
+                           void (*each)(void *data, const struct client_table_ban *ban), void *data);
 
 /*
  * Restores a ban from a file, before the first fork. Returns 0, or -1 if the ban has ended, its prefix is not the

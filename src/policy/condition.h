@@ -27,7 +27,8 @@ struct condition {
     bool (*covers)(const struct rule *rule, const struct rule *inner);
 };
 
-extern const struct condition condition_listener, condition_network, condition_user, condition_asn, condition_country, condition_continent;
+extern const struct condition condition_listener, condition_network, condition_user, condition_asn, condition_country,
+    condition_continent;
 
 /* For option tables: each returns NULL if the value is valid, or what was expected. */
 const char *condition_check_country(const char *text);

@@ -78,7 +78,8 @@ static bool country_covers(const struct rule *rule, const struct rule *inner)
     return condition_has_texts(&rule->options->countries, &inner->options->countries);
 }
 
-const struct condition condition_country = {country_given, country_compile, country_matches, country_explain, country_covers};
+const struct condition condition_country = {country_given, country_compile, country_matches, country_explain,
+                                            country_covers};
 
 static bool continent_given(const struct rule *rule)
 {
@@ -108,4 +109,4 @@ static bool continent_covers(const struct rule *rule, const struct rule *inner)
 }
 
 const struct condition condition_continent = {continent_given, continent_compile, continent_matches, continent_explain,
-                                    continent_covers};
+                                              continent_covers};

@@ -21,16 +21,16 @@ struct database_field {
 };
 
 struct database {
-    const char *name; /* for the log */
-    char *path;       /* of the file; NULL or "": there is none; the owner frees it */
+    const char *name;                    /* for the log */
+    char *path;                          /* of the file; NULL or "": there is none; the owner frees it */
     const struct database_field *fields; /* ends with one without a path; the first is the one that it must have */
-    int file;                  /* the anonymous one; -1: none */
-    uint32_t version;          /* how often there was a new one */
+    int file;                            /* the anonymous one; -1: none */
+    uint32_t version;                    /* how often there was a new one */
     bool open;
-    MMDB_s mmdb;               /* of `file` */
-    struct stat seen;          /* the file, when it was last looked at ... */
-    struct stat taken;         /* ... and when it was last read */
-    unsigned settling;         /* looks to let pass before the file is read */
+    MMDB_s mmdb;       /* of `file` */
+    struct stat seen;  /* the file, when it was last looked at ... */
+    struct stat taken; /* ... and when it was last read */
+    unsigned settling; /* looks to let pass before the file is read */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "policy/database.h"
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "country", .type = OPTION_TEXT, .offset = offsetof(struct geoip_options, country), .default_value = "",
      .check = option_check_path},
@@ -18,6 +19,7 @@ static const struct option_row rows[] = {
     {.name = "required", .type = OPTION_FLAG, .offset = offsetof(struct geoip_options, required), .default_value = "false"},
     {0},
 };
+/* clang-format on */
 const struct option_table geoip_option_table = {sizeof(struct geoip_options), rows};
 
 static const struct database_field country_fields[] = {
@@ -56,7 +58,8 @@ static void load(struct geoip *g, unsigned index, bool required, struct option_r
     if (required) {
         option_error(report, path, "cannot use %s: %s", d->path, cause);
     } else if (g->copies[index] != NULL && database_load(d, g->copies[index]) == NULL) {
-        option_warning(report, path, "cannot use %s: %s; the last good copy is used, %s", d->path, cause, g->copies[index]);
+        option_warning(report, path, "cannot use %s: %s; the last good copy is used, %s", d->path, cause,
+                       g->copies[index]);
     } else {
         option_warning(report, path, "cannot use %s: %s; nothing is known of any address (\"--\") until it can be used",
                        d->path, cause);
@@ -65,8 +68,10 @@ static void load(struct geoip *g, unsigned index, bool required, struct option_r
 
 static int copy_paths(struct geoip *g, const struct geoip_options *options, const char *state_file)
 {
-    g->databases[GEOIP_COUNTRY] = (struct database){
-        .name = "country", .path = strdup(options->country != NULL ? options->country : ""), .file = -1, .fields = country_fields};
+    g->databases[GEOIP_COUNTRY] = (struct database){.name = "country",
+                                                    .path = strdup(options->country != NULL ? options->country : ""),
+                                                    .file = -1,
+                                                    .fields = country_fields};
     g->databases[GEOIP_ASN] = (struct database){
         .name = "asn", .path = strdup(options->asn != NULL ? options->asn : ""), .file = -1, .fields = asn_fields};
     bool complete = true;
@@ -128,8 +133,8 @@ static void save_copy(struct geoip *g, unsigned index)
     if (database_save(d, g->copies[index]) == 0) {
         g->copy_failed = false;
     } else if (!g->copy_failed) {
-        log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", d->name, g->copies[index],
-                  strerror(errno));
+        log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", d->name,
+                  g->copies[index], strerror(errno));
         g->copy_failed = true;
     }
 }

@@ -19,7 +19,7 @@ bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64
         if (after - now_us > interval * rate->count) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed, memory_order_relaxed));
     return true;
 }

@@ -16,6 +16,7 @@ static const char *check_pattern(const char *text)
     return text[0] != '\0' ? NULL : "a name, in which \"*\" stands for any characters";
 }
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "users", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, users), .default_value = "",
      .check = check_pattern},
@@ -29,6 +30,7 @@ static const struct option_row rows[] = {
      .default_value = "false"},
     {0},
 };
+/* clang-format on */
 const struct option_table route_option_table = {sizeof(struct route_options), rows};
 
 struct route {

@@ -19,14 +19,14 @@ struct child {
     struct service *service;
     unsigned index; /* its number in the arena: worker N is N, the monitor comes after all workers */
     pid_t master;
-    int channel;    /* its end of the channel from the master */
+    int channel; /* its end of the channel from the master */
 
     /* Set by child_begin(). */
     struct loop *loop;
-    bool orphan;                       /* the master has died */
-    void (*stop)(struct child *child); /* called on SIGTERM, and when the master has died */
+    bool orphan;                               /* the master has died */
+    void (*stop)(struct child *child);         /* called on SIGTERM, and when the master has died */
     void (*housekeeping)(struct child *child); /* about once a second */
-    void *data;                        /* for those two */
+    void *data;                                /* for those two */
     struct ev_timer heartbeat;
     struct ev_io signals;
     struct ev_io messages;

@@ -17,7 +17,7 @@ struct configuration {
     struct config config;
     struct listener *listeners; /* config.listeners.count of them */
     struct access *access;
-    unsigned workers;           /* processes: the configured number, or one for each CPU */
+    unsigned workers; /* processes: the configured number, or one for each CPU */
 };
 
 /*

@@ -19,16 +19,16 @@
 #include "proc/monitor.h"
 #include "proc/worker.h"
 
-static const ev_tstamp RESPAWN_SECONDS = 1.; /* before a child that died at once is started again ... */
+static const ev_tstamp RESPAWN_SECONDS = 1.;      /* before a child that died at once is started again ... */
 static const ev_tstamp RESPAWN_MAX_SECONDS = 30.; /* ... which doubles up to this while it cannot even begin to serve */
-static const ev_tstamp STOP_SECONDS = 5.;    /* then children that have not stopped are killed */
+static const ev_tstamp STOP_SECONDS = 5.;         /* then children that have not stopped are killed */
 
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
-static const ev_tstamp SEND_SECONDS = 5.;      /* for a child to take a database, before it is sent again */
-static const ev_tstamp SAVE_SECONDS = 5.;      /* between two writings of the state file, which may be long */
-static const ev_tstamp HOUSEKEEPING_SECONDS = 1.;      /* between two rounds of housekeeping */
-enum { STALL_MS = 2000 };                      /* without such a round: the whole system, or all of us, stood still */
+static const ev_tstamp SEND_SECONDS = 5.;         /* for a child to take a database, before it is sent again */
+static const ev_tstamp SAVE_SECONDS = 5.;         /* between two writings of the state file, which may be long */
+static const ev_tstamp HOUSEKEEPING_SECONDS = 1.; /* between two rounds of housekeeping */
+enum { STALL_MS = 2000 }; /* without such a round: the whole system, or all of us, stood still */
 
 enum { SIGNALS = 4 };
 
@@ -44,15 +44,15 @@ static const struct role role_monitor = {"monitor", monitor_run};
 struct child_slot {
     struct master *master;
     const struct role *role;
-    unsigned index; /* of the worker; the monitor comes after them all */
-    pid_t pid; /* 0: no process */
-    int channel;       /* the master's end; -1: no process */
-    ev_tstamp started; /* of clock_monotonic() */
-    uint64_t since_ms; /* the last sign of life, in milliseconds of clock_boot_us() */
+    unsigned index;                  /* of the worker; the monitor comes after them all */
+    pid_t pid;                       /* 0: no process */
+    int channel;                     /* the master's end; -1: no process */
+    ev_tstamp started;               /* of clock_monotonic() */
+    uint64_t since_ms;               /* the last sign of life, in milliseconds of clock_boot_us() */
     ev_tstamp sent[GEOIP_DATABASES]; /* when a database was sent last, of clock_monotonic(); 0: never */
-    bool served;       /* some process has served in this slot */
-    bool hung;         /* the process was killed because it hung */
-    ev_tstamp delay;   /* before the next start */
+    bool served;                     /* some process has served in this slot */
+    bool hung;                       /* the process was killed because it hung */
+    ev_tstamp delay;                 /* before the next start */
     struct ev_child child;
     struct ev_timer respawn;
 };
@@ -69,10 +69,10 @@ struct master {
     struct ev_timer rotate;
     struct ev_timer expiry;
     struct ev_timer housekeeping;
-    uint64_t housekeeping_ms;  /* when that was last, of clock_boot_us() */
-    uint32_t ban_epoch; /* of the bans that were written to the state file */
-    bool unsaved;       /* they have changed since */
-    ev_tstamp saved;    /* when it was written last, or that was tried */
+    uint64_t housekeeping_ms; /* when that was last, of clock_boot_us() */
+    uint32_t ban_epoch;       /* of the bans that were written to the state file */
+    bool unsaved;             /* they have changed since */
+    ev_tstamp saved;          /* when it was written last, or that was tried */
     bool save_failed;
     struct ev_timer kill;
 };
@@ -130,7 +130,7 @@ static void start_later(struct child_slot *slot)
 /* Starts the child later; each failure in a row doubles the delay. */
 static void back_off(struct child_slot *slot)
 {
-    slot->delay = slot->delay < RESPAWN_SECONDS        ? RESPAWN_SECONDS
+    slot->delay = slot->delay < RESPAWN_SECONDS           ? RESPAWN_SECONDS
                   : slot->delay * 2 < RESPAWN_MAX_SECONDS ? slot->delay * 2
                                                           : RESPAWN_MAX_SECONDS;
     start_later(slot);
@@ -138,7 +138,8 @@ static void back_off(struct child_slot *slot)
 
 static void start_failed(struct child_slot *slot, const char *what)
 {
-    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u reason=\"%s: %s\"", slot->role->name, slot->index, what, strerror(errno));
+    log_event(LOG_LEVEL_ERROR, "fork-failed", "%s=%u reason=\"%s: %s\"", slot->role->name, slot->index, what,
+              strerror(errno));
     back_off(slot);
 }
 
@@ -465,7 +466,8 @@ int master_run(struct service *service)
     geoip_begin(service->geoip);
     for (unsigned i = 0; i < m.slot_count; i++) {
         struct child_slot *slot = &m.slots[i];
-        *slot = (struct child_slot){.master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};
+        *slot = (struct child_slot){
+            .master = &m, .index = i, .channel = -1, .role = i < service->workers ? &role_worker : &role_monitor};
         ev_child_init(&slot->child, child_ended, 0, 0);
         ev_timer_init(&slot->respawn, respawn, RESPAWN_SECONDS, 0.);
         slot->child.data = slot;

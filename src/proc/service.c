@@ -21,8 +21,10 @@ static void load_account(struct service *service, struct config_source *source)
         return;
     }
     if (getpwnam(user) == NULL) {
-        option_error(&source->report, "user", "expected the name of an account, found \"%s\", which does not exist: "
-                     "create it: useradd --system %s", user, user);
+        option_error(&source->report, "user",
+                     "expected the name of an account, found \"%s\", which does not exist: "
+                     "create it: useradd --system %s",
+                     user, user);
     } else {
         option_error(&source->report, "user", "expected an account other than root, found \"%s\"", user);
     }
@@ -42,7 +44,8 @@ int service_load(struct service *service, struct config_source *source, const ch
         option_error(&source->report, "tls.session_tickets", "no memory or randomness for the ticket keys");
     }
     load_account(service, source);
-    service->geoip = geoip_new(&service->current->config.geoip, service->current->config.limits.state_file, &source->report);
+    service->geoip = geoip_new(&service->current->config.geoip, service->current->config.limits.state_file,
+                               &source->report);
     configuration_build(service->current, &service->arena, service->tickets, source);
     config_check(&service->current->config, service->current->generation.backends, &service->account, &source->report);
     if (source->report.errors > 0) {
@@ -65,8 +68,8 @@ static void close_listen_sockets(struct service *service, size_t index)
 /* One address, one socket for each worker. */
 static int open_listen_socket(struct service *service, const struct listener *listener, const union address *address)
 {
-    struct listen_socket *grown =
-        realloc(service->listen_sockets, (service->listen_socket_count + 1) * sizeof *service->listen_sockets);
+    struct listen_socket *grown = realloc(service->listen_sockets,
+                                          (service->listen_socket_count + 1) * sizeof *service->listen_sockets);
     int *fds = calloc(service->workers, sizeof *fds);
     if (grown != NULL) {
         service->listen_sockets = grown;
@@ -100,7 +103,8 @@ static int open_listener(struct service *service, size_t index, struct config_so
             continue;
         }
         if (i == 1 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-            close_listen_sockets(service, --service->listen_socket_count); /* "*" on a host without IPv6 is IPv4 alone */
+            close_listen_sockets(service,
+                                 --service->listen_socket_count); /* "*" on a host without IPv6 is IPv4 alone */
             continue;
         }
         int error = errno;
@@ -140,9 +144,11 @@ int service_open(struct service *service, struct config_source *source)
     for (size_t i = 0; i < service->current->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
     open_table(service, source);
-    service->processes = arena_map(&service->arena, &(struct arena_options){
-        .name = "process", .size = sizeof(struct process_status), .writer = ARENA_EACH, .take_back = take_back_status,
-        .data = service});
+    service->processes = arena_map(&service->arena, &(struct arena_options){.name = "process",
+                                                                            .size = sizeof(struct process_status),
+                                                                            .writer = ARENA_EACH,
+                                                                            .take_back = take_back_status,
+                                                                            .data = service});
     if (service->processes == NULL) {
         option_error(&source->report, "workers", "no memory for %u workers", service->workers);
     }

@@ -21,16 +21,18 @@
 struct listen_socket {
     const struct listener *listener;
     union address address;
-    int *fds; /* one for each worker; the master keeps them open, so that a worker's successor inherits the waiting connections */
+    int *
+        fds; /* one for each worker; the master keeps them open, so that a worker's successor inherits the waiting connections */
 };
 
 /* What a child publishes about itself, in a column of the arena. */
 struct process_status {
-    _Atomic uint64_t heartbeat_ms;   /* the last sign of life, in milliseconds since boot; 0: the child does not serve yet */
+    _Atomic uint64_t
+        heartbeat_ms; /* the last sign of life, in milliseconds since boot; 0: the child does not serve yet */
     _Atomic uint32_t sessions;
     _Atomic uint32_t geoip[GEOIP_DATABASES]; /* the version of each database in use */
-    atomic_bool shared_address_logged;   /* it has logged the warning about a shared address */
-    struct activity activity;   /* the session that it serves now */
+    atomic_bool shared_address_logged;       /* it has logged the warning about a shared address */
+    struct activity activity;                /* the session that it serves now */
 };
 
 struct service {

@@ -14,11 +14,11 @@
 #include "proxy/proxy.h"
 
 enum {
-    ACCEPT_BATCH = 64,     /* connections in one callback */
+    ACCEPT_BATCH = 64,      /* connections in one callback */
     OTHER_DESCRIPTORS = 32, /* besides two for each session */
 };
 static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of something */
-static const ev_tstamp SHUTDOWN_SECONDS = 1.5;   /* for all sessions together, when stopping */
+static const ev_tstamp SHUTDOWN_SECONDS = 1.5;  /* for all sessions together, when stopping */
 static const ev_tstamp LOG_AGAIN_SECONDS = 60.; /* between two lines about being full */
 
 struct worker {
@@ -28,12 +28,12 @@ struct worker {
     struct process_status *status;
     struct loop loop;
     struct proxy proxy;
-    struct ev_io *accept_watchers;    /* one for each listen_socket */
-    size_t capacity;         /* sessions that the descriptor limit carries */
-    bool paused;             /* accepts nothing until a session ends or the retry timer fires */
+    struct ev_io *accept_watchers; /* one for each listen_socket */
+    size_t capacity;               /* sessions that the descriptor limit carries */
+    bool paused;                   /* accepts nothing until a session ends or the retry timer fires */
     bool stopping;
-    ev_tstamp pause_logged_at;    /* of being full */
-    ev_tstamp unwatched_logged_at;     /* of a listening socket that the kernel would not watch */
+    ev_tstamp pause_logged_at;     /* of being full */
+    ev_tstamp unwatched_logged_at; /* of a listening socket that the kernel would not watch */
     struct ev_timer retry;
     struct ev_timer goodbye;
 };

@@ -15,7 +15,8 @@ static void observed(void *data, const char *rule, enum access_action action)
 static void warn_shared_address(struct proxy *proxy, const struct connection *conn)
 {
     char text[NETWORK_TEXT_SIZE];
-    if (!shared_address_count(&proxy->shared_address, &conn->facts.address) || !proxy->claim_shared_address_warning(proxy)) {
+    if (!shared_address_count(&proxy->shared_address, &conn->facts.address) ||
+        !proxy->claim_shared_address_warning(proxy)) {
         return;
     }
     struct network network = network_around(&proxy->shared_address.suspect, 32, 128);
@@ -35,8 +36,9 @@ static void log_limited(struct proxy *proxy, struct connection *conn, enum reaso
 
 enum reason admission_connect(struct proxy *proxy, struct connection *conn)
 {
-    static const enum reason refusals[] = {
-        [CLIENT_TABLE_BANNED] = REASON_BANNED, [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE, [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
+    static const enum reason refusals[] = {[CLIENT_TABLE_BANNED] = REASON_BANNED,
+                                           [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE,
+                                           [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
     struct network_address address = network_address_of(&conn->peer);
     conn->facts = facts_at_connect(&address, conn->listener->options->name, proxy->geoip);
     struct verdict verdict = access_ask(conn->generation->access, &conn->facts, observed, conn);
@@ -48,8 +50,9 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
         warn_shared_address(proxy, conn);
     }
     conn->unlimited = !verdict.limits;
-    enum client_table_entry entry =
-        conn->unlimited ? CLIENT_TABLE_ENTERED : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
+    enum client_table_entry entry = conn->unlimited
+                                        ? CLIENT_TABLE_ENTERED
+                                        : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
     if (entry != CLIENT_TABLE_ENTERED) {
         log_limited(proxy, conn, refusals[entry]);
         return refusals[entry];
@@ -97,7 +100,8 @@ void admission_login_failed(struct session *s)
     struct connection *conn = &s->connection;
     const struct credentials *c = &s->attempt->credentials;
     uint64_t now = clock_boot_us();
-    if (!conn->unlimited && client_table_login_failed(s->proxy->table, conn->ref, &conn->facts.address, c->user, &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
+    if (!conn->unlimited && client_table_login_failed(s->proxy->table, conn->ref, &conn->facts.address, c->user,
+                                                      &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
         session_log_banned(conn, &ban, now);
     }
 }
@@ -107,7 +111,8 @@ void admission_charge_flood(struct session *s)
     struct client_table_ban ban;
     struct connection *conn = &s->connection;
     uint64_t now = clock_boot_us();
-    if (!conn->unlimited && client_table_charge(s->proxy->table, conn->ref, &conn->facts.address, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
+    if (!conn->unlimited && client_table_charge(s->proxy->table, conn->ref, &conn->facts.address, now, &ban) ==
+                                CLIENT_TABLE_FAILURE_BANNED) {
         session_log_banned(conn, &ban, now);
     }
 }

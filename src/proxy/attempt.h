@@ -3,9 +3,9 @@
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
-#include "imap/response.h"
 #include "imap/credentials.h"
 #include "imap/login_command.h"
+#include "imap/response.h"
 #include "proxy/dial.h"
 
 struct attempt {
@@ -13,12 +13,12 @@ struct attempt {
     struct credentials credentials;
 
     /* The choice of a backend. */
-    const struct route *route;                 /* NULL: not chosen yet */
-    uint8_t order[ROUTE_BACKENDS_MAX];         /* the route's backends, in the order in which they are tried */
+    const struct route *route;         /* NULL: not chosen yet */
+    uint8_t order[ROUTE_BACKENDS_MAX]; /* the route's backends, in the order in which they are tried */
     size_t count;
-    uint64_t tried;                            /* a bit for each backend */
-    enum fault fault;                          /* of the backend that failed last */
-    struct buffer said;                        /* what the backend or OpenSSL said about it; empty: nothing */
+    uint64_t tried;     /* a bit for each backend */
+    enum fault fault;   /* of the backend that failed last */
+    struct buffer said; /* what the backend or OpenSSL said about it; empty: nothing */
 
     /* The exchange with the backend. */
     struct dial_client client;

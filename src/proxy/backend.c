@@ -71,7 +71,8 @@ static void load(struct backend *backend, const struct backend_options *options,
     }
     if (options->tls == BACKEND_TLS_NONE && is_far(&endpoint)) {
         snprintf(at, sizeof at, "%s.tls", path);
-        option_warning(report, at, "passwords go to %s in the clear, over a network that is not private", options->address);
+        option_warning(report, at, "passwords go to %s in the clear, over a network that is not private",
+                       options->address);
     }
     if (options->proxy_protocol != PROXY_HEADER_NONE && host[0] == '\0') {
         snprintf(at, sizeof at, "%s.proxy_protocol", path);
@@ -164,4 +165,3 @@ void backends_warn(const struct backends *b)
         }
     }
 }
-

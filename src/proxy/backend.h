@@ -16,19 +16,19 @@ struct backend {
     struct tls_client *tls; /* NULL: in the clear */
     size_t index;
     struct backends *all;
-    struct endpoint fixed;  /* where it is, when its address is no name */
+    struct endpoint fixed; /* where it is, when its address is no name */
 };
 
 struct backends {
     size_t count;
     struct backend *items;
-    const char **names;            /* of each, for the routes */
+    const char **names; /* of each, for the routes */
     struct routes *routes;
-    bool forward_id;               /* some backend is sent the client's ID */
+    bool forward_id; /* some backend is sent the client's ID */
     struct offer offer;
-    unsigned children;             /* of the arena */
-    unsigned own;                  /* this process's column */
-    const struct region *columns;  /* one for each child, with a struct backend_column for each backend */
+    unsigned children;              /* of the arena */
+    unsigned own;                   /* this process's column */
+    const struct region *columns;   /* one for each child, with a struct backend_column for each backend */
     const struct region *endpoints; /* where each backend with a name is, under a seqlock */
 };
 
@@ -43,7 +43,8 @@ struct backends_options {
  * Looks up all names (this may wait for the DNS), reads the files of TLS, and maps what is shared in the arena. The
  * options must outlive the result. Returns NULL with an error reported when something is wrong.
  */
-struct backends *backends_new(const struct backends_options *options, struct arena *arena, struct option_report *report);
+struct backends *backends_new(const struct backends_options *options, struct arena *arena,
+                              struct option_report *report);
 
 /* Frees the backends; what is shared stays in the arena. NULL is fine. */
 void backends_free(struct backends *b);

@@ -8,6 +8,7 @@
 enum { SECOND = 1000, HOUR = 3600 * SECOND, COUNT_MAX = 1000000 };
 
 static const char *const tls_names[] = {"none", "starttls", "implicit", NULL};
+/* clang-format off */
 static const char *const proxy_names[] = {
     [PROXY_HEADER_NONE] = "none", [PROXY_HEADER_V1] = "v1", [PROXY_HEADER_V2] = "v2", NULL};
 
@@ -52,4 +53,5 @@ static const struct option_row rows[] = {
      .default_value = "3", .min = 1, .max = 100},
     {0},
 };
+/* clang-format on */
 const struct option_table backend_option_table = {sizeof(struct backend_options), rows};

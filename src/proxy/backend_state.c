@@ -47,10 +47,13 @@ static void take_back(void *data, unsigned child)
 
 int backends_map(struct backends *b, struct arena *arena)
 {
-    struct arena_options columns = {.name = "backends", .size = b->count * sizeof(struct backend_column),
-                                    .writer = ARENA_EACH, .take_back = take_back, .data = b};
-    struct arena_options endpoints = {.name = "endpoints", .size = b->count * seqlock_space(sizeof(struct endpoint)),
-                                      .writer = ARENA_MONITOR};
+    struct arena_options columns = {.name = "backends",
+                                    .size = b->count * sizeof(struct backend_column),
+                                    .writer = ARENA_EACH,
+                                    .take_back = take_back,
+                                    .data = b};
+    struct arena_options endpoints = {
+        .name = "endpoints", .size = b->count * seqlock_space(sizeof(struct endpoint)), .writer = ARENA_MONITOR};
     b->children = arena->children;
     b->columns = arena_map(arena, &columns);
     b->endpoints = b->columns != NULL ? arena_map(arena, &endpoints) : NULL;

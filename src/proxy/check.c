@@ -6,7 +6,8 @@
 
 #define LOGOUT "guard-logout LOGOUT\r\n"
 
-static const ev_tstamp LEAVE_SECONDS = 1.; /* until the connection is closed though the backend has not answered LOGOUT */
+static const ev_tstamp LEAVE_SECONDS =
+    1.; /* until the connection is closed though the backend has not answered LOGOUT */
 enum { MESSAGE_MAX = 1024 };
 
 static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents);
@@ -41,8 +42,8 @@ static void succeeded(struct check *c)
 static void failed(struct check *c)
 {
     const struct backend_options *o = c->backend->options;
-    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s origin=%s", o->name,
-              faults[c->dial.fault].word, fault_origin_word(c->dial.fault));
+    log_event(LOG_LEVEL_DEBUG, "check-failed", "backend=%s reason=%s origin=%s", o->name, faults[c->dial.fault].word,
+              fault_origin_word(c->dial.fault));
     if (!faults[c->dial.fault].marks_down) {
         return; /* the fault says nothing about the backend */
     }

@@ -14,14 +14,14 @@ struct check {
     struct dial_client nobody; /* all zero: the dial is for no client */
     struct dial dial;
     struct stream stream;
-    bool leaving;              /* the check has succeeded and LOGOUT was sent */
-    bool ended;                /* at least one check has ended */
-    unsigned successes;        /* in a row, while it is down */
-    unsigned failures;         /* in a row */
-    struct buffer list;        /* the capabilities that the backend listed last; empty: none yet */
-    struct loop_task again;    /* for octets that TLS has decrypted already */
-    struct ev_timer timer;     /* the next check, or the deadline of this one */
-    void (*done)(void *data);  /* called when a check has ended */
+    bool leaving;             /* the check has succeeded and LOGOUT was sent */
+    bool ended;               /* at least one check has ended */
+    unsigned successes;       /* in a row, while it is down */
+    unsigned failures;        /* in a row */
+    struct buffer list;       /* the capabilities that the backend listed last; empty: none yet */
+    struct loop_task again;   /* for octets that TLS has decrypted already */
+    struct ev_timer timer;    /* the next check, or the deadline of this one */
+    void (*done)(void *data); /* called when a check has ended */
     void *data;
 };
 

@@ -15,7 +15,7 @@ enum {
     REPLIES_MAX = 128 * 1024, /* octets queued; never reached, since nothing is read while replies wait */
     REPLIES_FULL = 4 * 1024,  /* from here on, send before taking the next command */
     CLIENT_NAME_MAX = 64,
-    CLIENT_ID_MAX = 1024,     /* octets of it for a backend */
+    CLIENT_ID_MAX = 1024, /* octets of it for a backend */
 };
 
 static enum command_phase phase(const struct session *s)
@@ -349,6 +349,7 @@ static struct step do_authenticate(struct session *s)
     return client_reply(s, span_of("+"), mechanism->first_challenge) == 0 ? step_more() : step_end(REASON_MEMORY);
 }
 
+/* clang-format off */
 static const struct {
     struct step (*run)(struct session *s);
     bool arguments;
@@ -358,6 +359,7 @@ static const struct {
     [COMMAND_STARTTLS] = {do_starttls, false},     [COMMAND_LOGIN] = {do_login, true},
     [COMMAND_AUTHENTICATE] = {do_authenticate, true},
 };
+/* clang-format on */
 
 static struct step run_command(struct session *s)
 {
@@ -378,8 +380,8 @@ static struct step run_bad(struct session *s)
     if (secret && phase(s) == PHASE_CLEARTEXT) {
         return refuse_cleartext(s, false); /* malformed or not: it was a password before TLS */
     }
-    return reply_bad(s, command == NULL ? "BAD Unknown command, or not allowed before login."
-                                         : "BAD Malformed command.");
+    return reply_bad(s,
+                     command == NULL ? "BAD Unknown command, or not allowed before login." : "BAD Malformed command.");
 }
 
 static enum reason fault_reason(enum lexer_fault fault)
@@ -502,7 +504,8 @@ struct step client_handshake(struct session *s)
 {
     /* TLS state is made at the client's first octet: a client that only connects costs none. */
     if (s->client_stream.tls == NULL &&
-        tls_accept(s->connection.generation->tls, &s->client_stream, s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
+        tls_accept(s->connection.generation->tls, &s->client_stream,
+                   s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
     enum stream_status status = stream_handshake(&s->client_stream);

@@ -5,18 +5,18 @@
 
 #include "base/address.h"
 #include "net/listener.h"
-#include "policy/facts.h"
 #include "policy/client_table.h"
+#include "policy/facts.h"
 
 struct connection {
     struct generation *generation; /* the configuration that it began with; the session holds it */
     const struct listener *listener;
-    uint64_t id;          /* of the session */
-    union address peer;   /* the client's; from the PROXY header where there is one */
-    union address local;  /* the address that the client connected to */
+    uint64_t id;         /* of the session */
+    union address peer;  /* the client's; from the PROXY header where there is one */
+    union address local; /* the address that the client connected to */
     struct facts facts;
     struct client_table_ref ref; /* the entry in which it is counted */
-    bool unlimited;       /* allowed by a rule with `limits = false`: neither counted nor banned */
+    bool unlimited;              /* allowed by a rule with `limits = false`: neither counted nor banned */
 };
 
 #endif

@@ -16,9 +16,9 @@
 #define TAG_ID "guard-id"
 
 enum {
-    LINES_MAX = 64,          /* that a backend may say up to here */
+    LINES_MAX = 64, /* that a backend may say up to here */
     MESSAGE_MAX = 64 * 1024,
-    PROXY_TTL = 5,           /* Dovecot's default: how many proxies may follow each other */
+    PROXY_TTL = 5, /* Dovecot's default: how many proxies may follow each other */
 };
 
 static enum dial_result next_phase(struct dial *d, struct stream *stream);
@@ -57,6 +57,7 @@ static enum dial_result say(struct dial *d, struct stream *stream, enum dial_pha
 /* Returns the fault that an errno of socket() or connect() stands for. */
 static enum fault connect_fault(int error)
 {
+    /* clang-format off */
     static const struct {
         int error;
         enum fault fault;
@@ -67,6 +68,7 @@ static enum fault connect_fault(int error)
         {EAFNOSUPPORT, FAULT_NETWORK_UNREACHABLE},  {ENOBUFS, FAULT_OUT_OF_MEMORY},
         {ENOMEM, FAULT_OUT_OF_MEMORY},
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].error == error) {
             return rows[i].fault;
@@ -184,11 +186,13 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     snprintf(number[0], sizeof number[0], "%u", address_port(&c->peer));
     snprintf(number[1], sizeof number[1], "%u", address_port(&c->local));
     snprintf(number[2], sizeof number[2], "%d", PROXY_TTL);
+    /* clang-format off */
     const char *const pairs[][2] = {
         {"x-originating-ip", address_text(&c->peer, text[0])},   {"x-originating-port", number[0]},
         {"x-connected-ip", address_text(&c->local, text[1])},    {"x-connected-port", number[1]},
         {"x-proxy-ttl", number[2]},
     };
+    /* clang-format on */
     static const char command[] = TAG_ID " ID (";
     struct buffer list = {0};
     bool well = true;
@@ -263,9 +267,10 @@ static enum dial_result take_greeting(struct dial *d, struct stream *stream, str
     struct span list;
     struct response said = response_parse(line, "");
     if (said.kind != RESPONSE_OK) {
-        return fail_with(d, said.kind == RESPONSE_BYE       ? FAULT_BYE
-                            : said.kind == RESPONSE_PREAUTH ? FAULT_PREAUTH
-                                                          : FAULT_NO_GREETING,
+        return fail_with(d,
+                         said.kind == RESPONSE_BYE       ? FAULT_BYE
+                         : said.kind == RESPONSE_PREAUTH ? FAULT_PREAUTH
+                                                         : FAULT_NO_GREETING,
                          line);
     }
     if (response_code_capability(&said, &list) && keep_list(d, list) == DIAL_FAILED) {
@@ -377,7 +382,7 @@ static enum dial_result read_line(struct dial *d, struct stream *stream, bool *m
     enum response_result read = response_feed(&d->reader, bytes.bytes, bytes.len, &taken, &line);
     enum dial_result result = read == RESPONSE_LINE   ? take_line(d, stream, line)
                               : read == RESPONSE_MORE ? DIAL_MORE
-                                                    : fail(d, dial_line_fault(read));
+                                                      : fail(d, dial_line_fault(read));
     *more = taken < bytes.len;
     if (result != DIAL_FAILED && stream_take(stream, taken) != 0) {
         return fail_for_memory(d);
@@ -409,11 +414,13 @@ enum dial_result dial_event(struct dial *d, struct stream *stream)
 
 enum dial_result dial_expired(struct dial *d, struct stream *stream)
 {
+    /* clang-format off */
     static const enum fault timeouts[] = {
         [DIAL_TLS] = FAULT_TLS_TIMEOUT,           [DIAL_GREETING] = FAULT_GREETING_TIMEOUT,
         [DIAL_STARTTLS] = FAULT_STARTTLS_TIMEOUT, [DIAL_CAPABILITY] = FAULT_CAPABILITY_TIMEOUT, [DIAL_ID] = FAULT_ID_TIMEOUT,
         [DIAL_DONE] = FAULT_LOGIN_TIMEOUT,
     };
+    /* clang-format on */
     if (d->phase == DIAL_CONNECT) {
         note_fault(d, FAULT_CONNECT_TIMEOUT);
         return connect_next(d, stream);

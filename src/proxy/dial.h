@@ -11,8 +11,8 @@
 #define IMAPGUARD_PROXY_DIAL_H
 
 #include "base/address.h"
-#include "imap/response.h"
 #include "imap/capability.h"
+#include "imap/response.h"
 #include "net/stream.h"
 #include "proxy/backend.h"
 #include "proxy/fault.h"
@@ -44,15 +44,15 @@ struct dial {
     size_t address;           /* index of the next address to try */
     enum dial_phase phase;
     bool encrypted;
-    ev_tstamp began;          /* when the attempt at the present address began */
-    ev_tstamp connected;      /* when the connection was made; 0: not yet */
+    ev_tstamp began;     /* when the attempt at the present address began */
+    ev_tstamp connected; /* when the connection was made; 0: not yet */
     struct response_reader reader;
-    unsigned lines;           /* read so far from the backend */
+    unsigned lines; /* read so far from the backend */
     struct capabilities able;
-    struct buffer list;       /* the backend's capability list; with TLS, the list that it gave after TLS */
+    struct buffer list; /* the backend's capability list; with TLS, the list that it gave after TLS */
 
-    enum fault fault;  /* after DIAL_FAILED; before it, the fault of the addresses that were tried */
-    char said[160];    /* after DIAL_FAILED: the words of the backend or of OpenSSL that explain it; "" for none */
+    enum fault fault; /* after DIAL_FAILED; before it, the fault of the addresses that were tried */
+    char said[160];   /* after DIAL_FAILED: the words of the backend or of OpenSSL that explain it; "" for none */
 };
 
 enum dial_result { DIAL_MORE, DIAL_READY, DIAL_FAILED };

@@ -17,7 +17,9 @@ const struct fault_row faults[FAULT_COUNT] = {
 
 const char *fault_origin_word(enum fault fault)
 {
-    static const char *const words[] = {
-        [ORIGIN_BACKEND] = "backend", [ORIGIN_NETWORK] = "network", [ORIGIN_LOCAL] = "local", [ORIGIN_CLIENT] = "client"};
+    static const char *const words[] = {[ORIGIN_BACKEND] = "backend",
+                                        [ORIGIN_NETWORK] = "network",
+                                        [ORIGIN_LOCAL] = "local",
+                                        [ORIGIN_CLIENT] = "client"};
     return words[faults[fault].origin];
 }

@@ -17,11 +17,11 @@ enum fault {
 enum fault_origin { ORIGIN_BACKEND, ORIGIN_NETWORK, ORIGIN_LOCAL, ORIGIN_CLIENT };
 
 struct fault_row {
-    const char *word;         /* the value of `reason` in the log */
+    const char *word; /* the value of `reason` in the log */
     enum fault_origin origin;
-    bool marks_down;          /* before the login was sent, it marks the backend down */
-    bool tries_next;          /* the login goes on with the next backend of its route */
-    const char *reply;        /* the text of the tagged answer to the client; NULL: the backend's own answer */
+    bool marks_down;   /* before the login was sent, it marks the backend down */
+    bool tries_next;   /* the login goes on with the next backend of its route */
+    const char *reply; /* the text of the tagged answer to the client; NULL: the backend's own answer */
 };
 
 extern const struct fault_row faults[FAULT_COUNT];

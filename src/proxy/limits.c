@@ -3,6 +3,7 @@
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
 
+/* clang-format off */
 static const struct option_row rows[] = {
     {.name = "ipv4_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv4_prefix),
      .default_value = "32", .min = 8, .max = 32},
@@ -36,4 +37,5 @@ static const struct option_row rows[] = {
      .default_value = "31m", .min = SECOND, .max = 24 * HOUR},
     {0},
 };
+/* clang-format on */
 const struct option_table limits_option_table = {sizeof(struct limits), rows};

@@ -43,6 +43,7 @@ enum rejection { REJECTED_BY_BACKEND, REJECTED_NO_ROUTE, REJECTED_BY_RULE, REJEC
 enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
 
 /* What a rejection means for the client, the log and the counts. */
+/* clang-format off */
 static const struct rejection_row {
     const char *word;  /* `reason` in the log */
     const char *reply; /* the text of the tagged answer; NULL: the backend's own, in the attempt */
@@ -56,6 +57,7 @@ static const struct rejection_row {
     [REJECTED_BY_TARPIT] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_LONGEST},
     [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
 };
+/* clang-format on */
 
 /* How a login was decided. What the backend said of it is in the attempt. */
 struct login_verdict {
@@ -98,7 +100,9 @@ static struct step accepted(struct session *s)
 static uint32_t delay_ms(const struct session *s, enum delay kind)
 {
     const struct limits *limits = s->connection.generation->limits;
-    uint64_t delay = kind == DELAY_NONE ? 0 : kind == DELAY_LONGEST ? limits->login_delay_max_ms : limits->login_delay_ms;
+    uint64_t delay = kind == DELAY_NONE      ? 0
+                     : kind == DELAY_LONGEST ? limits->login_delay_max_ms
+                                             : limits->login_delay_ms;
     for (unsigned i = 1; i < s->failed_logins && delay > 0 && delay < limits->login_delay_max_ms; i++) {
         delay *= 2;
     }
@@ -150,9 +154,8 @@ static struct step faulty(struct session *s, enum fault fault)
     struct attempt *a = s->attempt;
     const char *reply = faults[fault].reply;
     session_log_login_fault(s, fault, said_of(a));
-    int result = reply != NULL
-                     ? client_reply(s, tag_of(a), reply)
-                     : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+    int result = reply != NULL ? client_reply(s, tag_of(a), reply)
+                               : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
     end_attempt(s);
     session_leave_backend(s);
     return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
@@ -284,8 +287,7 @@ static bool find_route(struct session *s)
     }
     a->count = route_order(a->route, owner_of(&a->credentials), a->order);
     a->client = (struct dial_client){
-        .peer = s->connection.peer, .local = s->connection.local,
-        .id = {buffer_data(&s->client_id), s->client_id.len}};
+        .peer = s->connection.peer, .local = s->connection.local, .id = {buffer_data(&s->client_id), s->client_id.len}};
     return true;
 }
 
@@ -426,7 +428,7 @@ struct step login_send(struct session *s)
 struct finding {
     enum { NEXT_LINE, CHALLENGED, DECIDED, BROKEN, NO_MEMORY } kind;
     struct login_verdict verdict; /* DECIDED */
-    enum fault fault;                /* BROKEN */
+    enum fault fault;             /* BROKEN */
 };
 
 static struct finding broken(enum fault fault)
@@ -455,7 +457,8 @@ static struct finding take_continuation(struct session *s, struct span line)
     if (send_part(s)) {
         return (struct finding){.kind = NEXT_LINE};
     }
-    return s->attempt->credentials.passthrough != NULL ? pass_challenge(s, line) : broken(FAULT_UNEXPECTED_CONTINUATION);
+    return s->attempt->credentials.passthrough != NULL ? pass_challenge(s, line)
+                                                       : broken(FAULT_UNEXPECTED_CONTINUATION);
 }
 
 /* A NO before the client has said who it is cannot be due to a wrong password. */
@@ -464,10 +467,12 @@ static struct finding take_no(struct session *s, const struct response *r)
     struct attempt *a = s->attempt;
     bool unavailable = response_is_unavailable(r) || a->credentials.user == NULL;
     struct finding f = {.kind = DECIDED,
-                        .verdict = {.kind = unavailable ? FAULTY : REJECTED, .fault = FAULT_BACKEND_REFUSED,
+                        .verdict = {.kind = unavailable ? FAULTY : REJECTED,
+                                    .fault = FAULT_BACKEND_REFUSED,
                                     .rejection = REJECTED_BY_BACKEND}};
     buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
-    if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer, ANSWER_MAX) != 0) {
+    if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
+                            ANSWER_MAX) != 0) {
         f.kind = NO_MEMORY;
     }
     return f;
@@ -602,5 +607,5 @@ struct step login_penalty_over(struct session *s)
         return step_end(REASON_MEMORY);
     }
     return s->failed_logins >= s->connection.generation->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
-                                                                : step_go(STATE_NOT_AUTHENTICATED);
+                                                                                : step_go(STATE_NOT_AUTHENTICATED);
 }

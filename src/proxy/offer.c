@@ -13,7 +13,8 @@ enum { PATH_SIZE = 64 };
 int offer_map(struct offer *o, struct arena *arena)
 {
     static const char minimum[CAPABILITY_OFFER_MAX] = CAPABILITY_TLS;
-    struct arena_options options = {.name = "offer", .size = seqlock_space(CAPABILITY_OFFER_MAX), .writer = ARENA_MONITOR};
+    struct arena_options options = {
+        .name = "offer", .size = seqlock_space(CAPABILITY_OFFER_MAX), .writer = ARENA_MONITOR};
     o->region = arena_map(arena, &options);
     if (o->region == NULL) {
         return -1;
@@ -36,8 +37,10 @@ void offer_configure(struct offer *o, const struct option_list *words, struct op
         snprintf(path, sizeof path, "capabilities.[%zu]", i);
         capability_parse(span_of(texts[i]), &one);
         if ((one.auth & ~o->mechanisms) != 0) {
-            option_error(report, path, "\"%s\" cannot work with these routes: the user is not known in time, or is "
-                                       "to be renamed", texts[i]);
+            option_error(report, path,
+                         "\"%s\" cannot work with these routes: the user is not known in time, or is "
+                         "to be renamed",
+                         texts[i]);
         }
         int n = snprintf(o->configured + len, CAPABILITY_OFFER_MAX - len, "%s%s", i > 0 ? " " : "", texts[i]);
         if (n < 0 || (size_t)n >= CAPABILITY_OFFER_MAX - len) {

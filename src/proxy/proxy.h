@@ -14,9 +14,9 @@
 #include "base/address.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "policy/shared_address.h"
-#include "policy/geoip.h"
 #include "policy/client_table.h"
+#include "policy/geoip.h"
+#include "policy/shared_address.h"
 #include "proxy/generation.h"
 #include "proxy/reason.h"
 
@@ -36,18 +36,18 @@ struct backend_ends {
 
 struct proxy {
     struct loop *loop;
-    struct generation *generation; /* of the sessions that begin from now on */
+    struct generation *generation;                /* of the sessions that begin from now on */
     struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
-    struct geoip *geoip;      /* NULL: no databases */
+    struct geoip *geoip;                          /* NULL: no databases */
     struct client_table *table;
     struct shared_address shared_address;
     struct activity *activity;
-    uint64_t next_id;         /* the next session's identifier; the worker sets a first one that no other worker reaches */
+    uint64_t next_id; /* the next session's identifier; the worker sets a first one that no other worker reaches */
     LIST_HEAD(, session) sessions; /* all of them */
     size_t count;
-    TAILQ_HEAD(, session) tarpit;  /* those in TARPIT, the oldest first */
+    TAILQ_HEAD(, session) tarpit; /* those in TARPIT, the oldest first */
     size_t tarpit_count;
-    uint32_t ban_epoch;        /* of the bans that session_end_banned() has applied */
+    uint32_t ban_epoch; /* of the bans that session_end_banned() has applied */
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */

@@ -4,9 +4,9 @@
 #include "proxy/client.h"
 
 enum {
-    DRAIN_MS = 10000,   /* without progress, after one side has ended */
-    ENDS_MAX = 16,      /* sessions that a backend may end in a second: more of them are a death */
-    SPREAD_MS = 5000,   /* over which the rest of its sessions end, so that their clients do not all come back at once */
+    DRAIN_MS = 10000, /* without progress, after one side has ended */
+    ENDS_MAX = 16,    /* sessions that a backend may end in a second: more of them are a death */
+    SPREAD_MS = 5000, /* over which the rest of its sessions end, so that their clients do not all come back at once */
 };
 
 struct step relay_begin(struct session *s)
@@ -104,9 +104,7 @@ struct step relay_drain(struct session *s)
     if (s->backend_stream.end != STREAM_READY) {
         /* The session is over once the client has all that the backend sent. */
         bool as_told = s->shutdown_sent && !stream_failed_locally(&s->backend_stream);
-        return !flushed(&s->client_stream) ? step_more()
-               : as_told            ? step_end(REASON_CLIENT_CLOSED)
-                                    : backend_ended(s);
+        return !flushed(&s->client_stream) ? step_more() : as_told ? step_end(REASON_CLIENT_CLOSED) : backend_ended(s);
     }
     if (s->client_stream.end == STREAM_READY || !flushed(&s->backend_stream)) {
         return step_more();

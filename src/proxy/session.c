@@ -11,9 +11,9 @@
 #include "proxy/balancer.h"
 #include "proxy/client.h"
 #include "proxy/login.h"
+#include "proxy/relay.h"
 #include "proxy/session_log.h"
 #include "proxy/tarpit.h"
-#include "proxy/relay.h"
 
 enum { LINGER_MS = 1000 }; /* how long close_notify and the rest of a goodbye are waited for */
 
@@ -26,6 +26,7 @@ static ev_tstamp linger_deadline(const struct session *s);
 #define ENDS (TO(LINGER))
 
 /* What belongs to a state. Every state that waits has a deadline; a NULL handler is never needed there. */
+/* clang-format off */
 static const struct state_row {
     const char *name;
     unsigned reads;     /* sides that are read */
@@ -87,6 +88,7 @@ static const struct state_row {
         TO(DEAD)},
     [STATE_DEAD] = {.name = "DEAD"},
 };
+/* clang-format on */
 
 struct step step_more(void)
 {
@@ -126,7 +128,8 @@ void session_leave_backend(struct session *s)
 
 static struct step linger_flushed(struct session *s)
 {
-    bool gone = s->client_stream.write_error != 0 || (s->client_stream.end != STREAM_READY && s->client_stream.end != STREAM_END);
+    bool gone = s->client_stream.write_error != 0 ||
+                (s->client_stream.end != STREAM_READY && s->client_stream.end != STREAM_END);
     if (!gone && stream_unsent(&s->client_stream) > 0) {
         return step_more();
     }
@@ -302,7 +305,8 @@ static struct step flush_side(struct session *s, struct stream *stream)
     if (stream_unsent(stream) < before) {
         s->active = session_now(s);
     }
-    return before > 0 && stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s) : step_more();
+    return before > 0 && stream_unsent(stream) == 0 && rows[s->state].flushed != NULL ? rows[s->state].flushed(s)
+                                                                                      : step_more();
 }
 
 /* Carries out a handler's step and the steps that follow. May free the session. */
@@ -450,7 +454,8 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
 {
-    struct connection conn = {.generation = proxy->generation, .listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
+    struct connection conn = {
+        .generation = proxy->generation, .listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
     struct network_address address = network_address_of(peer);
     enum session_state first = session_first_state(listener);
     if (network_set_has(&listener->proxies, &address)) {

@@ -11,26 +11,26 @@
 #include "imap/lexer.h"
 #include "imap/sasl.h"
 #include "net/stream.h"
+#include "proxy/connection.h"
 #include "proxy/proxy.h"
 #include "proxy/reason.h"
-#include "proxy/connection.h"
 
 enum session_state {
     STATE_NEW,
-    STATE_PROXY_HEADER,  /* reads the header of a load balancer */
-    STATE_TARPIT,        /* refused, and kept waiting without an answer */
-    STATE_CLEARTEXT,     /* the dialogue before TLS */
-    STATE_STARTTLS,      /* sends the OK to STARTTLS */
+    STATE_PROXY_HEADER, /* reads the header of a load balancer */
+    STATE_TARPIT,       /* refused, and kept waiting without an answer */
+    STATE_CLEARTEXT,    /* the dialogue before TLS */
+    STATE_STARTTLS,     /* sends the OK to STARTTLS */
     STATE_HANDSHAKE,
     STATE_NOT_AUTHENTICATED, /* the dialogue between TLS and login (RFC 9051 3.1) */
-    STATE_CONNECT,       /* chooses a backend and dials it */
-    STATE_BACKEND_LOGIN, /* waits for the backend's answer to the login */
-    STATE_CHALLENGE,     /* waits for the client's response to a challenge of the backend's */
-    STATE_PENALTY,       /* delays the answer to a login that failed */
+    STATE_CONNECT,           /* chooses a backend and dials it */
+    STATE_BACKEND_LOGIN,     /* waits for the backend's answer to the login */
+    STATE_CHALLENGE,         /* waits for the client's response to a challenge of the backend's */
+    STATE_PENALTY,           /* delays the answer to a login that failed */
     STATE_RELAY,
-    STATE_DRAIN,         /* one side has ended: sends the other what is left */
-    STATE_ORPHAN,        /* the backend has ended many sessions at once: delays the end of this one */
-    STATE_LINGER,        /* sends BYE and close_notify */
+    STATE_DRAIN,  /* one side has ended: sends the other what is left */
+    STATE_ORPHAN, /* the backend has ended many sessions at once: delays the end of this one */
+    STATE_LINGER, /* sends BYE and close_notify */
     STATE_DEAD,
     STATE_COUNT
 };
@@ -61,12 +61,12 @@ struct session {
     struct proxy_header *proxy_header; /* PROXY_HEADER: what was read of it */
 
     enum session_state state;
-    enum reason reason;   /* why the session ends; valid once it does */
-    int error;            /* errno of what failed on one of its sockets, for the log; 0: nothing */
+    enum reason reason;    /* why the session ends; valid once it does */
+    int error;             /* errno of what failed on one of its sockets, for the log; 0: nothing */
     struct ev_timer timer; /* the state's deadline */
     struct loop_task again;
     ev_tstamp started;
-    ev_tstamp active;      /* when octets last moved in RELAY and DRAIN; when ORPHAN began */
+    ev_tstamp active; /* when octets last moved in RELAY and DRAIN; when ORPHAN began */
 
     struct stream client_stream;
     struct stream backend_stream;

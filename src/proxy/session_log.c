@@ -167,7 +167,8 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
 {
     struct log_line line;
     bool clients = faults[fault].origin == ORIGIN_CLIENT;
-    begin_login(s, &line, clients ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, clients ? "login-refused" : "login-unavailable");
+    begin_login(s, &line, clients ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                clients ? "login-refused" : "login-unavailable");
     log_word(&line, "reason", faults[fault].word);
     log_word(&line, "origin", fault_origin_word(fault));
     put_said(&line, said);

@@ -151,7 +151,9 @@ static const char *read_file(const char *path, struct stat *info, int to)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
-        return strerror(errno);
+        const char *reason = strerror(errno);
+        (void)stat(path, info); /* it may be there all the same, and database_poll() sees it */
+        return reason;
     }
     const char *cause = NULL;
     if (fstat(fd, info) != 0) {

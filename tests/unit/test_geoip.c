@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -194,6 +196,26 @@ Test(geoip, a_replaced_database_is_taken_and_a_bad_one_is_told_once)
     cr_expect_eq(count_of(refresh(g), " geoip-failed "), 1);
     cr_expect_eq(count_of(refresh(g), " geoip-failed "), 0, "told once");
     cr_expect_str_eq(place_of(g, "127.0.1.1").country, "NL");
+    free(path);
+    geoip_free(g);
+}
+
+Test(geoip, a_file_that_is_there_and_cannot_be_opened_is_logged_once)
+{
+    struct test_report report;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    free(database("country"));
+    replace("own", "country", false);
+    struct geoip *g = opened("own", NULL, &report);
+    char *path = database("own");
+    unlink(path);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path); /* refused to root, too: open() gives ENXIO */
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    cr_expect_eq(count_of(refresh(g), " geoip-failed "), 1);
+    cr_expect_eq(count_of(refresh(g), " geoip-failed "), 0, "logged once");
+    cr_expect_str_eq(place_of(g, "127.0.1.1").country, "DE");
+    close(fd);
     free(path);
     geoip_free(g);
 }

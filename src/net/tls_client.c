@@ -263,7 +263,8 @@ enum tls_client_failure tls_client_failure(const struct stream *stream, const ch
     static char explanation[160];
     long error = SSL_get_verify_result(stream->tls);
     *text = tls_failure();
-    if (error == X509_V_OK) {
+    /* Without verification OpenSSL keeps the result all the same, and it ends no handshake. */
+    if (error == X509_V_OK || SSL_get_verify_mode(stream->tls) == SSL_VERIFY_NONE) {
         return TLS_CLIENT_FAILED;
     }
     bool pinned = error == X509_V_ERR_APPLICATION_VERIFICATION;

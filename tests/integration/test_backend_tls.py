@@ -260,6 +260,18 @@ def test_a_client_certificate_is_shown(guard, backend, certificate, rsa_certific
     assert front.secure().command(LOGIN).status.startswith(b"NO [UNAVAILABLE]")
 
 
+def test_a_failure_that_is_not_the_certificates_is_not_blamed_on_it(guard, backend, certificate, rsa_certificate):
+    """With verify = false: the server demands a client certificate, and ends the handshake after its own was accepted."""
+    context = server_context(certificate)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(rsa_certificate.chain)
+    fake = backend(LegacyServer(implicit=context))
+    front = guard(fake.address, backend_settings={"tls": "implicit", "verify": False, **SHORT})
+    attempt(front)
+    failed_login(front, "tls-failed")
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_tls_1_0_only_where_it_is_allowed(guard, backend, rsa_certificate, legacy):

@@ -139,12 +139,20 @@ void backend_mark_up(struct backend *backend)
     }
 }
 
-void backend_mark_down(struct backend *backend, enum fault fault)
+void backend_mark_down(struct backend *backend, enum fault fault, struct span said)
 {
-    if (record_health(backend, HEALTH_DOWN)) {
-        log_event(LOG_LEVEL_WARNING, "backend-down", "backend=%s reason=%s origin=%s", backend->options->name,
-                  faults[fault].word, fault_origin_word(fault));
+    struct log_line line;
+    if (!record_health(backend, HEALTH_DOWN)) {
+        return;
     }
+    log_begin(&line, LOG_LEVEL_WARNING, "backend-down");
+    log_word(&line, "backend", backend->options->name);
+    log_word(&line, "reason", faults[fault].word);
+    log_word(&line, "origin", fault_origin_word(fault));
+    if (said.len > 0) {
+        log_quoted(&line, "said", said.bytes, said.len);
+    }
+    log_end(&line);
 }
 
 /* --- sessions -------------------------------------------------------------------------------- */

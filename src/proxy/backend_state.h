@@ -34,8 +34,8 @@ bool backend_is_known(const struct backend *backend);
 /* Marks the backend up, and logs "backend-up" if it was not. */
 void backend_mark_up(struct backend *backend);
 
-/* Marks the backend down, and logs "backend-down" if it was not. */
-void backend_mark_down(struct backend *backend, enum fault fault);
+/* Marks the backend down, and logs "backend-down" if it was not. `said` explains the fault, as in struct dial; or "". */
+void backend_mark_down(struct backend *backend, enum fault fault, struct span said);
 
 /*
  * Counts one session of this process more, to be given back by backend_release_session(). Returns false, with nothing

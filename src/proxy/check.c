@@ -50,7 +50,7 @@ static void failed(struct check *c)
     c->successes = 0;
     c->failures++;
     if (c->failures >= o->check_fall || !backend_is_known(c->backend)) {
-        backend_mark_down(c->backend, c->dial.fault);
+        backend_mark_down(c->backend, c->dial.fault, span_of(c->dial.said));
     }
 }
 

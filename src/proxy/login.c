@@ -261,7 +261,7 @@ static struct step backend_failed(struct session *s, enum fault fault)
     bool sent = a->command.parts > 0;
     a->fault = fault;
     if (faults[fault].marks_down && !sent) {
-        backend_mark_down(s->backend, fault);
+        backend_mark_down(s->backend, fault, said_of(a));
     }
     if (!faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
         return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});

@@ -24,7 +24,8 @@ def old_servers(tmp_path_factory):
     """Dovecots by what is wrong with their certificates, none of which any authority has signed."""
     vault = tmp_path_factory.mktemp("old")
     vault.chmod(0o755)
-    made = {"self-signed": certs.make(vault, "old", names=("DNS:old.example.org",)), "expired": certs.make_expired(vault)}
+    made = {"self-signed": certs.make(vault, "old", names=("DNS:old.example.org",)),
+            "expired": certs.make_expired(vault)}
     folders, servers = [], {}
     try:
         for name, certificate in made.items():
@@ -68,9 +69,21 @@ def test_the_refusal_shows_what_makes_the_server_usable(guard, old_servers, cert
     assert login(front).startswith(b"NO [UNAVAILABLE]")
     assert front.event("login-unavailable", reason="certificate-fingerprint")["said"] == wanted
 
-    front = guard(address_of(server, tls), backend_settings={"tls": tls, "fingerprint": [other, said.rpartition(" ")[2]]})
+    front = guard(address_of(server, tls), backend_settings={
+        "tls": tls, "fingerprint": [other, said.rpartition(" ")[2]]})
     for _ in range(3):
         assert login(front).startswith(b"OK"), "the first handshake, and those that resume its session"
+
+
+def test_a_check_that_finds_the_wrong_certificate_shows_its_fingerprint(guard, old_servers, certificate):
+    """Before anybody has tried to log in."""
+    server = old_servers["expired"]
+    settings = {"tls": "implicit", "check_interval": "1s"}
+    front = guard(address_of(server, "implicit"), backend_settings=settings)
+    assert front.event("backend-down")["said"].endswith(", " + fingerprint(server.certificate))
+    front = guard(address_of(server, "implicit"), backend_settings={
+        **settings, "fingerprint": [fingerprint(certificate)]})
+    assert front.event("backend-down", reason="certificate-fingerprint")["said"] == fingerprint(server.certificate)
 
 
 def test_a_session_of_a_refused_certificate_is_never_resumed(guard, backend, certificate, rsa_certificate):

@@ -62,7 +62,7 @@ static void find(struct backends *b, unsigned column, bool up)
     if (up) {
         backend_mark_up(&b->items[0]);
     } else {
-        backend_mark_down(&b->items[0], FAULT_CONNECTION_REFUSED);
+        backend_mark_down(&b->items[0], FAULT_CONNECTION_REFUSED, span_of(""));
     }
     b->own = own;
 }

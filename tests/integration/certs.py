@@ -64,6 +64,15 @@ def _make_dated(folder, label, start, end):
     return made
 
 
+def make_signed(folder, label, authority, names):
+    """A certificate that `authority`, one of make(), has signed."""
+    made = Certificate(folder / f"{label}.pem", folder / f"{label}.key")
+    _openssl("req", "-x509", "-CA", authority.chain, "-CAkey", authority.key, *NEW_KEY["ecdsa"], "-nodes",
+             "-keyout", made.key, "-out", made.chain, "-days", 30, "-subj", f"/CN={label}",
+             "-addext", "subjectAltName=" + ",".join(names), "-addext", "basicConstraints=critical,CA:FALSE")
+    return made
+
+
 def make_expired(folder):
     """A certificate for localhost that ran out years ago."""
     return _make_dated(folder, "expired", "20200101000000Z", "20200201000000Z")

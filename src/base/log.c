@@ -46,8 +46,8 @@ static const struct option_row rows[] = {
      .check = check_target},
     {.name = "level", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, level), .default_value = "info",
      .choices = level_names},
-    {.name = "facility", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, facility), .default_value = "mail",
-     .choices = facility_names},
+    {.name = "facility", .type = OPTION_CHOICE, .offset = offsetof(struct log_options, facility),
+     .default_value = "mail", .choices = facility_names},
     {0},
 };
 /* clang-format on */

@@ -44,8 +44,8 @@ struct log_line {
 };
 
 /*
- * Checks that log_open() could open the target, without opening or creating it. The check uses access() and cannot find
- * every obstacle. Returns 0, or -1 with errno set.
+ * Checks that log_open() could open the target, without opening or creating it. It cannot find every obstacle. Returns
+ * 0, or -1 with errno set.
  */
 int log_check(const struct log_options *options);
 

@@ -39,9 +39,9 @@ bool endpoint_is_valid(const struct endpoint *e);
 const char *endpoint_check(const char *text);
 
 /*
- * Resolves a text that endpoint_check() has accepted, and writes its addresses to `out`, ENDPOINT_ADDRESSES_MAX at most.
- * It may wait for the DNS; never call it in an event loop. Returns NULL, or a static text with the cause of the failure.
- * If the look-up fails, `out` is unchanged, and *passing is true if the DNS did not answer and a later call may succeed.
+ * Resolves a text that endpoint_check() has accepted, and writes up to ENDPOINT_ADDRESSES_MAX addresses to `out`. It
+ * may wait for the DNS; never call it in an event loop. Returns NULL, or a static text with the cause of the failure.
+ * After a failure, `out` is unchanged, and *passing is true if the DNS did not answer and a later call may succeed.
  * `passing` may be NULL.
  */
 const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing);

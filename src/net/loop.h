@@ -13,8 +13,8 @@
 #include <sys/queue.h>
 
 /*
- * Octets of the scratch buffer: three full TLS records. A session keeps at most as many unsent octets in each direction.
- * With OpenSSL's own buffer, a session with slow peers needs less than 128 KiB.
+ * Octets of the scratch buffer: three full TLS records. A session keeps at most as many unsent octets in each
+ * direction. With OpenSSL's own buffer, a session with slow peers needs less than 128 KiB.
  */
 enum { LOOP_SCRATCH_SIZE = 48 * 1024 };
 
@@ -23,7 +23,7 @@ enum { LOOP_WIRE_SIZE = 52 * 1024 };
 
 /*
  * A function to be called in the next iteration of the loop. It is embedded in the object that it works on, which sets
- * `run`; the entry belongs to the loop.
+ * `run`. `entry` belongs to the loop, and must be all zero at first.
  */
 struct loop_task {
     LIST_ENTRY(loop_task) entry;

@@ -10,8 +10,8 @@
 #include "net/endpoint.h"
 
 /*
- * Creates a TCP socket that listens on the address. Fails with EADDRINUSE if another socket listens there, even one with
- * SO_REUSEPORT, so that a second imapguard on the same address fails. Sets SO_REUSEPORT afterwards, for
+ * Creates a TCP socket that listens on the address. Fails with EADDRINUSE if another socket listens there, even one
+ * with SO_REUSEPORT, so that a second imapguard on the same address fails. Sets SO_REUSEPORT afterwards, for
  * socket_listen_beside(). Returns the descriptor, or -1 with errno set.
  */
 int socket_listen(const union address *address);
@@ -20,8 +20,8 @@ int socket_listen(const union address *address);
 bool socket_is_listening(int fd);
 
 /*
- * Creates another socket on the address of a socket_listen() of the same process owner. The kernel distributes
- * connections over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
+ * Creates another socket on the address of a socket_listen(), by the same account. The kernel distributes connections
+ * over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
  */
 int socket_listen_beside(const union address *address);
 

@@ -79,8 +79,8 @@ enum stream_status stream_connected(struct stream *s)
 /* --- writing to the kernel --------------------------------------------------------------------------------- */
 
 /*
- * Discards all unsent octets and shuts the socket down in both directions. Octets that have already arrived can still be
- * read.
+ * Discards all unsent octets and shuts the socket down in both directions. Octets that have already arrived can still
+ * be read.
  */
 static void write_failed(struct stream *s, int error)
 {

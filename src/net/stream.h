@@ -102,9 +102,9 @@ int stream_set_tls(struct stream *s, SSL *tls);
 enum stream_status stream_handshake(struct stream *s);
 
 /*
- * Reads up to 16 KiB without consuming them. On STREAM_READY, `bytes` has at least one octet; it points into a buffer of
- * s or into the scratch buffer of the loop, and is valid until stream_take(), which must be called next. Other results
- * mean that there are no octets.
+ * Reads up to 16 KiB without consuming them. On STREAM_READY, `bytes` has at least one octet. It points into a buffer
+ * of s or into the scratch buffer of the loop, and is valid until stream_take(), which must be called next. Other
+ * results mean that there are no octets.
  */
 enum stream_status stream_peek(struct stream *s, struct span *bytes);
 
@@ -116,7 +116,7 @@ enum stream_status stream_peek(struct stream *s, struct span *bytes);
 int stream_take(struct stream *s, size_t len);
 
 /*
- * Copies up to `size` octets that wait in the socket to `into`, without consuming them and without TLS. Returns their
+ * Copies up to `size` octets that wait in the socket to `into`, without consuming or decrypting them. Returns their
  * number; 0 if there are none.
  */
 size_t stream_waiting(struct stream *s, uint8_t *into, size_t size);

@@ -21,7 +21,8 @@ static const struct option_row rows[] = {
     {.name = "min_version", .type = OPTION_CHOICE, .offset = offsetof(struct tls_options, min_version),
      .default_value = "TLSv1.2", .choices = version_names},
     {.name = "ciphers", .type = OPTION_TEXT, .offset = offsetof(struct tls_options, ciphers), .default_value = ""},
-    {.name = "ciphersuites", .type = OPTION_TEXT, .offset = offsetof(struct tls_options, ciphersuites), .default_value = ""},
+    {.name = "ciphersuites", .type = OPTION_TEXT, .offset = offsetof(struct tls_options, ciphersuites),
+     .default_value = ""},
     {.name = "groups", .type = OPTION_TEXT, .offset = offsetof(struct tls_options, groups),
      .default_value = "X25519:P-256:P-384"},
     {.name = "legacy_clients", .type = OPTION_FLAG, .offset = offsetof(struct tls_options, legacy_clients),
@@ -178,7 +179,7 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     return report->errors == errors ? 0 : -1;
 }
 
-/* Returns the set for a name: of each key type, the first certificate that covers it. For NULL, the first certificate. */
+/* Returns the set for a name: of each key type, the first certificate that covers it; for NULL, the first of all. */
 static uint64_t certificates_for(const struct tls *tls, const char *name)
 {
     uint64_t set = name == NULL ? 1 : 0;

@@ -33,7 +33,10 @@ struct tls;
  */
 struct tls *tls_new(const struct tls_options *options, struct ticket_keys *tickets, struct option_report *report);
 
-/* Frees tls; does nothing if it is NULL. Established connections stay usable; handshakes in progress must not be. */
+/*
+ * Frees tls; does nothing if it is NULL. Established connections stay usable. No handshake may be in progress, because
+ * handshakes look server names up in tls.
+ */
 void tls_free(struct tls *tls);
 
 /*

@@ -18,21 +18,23 @@ static const struct option_row rows[] = {
      .default_value = ""},
     {.name = "countries", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, countries), .default_value = "",
      .check = condition_check_country},
-    {.name = "continents", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, continents), .default_value = "",
-     .check = condition_check_continent},
-    {.name = "asns", .type = OPTION_COUNTS, .offset = offsetof(struct rule_options, asns), .default_value = "", .min = 1,
-     .max = UINT32_MAX},
-    {.name = "listeners", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, listeners), .default_value = ""},
+    {.name = "continents", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, continents),
+     .default_value = "", .check = condition_check_continent},
+    {.name = "asns", .type = OPTION_COUNTS, .offset = offsetof(struct rule_options, asns), .default_value = "",
+     .min = 1, .max = UINT32_MAX},
+    {.name = "listeners", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, listeners),
+     .default_value = ""},
     {.name = "users", .type = OPTION_TEXTS, .offset = offsetof(struct rule_options, users), .default_value = "",
      .check = condition_check_user},
     {.name = "limits", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, limits), .default_value = "true"},
-    {.name = "observe", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, observe), .default_value = "false"},
+    {.name = "observe", .type = OPTION_FLAG, .offset = offsetof(struct rule_options, observe),
+     .default_value = "false"},
     {0},
 };
 /* clang-format on */
 const struct option_table rule_option_table = {sizeof(struct rule_options), rows};
 
-/* The cheap ones first: where a client is, is only looked up when all else matches. */
+/* In the order of evaluation, cheap ones first: the databases are used only if all other conditions match. */
 static const struct condition *const conditions[] = {
     &condition_listener, &condition_network, &condition_user, &condition_asn, &condition_country, &condition_continent,
 };
@@ -86,7 +88,7 @@ static const char *rule_path(char out[PATH_SIZE], size_t index)
     return out;
 }
 
-/* Whether a rule matches whomever `inner` matches. */
+/* Returns true if `rule` matches every client that `inner` matches. */
 static bool covers(const struct rule *rule, const struct rule *inner)
 {
     for (size_t i = 0; i < CONDITIONS; i++) {
@@ -119,7 +121,7 @@ static void warn_of_covered(const struct access *a, size_t index, struct option_
     }
 }
 
-/* Rules with users come too late for those whom another has refused at connect. */
+/* A rule with users is evaluated at login only. A rule that refuses everybody at connect prevents every login. */
 static void warn_of_unreachable_users(const struct access *a, struct option_report *report)
 {
     char path[PATH_SIZE];
@@ -199,7 +201,7 @@ void access_free(struct access *a)
 
 /* --- asking ---------------------------------------------------------------------------------------------- */
 
-/* The first condition of a rule that does not hold; NULL when all do. */
+/* Returns the first condition of the rule that does not match; NULL if all match. */
 static const struct condition *failing(const struct rule *rule, struct facts *facts)
 {
     for (size_t i = 0; i < CONDITIONS; i++) {
@@ -225,7 +227,7 @@ struct verdict access_ask(const struct access *a, struct facts *facts, access_ob
         if (!o->observe) {
             return verdict_of(o);
         }
-        /* At login, what was asked at connect was told then. */
+        /* Rules without users were reported at connect. */
         if (observer != NULL && (facts->user == NULL || condition_user.is_set(&a->rules[i]))) {
             observer(data, o->name, o->action);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/ban.h"
 
-/* 57 bits of time in 1/64 second, 6 of level, 1 of "pending". */
+/* From the highest bit: 57 bits of time in units of 1/64 second, 6 bits of level, 1 bit for PENDING. */
 enum { PENDING = 1, LEVEL_SHIFT = 1, LEVEL_BITS = 6, TIME_SHIFT = LEVEL_SHIFT + LEVEL_BITS, TICK_US = 15625 };
 
 uint64_t ban_make(uint64_t until_us, unsigned level)

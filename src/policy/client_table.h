@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of client networks, shared by all workers: the rate of connections of each, its sessions, its failed logins,
- * and its ban. It has a fixed size and no lock: a rate is one 64-bit time (GCRA, ITU-T I.371) that is changed by
- * compare-and-swap, and sessions are counted in one column for each worker, which the master clears when the worker dies.
- * A network's place follows from SipHash of its address with a random key, so that clients cannot choose it.
+ * The table of client networks that all workers share: rate of connections, number of sessions, rate of failed logins,
+ * and ban of each network. It has a fixed size and no lock. A rate is one 64-bit time that is changed by
+ * compare-and-swap, see rate.h. Each worker counts its sessions in a column of its own, which the master clears when
+ * the worker dies. The slot of a network depends on the SipHash of its address with a random key, so that an attacker
+ * cannot choose addresses that collide.
  *
- * Times are microseconds since boot (base/clock.h): all processes have the same, and no administrator can set them. A ban
- * that ends later than any ban can is ignored.
+ * Times are microseconds since boot (clock_boot_us()). A time that is too far in the future is corrupt and is ignored,
+ * because a hostile worker can write to the table.
  */
 #ifndef IMAPGUARD_POLICY_CLIENT_TABLE_H
 #define IMAPGUARD_POLICY_CLIENT_TABLE_H
@@ -22,110 +23,126 @@
 
 /* The limits of a client network: options of the group `limits`. */
 struct client_table_limits {
-    uint32_t ipv4_prefix;
-    uint32_t ipv6_prefix;
-    uint32_t sessions;                  /* at one time */
-    struct option_rate connection_rate; /* a burst of so many, and then evenly */
-    struct option_rate login_failures;  /* more is a ban */
-    uint32_t ban_time_ms;               /* doubles with each ban in a row ... */
-    uint32_t ban_time_max_ms;           /* ... up to this */
-    uint32_t table_size;                /* networks */
+    uint32_t ipv4_prefix;               /* bits of an IPv4 client network */
+    uint32_t ipv6_prefix;               /* bits of an IPv6 client network */
+    uint32_t sessions;                  /* concurrent sessions */
+    struct option_rate connection_rate; /* connections, see rate.h */
+    struct option_rate login_failures;  /* failed logins; a network that exceeds the rate is banned */
+    uint32_t ban_time_ms;               /* the first ban in a row; each further one lasts twice as long, see ban.h */
+    uint32_t ban_time_max_ms;           /* the longest ban */
+    uint32_t table_size;                /* number of networks */
 };
 
 struct client_table;
 
-/* The entry in which a session is counted; all zero is none. */
+/* The reference of a counted session to the entry of its network. All zero means that the session is not counted. */
 struct client_table_ref {
-    uint32_t slot; /* 0: none; otherwise 1 more than the index */
+    uint32_t slot; /* index of the entry plus 1; 0: not counted */
 };
 
 struct client_table_ban {
     struct network network;
     uint64_t until_us;
-    unsigned level; /* the number of bans in a row */
+    unsigned level; /* 1 for the first ban in a row, see ban.h */
 };
 
 enum client_table_entry {
-    CLIENT_TABLE_ENTERED,
-    CLIENT_TABLE_BANNED,
-    CLIENT_TABLE_RATE,     /* more connections than connection_rate */
-    CLIENT_TABLE_SESSIONS, /* more sessions at one time than `sessions` */
+    CLIENT_TABLE_ENTERED,  /* allowed */
+    CLIENT_TABLE_BANNED,   /* the network is banned */
+    CLIENT_TABLE_RATE,     /* the network exceeds `connection_rate` */
+    CLIENT_TABLE_SESSIONS, /* the network exceeds `sessions` */
 };
 
 enum client_table_failure {
     CLIENT_TABLE_FAILURE_COUNTED,
-    CLIENT_TABLE_FAILURE_KNOWN,  /* the same secret of the same user as before: not counted again */
-    CLIENT_TABLE_FAILURE_BANNED, /* counted, and a ban begins now */
+    CLIENT_TABLE_FAILURE_KNOWN,  /* not counted: the same secret of the same user was counted before */
+    CLIENT_TABLE_FAILURE_BANNED, /* the network exceeds `login_failures`: a ban begins */
 };
 
 /*
- * Makes a table for the workers of the arena, and maps its regions there; `limits` is copied. A child frees the table if
- * it lets nobody in: the key goes with it. Returns NULL with errno set when memory is short.
+ * Creates a table for the workers of the arena, before the first fork. Its regions belong to the arena, which must
+ * outlive the table; `limits` is copied. The caller owns the result; client_table_free() frees it. Returns NULL with
+ * errno set if there is no memory.
  */
 struct client_table *client_table_new(const struct client_table_limits *limits, struct arena *arena);
 
-/* Frees what this process has of it and wipes the key; the regions are the arena's. NULL is fine. */
+/*
+ * Frees t in this process and wipes the key; does nothing if t is NULL. The regions stay in the arena. A child that
+ * accepts no clients calls it after fork(), so that it has no copy of the key.
+ */
 void client_table_free(struct client_table *t);
 
-/* In a worker, before its first client: from here on it counts sessions in the column of that worker. */
+/*
+ * Selects the column in which this process counts sessions. A worker calls it with its number, from 0, before its first
+ * client.
+ */
 void client_table_set_worker(struct client_table *t, unsigned worker);
 
 /*
- * Counts a session of that address, if the network's limits allow it. Returns CLIENT_TABLE_ENTERED with `ref` set, to be
- * given back by client_table_leave(); otherwise the reason of the refusal. Over all workers a network never has more than
- * `sessions` at one time. If each entry that the network could use has sessions of others, the client enters uncounted, and
- * `ref` is none.
+ * Checks the limits for a client with this address, and counts a session if they allow it. On CLIENT_TABLE_ENTERED, the
+ * caller must call client_table_leave() with `ref` when the session ends. On any other result nothing is counted, and
+ * `ref` is all zero. All workers together never count more than `sessions` for a network. If all entries that the
+ * network could use have sessions, the client is allowed without being counted: the result is CLIENT_TABLE_ENTERED, and
+ * `ref` is all zero.
  */
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
                                            uint64_t now_us, struct client_table_ref *ref);
 
-/* Counts the session no more. `ref` is none afterwards, and may be none before. */
+/* Ends the counting of a session. `ref` is all zero afterwards; does nothing if it is before. */
 void client_table_leave(struct client_table *t, struct client_table_ref *ref);
 
-/* Returns true if the network of a counted session is banned; false if `ref` is none. */
+/* Returns true if the network of a counted session is banned; false if `ref` is all zero. */
 bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us);
 
 /*
- * Counts a failed login with that secret. The same wrong secret of the same user from the same network counts once. Fills
- * `ban` when one begins. Counts nothing if `ref` is none.
+ * Counts a failed login of a counted session. `address` is the client's, `user` and `password` are those of the login.
+ * The same wrong password of the same user and network is counted once. The table stores a keyed hash of them only. On
+ * CLIENT_TABLE_FAILURE_BANNED, `ban` is set. If `ref` is all zero, nothing is counted and the result is
+ * CLIENT_TABLE_FAILURE_COUNTED.
  */
 enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref,
                                                     const struct network_address *address, const char *user,
                                                     const struct secret *password, uint64_t now_us,
                                                     struct client_table_ban *ban);
 
-/* As client_table_login_failed(), for an offence without a secret: each one counts. */
+/* As client_table_login_failed(), for an offence without a password. Every call is counted. */
 enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref,
                                               const struct network_address *address, uint64_t now_us,
                                               struct client_table_ban *ban);
 
-/* Returns a number that changes whenever a ban begins: then each session's client_table_is_banned() may have changed. */
+/*
+ * Returns a number that changes when a ban begins. A worker that sees it change calls client_table_is_banned() for each
+ * of its sessions.
+ */
 uint32_t client_table_ban_epoch(const struct client_table *t);
 
 /*
- * Returns true if a refusal of that network should be logged, and notes the time: the first one, and then one each minute
- * over all workers. Always true for a network without an entry.
+ * Returns true if the caller should log that it refuses this address: for the first refusal of the network, and then
+ * once a minute, for all workers together. Each true counts as logged. Always true for a network without an entry.
  */
 bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
 
-/* In the master, about once a second: calls `unbanned` for each ban that has ended. Returns the number of bans in force. */
+/*
+ * Marks expired bans as logged, and calls `unbanned` with `data` for each of them. The ban is valid during the call
+ * only. The master calls it about once a second. Returns the number of bans in force.
+ */
 size_t client_table_sweep(struct client_table *t, uint64_t now_us,
                           void (*unbanned)(void *data, const struct client_table_ban *ban), void *data);
 
-/* Calls `each` for every ban in force. */
+/* Calls `each` with `data` for every ban in force. The ban is valid during the call only. */
 void client_table_each_ban(const struct client_table *t, uint64_t now_us,
                            void (*each)(void *data, const struct client_table_ban *ban), void *data);
 
 /*
- * Restores a ban from a file, before the first fork. Returns 0, or -1 if the ban has ended, its prefix is not the
- * configured one, or there is no room.
+ * Restores a ban that was saved in a file. The master calls it before the first fork. Returns 0, or -1 if the ban is
+ * not in force, the prefix of its network is not the configured one, or there is no free entry.
  */
 int client_table_restore_ban(struct client_table *t, const struct client_table_ban *ban, uint64_t now_us);
 
-/* Returns the sessions of that address's network over all workers; 0 without an entry. */
+/* Returns the number of sessions of the address's network, of all workers; 0 if it has no entry. */
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address);
 
-/* Returns the number of networks with an entry. */
+/* Returns the number of networks that have an entry. */
 size_t client_table_used(const struct client_table *t);
 
 #endif

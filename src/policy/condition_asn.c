@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Conditions on the autonomous system that the client's address belongs to. */
+/* Conditions on the autonomous system of the client's address. */
 #include "policy/condition.h"
 
 static bool is_set(const struct rule *rule)

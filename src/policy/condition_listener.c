@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Conditions on the listener that a client comes in at. */
+/* Conditions on the listener that a client connects to. */
 #include <string.h>
 
 #include "policy/condition.h"

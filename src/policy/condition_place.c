@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Conditions on the country and on the continent that the client's address belongs to. */
+/* Conditions on the country and on the continent of the client's address. */
 #include <string.h>
 
 #include "policy/condition.h"
 
-/* ISO 3166-1, with XK (Kosovo), which the databases use too. */
+/* The codes of ISO 3166-1, and XK (Kosovo), which the databases use. */
 static const char countries[] =
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
     "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
@@ -16,7 +16,7 @@ static const char countries[] =
 
 static const char continents[] = "AF AN AS EU NA OC SA -- ";
 
-/* Whether the text is one of the words of a list in which each is two letters and a blank. */
+/* Returns true if the text is a word of the list, in which each word has two letters and a space after it. */
 static bool is_code(const char *list, const char *text)
 {
     for (const char *at = list; strlen(text) == 2 && *at != '\0'; at += 3) {

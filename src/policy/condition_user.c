@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Conditions on the user who logs in: names without regard to case, in which "*" stands for any characters. */
+/* Conditions on the user at login. The values are patterns of glob.h. */
 #include "base/glob.h"
 #include "policy/condition.h"
 
@@ -39,7 +39,7 @@ static void explain(const struct rule *rule, struct facts *facts, FILE *out)
     condition_print_texts(&rule->options->users, out);
 }
 
-/* A "*" in the inner pattern is matched by a "*" only, so that whatever it stands for is matched too. */
+/* Only "*" matches the "*" of an inner pattern. A match of the pattern therefore covers all names that it matches. */
 static bool covers(const struct rule *rule, const struct rule *inner)
 {
     char *const *patterns = inner->options->users.items;

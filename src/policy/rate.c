@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/rate.h"
 
-/* Two processes may have looked at the clock at different moments: their times are that far apart at most. */
+/* The `now_us` of two processes differ by less, although they read the clock at different moments. */
 enum { SKEW_US = 60 * 1000000 };
 
 /*
- * The time moves on by one interval for each that comes, and may run ahead of the clock by the whole duration. One that
- * is further ahead than any may be is none of ours, and is forgotten.
+ * Each event advances the time by one interval; it may be ahead of the clock by one duration. A time that is further
+ * ahead is corrupt (a hostile worker can write it), and is ignored.
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A rate as one 64-bit number: the theoretical arrival time of the generic cell rate algorithm (GCRA, ITU-T I.371,
- * annex A, virtual scheduling). It allows a burst of `count` events, and then one event each duration / count. 0 means
- * that no event was counted yet.
+ * Rate limiting with one 64-bit time. It is the theoretical arrival time of the generic cell rate algorithm in
+ * microseconds since boot; 0 at first. A rate of `count` per duration allows `count` events at once, and then one event
+ * every duration / count. GCRA, ITU-T I.371, annex A (virtual scheduling).
  */
 #ifndef IMAPGUARD_POLICY_RATE_H
 #define IMAPGUARD_POLICY_RATE_H
@@ -14,8 +14,8 @@
 #include "base/option.h"
 
 /*
- * Counts one event at `now_us` and returns true if the rate allows it; otherwise returns false and changes nothing. Any
- * number of processes may call it at the same time.
+ * Counts an event at `now_us`, in microseconds since boot, if the rate allows it. Returns true if it does, or false
+ * with *arrival unchanged. Safe for concurrent calls by several processes.
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 

@@ -9,7 +9,7 @@
 
 #include "base/glob.h"
 
-enum { USER_MAX = 1024 }; /* octets of a name that decide where it belongs */
+enum { USER_MAX = 1024 }; /* octets of a user name that are hashed */
 
 static const char *check_pattern(const char *text)
 {
@@ -34,11 +34,11 @@ static const struct option_row rows[] = {
 const struct option_table route_option_table = {sizeof(struct route_options), rows};
 
 struct route {
-    const struct route_options *options; /* NULL: everybody */
-    const char *const *names;            /* of all backends */
-    uint8_t indexes[ROUTE_BACKENDS_MAX]; /* the regular ones, then backup */
-    size_t regular;
-    size_t count;
+    const struct route_options *options; /* NULL: matches everybody */
+    const char *const *names;            /* names of all backends */
+    uint8_t indexes[ROUTE_BACKENDS_MAX]; /* of `backends`, then of `backup` */
+    size_t regular;                      /* number of `backends` */
+    size_t count;                        /* number of indexes */
 };
 
 struct routes {
@@ -86,7 +86,7 @@ static void fill(struct route *route, size_t number, size_t name_count, struct o
     }
 }
 
-/* Whether every text of `inner` is matched by one of `outer`; an empty list is every text. */
+/* Returns true if every text that `inner` matches is matched by `outer`. An empty list matches every text. */
 static bool covers(const struct option_list *outer, const struct option_list *inner)
 {
     if (outer->count == 0 || inner->count == 0) {
@@ -169,7 +169,7 @@ void routes_free(struct routes *routes)
     free(routes);
 }
 
-/* Whether the text, NULL for one that is not known, is one that the list is for. */
+/* Returns true if the list matches the text. An empty list matches every text. NULL, an unknown text, needs one. */
 static bool is_for(const struct option_list *patterns, const char *text)
 {
     for (size_t i = 0; i < patterns->count && text != NULL; i++) {
@@ -218,11 +218,11 @@ size_t route_user_len(const struct route *route, const char *user)
     return at != NULL && at != user ? (size_t)(at - user) : strlen(user);
 }
 
-/* How much a user belongs to a backend: a hash of both, the same everywhere. */
+/* Returns the weight of a backend for a user, a hash of both names. The backend with the highest weight comes first. */
 static uint64_t weight(const char *backend, const char *user, size_t user_len)
 {
     unsigned char text[USER_MAX + 64], digest[SHA256_DIGEST_LENGTH];
-    size_t len = strlen(backend) + 1; /* the NUL parts them */
+    size_t len = strlen(backend) + 1; /* the NUL separates the names */
     memcpy(text, backend, len);
     for (size_t i = 0; i < user_len && i < USER_MAX; i++) {
         text[len++] = (unsigned char)tolower((unsigned char)user[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Routes: which backends serve a user, and in which order they are tried. No I/O. */
+/* Routes: which backends a user may be sent to, and in which order they are tried. These functions do no I/O. */
 #ifndef IMAPGUARD_POLICY_ROUTE_H
 #define IMAPGUARD_POLICY_ROUTE_H
 
@@ -10,11 +10,11 @@
 enum { ROUTE_BACKENDS_MAX = 64 };
 
 struct route_options {
-    struct option_list users;        /* of char *: patterns; none: every user */
-    struct option_list server_names; /* of char *: patterns of the SNI name; none: any */
-    struct option_list backends;     /* of char *: names */
-    struct option_list backup;       /* of char *: names; tried when all others have failed */
-    bool strip_domain;               /* the backend knows "anna@example.org" as "anna" */
+    struct option_list users;        /* of char *: patterns of glob.h; empty: every user */
+    struct option_list server_names; /* of char *: patterns for the client's server name (SNI); empty: any */
+    struct option_list backends;     /* of char *: names of backends */
+    struct option_list backup;       /* of char *: names of backends that are used if all of `backends` are down */
+    bool strip_domain;               /* log in to the backend as "anna" for "anna@example.org" */
 };
 
 extern const struct option_table route_option_table;
@@ -23,36 +23,41 @@ struct routes;
 struct route;
 
 /*
- * Makes the routes of a list of struct route_options for backends of these names (at most ROUTE_BACKENDS_MAX). Options and
- * names must outlive the routes. An empty list is one route for all users to all backends. Reports errors, and warnings
- * about routes that never match and backends without a route. Returns NULL after an error.
+ * Compiles a list of struct route_options for the `count` backends `names`, ROUTE_BACKENDS_MAX at most. The list and
+ * the names must outlive the result. An empty list means one route for every user to all backends. The caller owns the
+ * result; routes_free() frees it. Returns NULL after an error in `report`. A route that never matches, and a backend
+ * without a route, are warnings.
  */
 struct routes *routes_new(const struct option_list *options, const char *const names[], size_t count,
                           struct option_report *report);
 
-/* Frees the routes; NULL is fine. */
+/* Frees the routes; does nothing if they are NULL. */
 void routes_free(struct routes *routes);
 
 /*
- * Returns the first route that matches the user and the server name, or NULL. `user` is NULL while it is unknown: then only
- * routes for all users match. `server_name` is NULL if the client sent none.
+ * Returns the first route that matches the user and the server name, or NULL if there is none. If `user` is NULL, it is
+ * unknown, and only routes without `users` match. If `server_name` is NULL, the client sent none, and only routes
+ * without `server_names` match. `routes` owns the result.
  */
 const struct route *routes_find(const struct routes *routes, const char *user, const char *server_name);
 
-/* Returns true if the choice of a backend can depend on the user. */
+/* Returns true if the choice of a backend can depend on the user: a route has `users` or more than one backend. */
 bool routes_need_user(const struct routes *routes);
 
-/* Returns true if a route strips domains. */
+/* Returns true if any route has `strip_domain`. */
 bool routes_strip_domain(const struct routes *routes);
 
-/* Returns the number of leading octets of the user's name that the backends of this route know. */
+/*
+ * Returns the length in octets of the name that the backends of this route expect: that of `user`, or of the part
+ * before its last "@" if the route has `strip_domain` and this part is not empty.
+ */
 size_t route_user_len(const struct route *route, const char *user);
 
 /*
- * Writes the indexes of the route's backends to `order`, in the order in which they are tried for the user (NULL: unknown),
- * and returns their number. The order of `backends` is by rendezvous hashing (Thaler and Ravishankar, 1998): it is the same
- * in every process and after every restart, and when a backend fails, only its own users move, evenly to all others.
- * `backup` follows in an order of its own.
+ * Writes the indexes of the route's backends to `order`, in the order in which they should be tried for `user` (NULL if
+ * unknown). The backends of `backup` come after the others. An index is that of `names` in routes_new(). Both groups
+ * are ordered by rendezvous hashing: the order is the same in every process and after every restart, and if a backend
+ * fails, only its users move, evenly to all others. Returns the number of indexes. Thaler and Ravishankar, 1998.
  */
 size_t route_order(const struct route *route, const char *user, uint8_t order[ROUTE_BACKENDS_MAX]);
 

@@ -45,18 +45,18 @@ void network_address_to(const struct network_address *a, union address *out)
 }
 
 /* Replaces all bits after the prefix with those of `fill`. */
-static void fill_behind(struct network_address *a, unsigned prefix, uint8_t fill)
+static void fill_after(struct network_address *a, unsigned prefix, uint8_t fill)
 {
     for (unsigned i = prefix / 8; i < sizeof a->octets; i++) {
-        uint8_t behind = (uint8_t)(i == prefix / 8 ? 0xff >> (prefix % 8) : 0xff);
-        a->octets[i] = (uint8_t)((a->octets[i] & ~behind) | (fill & behind));
+        uint8_t after = (uint8_t)(i == prefix / 8 ? 0xff >> (prefix % 8) : 0xff);
+        a->octets[i] = (uint8_t)((a->octets[i] & ~after) | (fill & after));
     }
 }
 
 static struct network network_make(const struct network_address *a, unsigned prefix)
 {
     struct network n = {*a, prefix};
-    fill_behind(&n.first, prefix, 0);
+    fill_after(&n.first, prefix, 0);
     return n;
 }
 
@@ -142,7 +142,7 @@ int network_set_add(struct network_set *set, const struct network *n)
     }
     struct network_range *range = &set->ranges[set->count++];
     *range = (struct network_range){n->first, n->first};
-    fill_behind(&range->last, n->prefix, 0xff);
+    fill_after(&range->last, n->prefix, 0xff);
     return 0;
 }
 

@@ -25,7 +25,7 @@ static const struct {
  * the vendors' extensions that clients look for.
  */
 /* clang-format off */
-static const char *const later[] = {
+static const char *const post_login[] = {
     "IMAP4rev2", "ACL", "ANNOTATE-EXPERIMENT-1", "APPENDLIMIT", "APPENDLIMIT=*", "BINARY", "CATENATE", "CHILDREN",
     "CONDSTORE", "CONTEXT=*", "CONVERT", "CREATE-SPECIAL-USE", "ENABLE", "ESEARCH", "ESORT", "FILTERS",
     "I18NLEVEL=*", "IDLE", "INPROGRESS", "JMAPACCESS", "LIST-EXTENDED", "LIST-METADATA", "LIST-MYRIGHTS",
@@ -39,7 +39,7 @@ static const char *const later[] = {
 /* clang-format on */
 
 /* Capabilities that are wrong for a connection through imapguard. */
-static const char *const never[] = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE"};
+static const char *const excluded[] = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE"};
 
 uint32_t capability_bit(enum sasl_id id)
 {
@@ -111,13 +111,13 @@ static bool is_atom(struct span word)
     return true;
 }
 
-static bool is_later(struct span word)
+static bool is_post_login(struct span word)
 {
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        size_t len = strlen(later[i]);
-        bool open = later[i][len - 1] == '*';
-        if (open ? word.len >= len && strncasecmp((const char *)word.bytes, later[i], len - 1) == 0
-                 : span_is(word, later[i])) {
+    for (size_t i = 0; i < sizeof post_login / sizeof post_login[0]; i++) {
+        size_t len = strlen(post_login[i]);
+        bool open = post_login[i][len - 1] == '*';
+        if (open ? word.len >= len && strncasecmp((const char *)word.bytes, post_login[i], len - 1) == 0
+                 : span_is(word, post_login[i])) {
             return is_atom(word);
         }
     }
@@ -166,8 +166,8 @@ int capability_offer(const struct span lists[], size_t count, uint32_t mechanism
         return -1;
     }
     while (span_word(&rest, &word)) {
-        struct span told = {buffer_data(out) + start, out->len - start};
-        if (is_later(word) && all_have(lists, count, word) && !capability_has(told, word) &&
+        struct span offered = {buffer_data(out) + start, out->len - start};
+        if (is_post_login(word) && all_have(lists, count, word) && !capability_has(offered, word) &&
             (put(out, span_of(" "), limit) != 0 || put(out, word, limit) != 0)) {
             return -1;
         }
@@ -175,10 +175,10 @@ int capability_offer(const struct span lists[], size_t count, uint32_t mechanism
     return 0;
 }
 
-static bool is_never(struct span word)
+static bool is_excluded(struct span word)
 {
-    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
-        if (span_is(word, never[i])) {
+    for (size_t i = 0; i < sizeof excluded / sizeof excluded[0]; i++) {
+        if (span_is(word, excluded[i])) {
             return true;
         }
     }
@@ -190,7 +190,7 @@ int capability_pass(struct span list, struct buffer *out, size_t limit)
     struct span word;
     bool first = true;
     while (span_word(&list, &word)) {
-        if (is_never(word) || !is_atom(word)) {
+        if (is_excluded(word) || !is_atom(word)) {
             continue;
         }
         if ((!first && put(out, span_of(" "), limit) != 0) || put(out, word, limit) != 0) {
@@ -207,7 +207,7 @@ const char *capability_check(const char *word)
     if (name.len == 0 || !is_atom(name)) {
         return "a capability, one word";
     }
-    if (is_never(name)) {
+    if (is_excluded(name)) {
         return "a capability that is true after TLS, through imapguard";
     }
     return cut_auth(&name) && sasl_find(name) == NULL

@@ -57,7 +57,7 @@ int id_parse(const struct lexer *l, struct span *name)
     return 0;
 }
 
-static bool is_claim(struct span key)
+static bool is_proxy_key(struct span key)
 {
     static const char *const prefixes[] = {"x-originating-", "x-connected-", "x-proxy-ttl", "x-session-", "x-forward-"};
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
@@ -89,7 +89,7 @@ void id_forward(const struct lexer *l, struct buffer *out, size_t limit)
         enum { PUNCTUATION = 6 };
         /* An escaped octet takes two. */
         bool fits = out->len + 2 * (key.len + value.len) + PUNCTUATION <= limit;
-        if (type == TOKEN_STRING && !is_claim(key) && fits) {
+        if (type == TOKEN_STRING && !is_proxy_key(key) && fits) {
             (void)id_pair_append(key, value, out, limit); /* fails for a pair that cannot be quoted */
         }
     }

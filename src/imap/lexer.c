@@ -33,15 +33,15 @@ struct lexer_line {
     enum place place;
     const struct command *command;
     struct token tag, name;
-    uint32_t octets;   /* octets of the line, without its literals */
-    uint32_t literals; /* octets of all literals so far */
-    uint32_t size;     /* of the current literal: first its announced size, then the octets still missing */
-    uint32_t digits;   /* number of digits of that size */
-    bool size_fits;    /* the size is not above LEXER_LITERALS_MAX */
-    bool waits;        /* the client waits for "+" before the literal: {n}; false for {n+} */
-    bool drop;         /* the octets of the literal are discarded */
-    bool cr;           /* the last octet was CR */
-    bool refused;      /* the command ended at a literal that LITERAL_REFUSE forbids */
+    uint32_t octets;    /* octets of the line, without its literals */
+    uint32_t literals;  /* octets of all literals so far */
+    uint32_t size;      /* of the current literal: first its announced size, then the octets still missing */
+    uint32_t digits;    /* number of digits of that size */
+    bool size_fits;     /* the size is not above LEXER_LITERALS_MAX */
+    bool synchronizing; /* the client waits for "+" before the literal: {n}; false for {n+} */
+    bool drop;          /* the octets of the literal are discarded */
+    bool cr;            /* the last octet was CR */
+    bool refused;       /* the command ended at a literal that LITERAL_REFUSE forbids */
     bool bad;
     uint32_t count;
     struct token tokens[LEXER_TOKENS_MAX];
@@ -167,7 +167,7 @@ static enum verdict open_size(struct lexer *l)
     line->size = 0;
     line->digits = 0;
     line->size_fits = true;
-    line->waits = true;
+    line->synchronizing = true;
     line->place = PLACE_SIZE;
     return GO_ON;
 }
@@ -299,7 +299,7 @@ static enum verdict in_escaped(struct lexer *l, uint8_t c)
 static enum verdict in_size(struct lexer *l, uint8_t c)
 {
     struct lexer_line *line = l->line;
-    if (c >= '0' && c <= '9' && line->waits) {
+    if (c >= '0' && c <= '9' && line->synchronizing) {
         line->digits++;
         line->size = line->size * 10 + (uint32_t)(c - '0');
         if (line->size > LEXER_LITERALS_MAX) {
@@ -308,8 +308,8 @@ static enum verdict in_size(struct lexer *l, uint8_t c)
         }
         return GO_ON;
     }
-    if (c == '+' && line->waits && line->digits > 0) {
-        line->waits = false;
+    if (c == '+' && line->synchronizing && line->digits > 0) {
+        line->synchronizing = false;
         return GO_ON;
     }
     if (c == '}' && line->digits > 0) {
@@ -338,16 +338,16 @@ static enum verdict literal_announced(struct lexer *l)
     if (command == NULL || command->literal[l->phase] == LITERAL_NEVER) {
         return fatal(l, LEXER_FAULT_LITERAL);
     }
-    bool bearable = line->size_fits && line->size <= LEXER_LITERALS_MAX - line->literals;
-    bool wanted = bearable && line->size <= LEXER_LITERAL_MAX && !line->bad;
-    if (line->waits) {
+    bool within_limits = line->size_fits && line->size <= LEXER_LITERALS_MAX - line->literals;
+    bool wanted = within_limits && line->size <= LEXER_LITERAL_MAX && !line->bad;
+    if (line->synchronizing) {
         /* Without "+" the client does not send the literal, so an unwanted one ends the command here. */
         line->refused = command->literal[l->phase] == LITERAL_REFUSE;
         if (line->refused || !wanted) {
             line->bad = line->bad || !line->refused;
             return LINE_DONE;
         }
-    } else if (!bearable) {
+    } else if (!within_limits) {
         return fatal(l, LEXER_FAULT_LITERAL);
     }
     line->literals += line->size;
@@ -361,7 +361,7 @@ static enum verdict literal_announced(struct lexer *l)
     if (line->size == 0 && line->bad) {
         line->place = PLACE_SKIP;
     }
-    return line->waits ? INVITE : GO_ON;
+    return line->synchronizing ? INVITE : GO_ON;
 }
 
 static enum verdict at_line_end(struct lexer *l)

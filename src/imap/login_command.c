@@ -91,7 +91,7 @@ static int build_sasl_login(struct login_command *m, const char *tag, const stru
 }
 
 /* Appends the unchanged message of the client. In a server-first mechanism there is no message yet. */
-static int build_passing(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
+static int build_passthrough(struct login_command *m, const char *tag, const struct credentials *c, bool sasl_ir)
 {
     struct span message = {c->secret.bytes, c->secret.len};
     if (c->passthrough->backend_first) {
@@ -103,7 +103,7 @@ static int build_passing(struct login_command *m, const char *tag, const struct 
                : -1;
 }
 
-static bool knows(const struct capabilities *able, enum sasl_id id)
+static bool has_mechanism(const struct capabilities *able, enum sasl_id id)
 {
     return (able->auth & capability_bit(id)) != 0;
 }
@@ -122,10 +122,10 @@ enum login_command_result login_command_build(struct login_command *m, const cha
 {
     *m = (struct login_command){0};
     if (c->passthrough != NULL) {
-        return knows(able, c->passthrough->id) ? finished(m, build_passing(m, tag, c, able->sasl_ir))
-                                               : LOGIN_COMMAND_NO_MECHANISM;
+        return has_mechanism(able, c->passthrough->id) ? finished(m, build_passthrough(m, tag, c, able->sasl_ir))
+                                                       : LOGIN_COMMAND_NO_MECHANISM;
     }
-    if (knows(able, SASL_PLAIN)) {
+    if (has_mechanism(able, SASL_PLAIN)) {
         return finished(m, build_plain(m, tag, c, able->sasl_ir));
     }
     if (c->authorize != NULL) {
@@ -134,7 +134,7 @@ enum login_command_result login_command_build(struct login_command *m, const cha
     if (!able->login_disabled) {
         return finished(m, build_command(m, tag, c));
     }
-    return knows(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_COMMAND_FORBIDDEN;
+    return has_mechanism(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_COMMAND_FORBIDDEN;
 }
 
 bool login_command_next(struct login_command *m, struct span *part)

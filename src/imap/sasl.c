@@ -75,8 +75,8 @@ static enum sasl_result login_step(struct sasl *s, struct span response, const c
 
 /* --- passthrough mechanisms: the message is kept unchanged, the user is read from it ---------------------- */
 
-static enum sasl_result pass(const struct sasl *s, struct span user, struct span authorize, struct span message,
-                             struct credentials *out)
+static enum sasl_result pass_through(const struct sasl *s, struct span user, struct span authorize, struct span message,
+                                     struct credentials *out)
 {
     enum sasl_result result = result_of(credentials_set(out, s->mechanism->name, user, authorize, message));
     if (result == SASL_DONE) {
@@ -121,7 +121,7 @@ static enum sasl_result xoauth2_step(struct sasl *s, struct span response, const
         rest.len != 1 || rest.bytes[0] != 1) {
         return SASL_BAD;
     }
-    return pass(s, user, (struct span){0}, response, out);
+    return pass_through(s, user, (struct span){0}, response, out);
 }
 
 /* Decodes a saslname of RFC 5801: "=2C" is a comma and "=3D" an equals sign. Returns false if it is malformed. */
@@ -179,7 +179,7 @@ static enum sasl_result oauthbearer_step(struct sasl *s, struct span response, c
     if (tokens != 1 || rest.len > 0) {
         return SASL_BAD;
     }
-    return pass(s, user, (struct span){0}, response, out);
+    return pass_through(s, user, (struct span){0}, response, out);
 }
 
 /* The client-first-message of RFC 5802 section 7: header, "n=" user, "r=" nonce. The reserved "m=" is refused. */
@@ -193,7 +193,7 @@ static enum sasl_result scram_step(struct sasl *s, struct span response, const c
         !cut(&rest, ',', &user) || !saslname(user, user_name, &user) || !take(&rest, "r=") || rest.len == 0) {
         return SASL_BAD;
     }
-    return pass(s, user, authorize, response, out);
+    return pass_through(s, user, authorize, response, out);
 }
 
 /* RFC 2195: user, a space, and the digest in 32 hexadecimal digits. The user may contain spaces. */
@@ -210,7 +210,7 @@ static enum sasl_result cram_md5_step(struct sasl *s, struct span response, cons
             return SASL_BAD;
         }
     }
-    return pass(s, (struct span){response.bytes, response.len - DIGEST - 1}, (struct span){0}, response, out);
+    return pass_through(s, (struct span){response.bytes, response.len - DIGEST - 1}, (struct span){0}, response, out);
 }
 
 /* --- the exchange ------------------------------------------------------------------------------------------ */

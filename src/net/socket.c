@@ -34,7 +34,7 @@ static int close_failed(int fd)
 }
 
 /* Returns a socket bound to the address, with SO_REUSEPORT if `share` is true; -1 with errno set. */
-static int bound(const union address *address, bool share)
+static int open_bound(const union address *address, bool share)
 {
     int fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
@@ -48,9 +48,9 @@ static int bound(const union address *address, bool share)
     return fd;
 }
 
-static int listening(const union address *address, bool share)
+static int open_listening(const union address *address, bool share)
 {
-    int fd = bound(address, share);
+    int fd = open_bound(address, share);
     if (fd != -1 && (set_tcp(fd) != 0 || listen(fd, BACKLOG) != 0)) {
         return close_failed(fd);
     }
@@ -60,7 +60,7 @@ static int listening(const union address *address, bool share)
 /* SO_REUSEPORT is set after listen(). Until then the kernel refuses any other listener, so two servers cannot race. */
 int socket_listen(const union address *address)
 {
-    int fd = listening(address, false);
+    int fd = open_listening(address, false);
     if (fd != -1 && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
         return close_failed(fd);
     }
@@ -76,7 +76,7 @@ bool socket_is_listening(int fd)
 
 int socket_listen_beside(const union address *address)
 {
-    return listening(address, true);
+    return open_listening(address, true);
 }
 
 int socket_connect(const struct endpoint_address *address, bool *pending)

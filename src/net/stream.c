@@ -499,7 +499,7 @@ void stream_flush(struct stream *s)
     }
 }
 
-static bool is_our_own(int error)
+static bool is_local_error(int error)
 {
     switch (error) {
     case ENOMEM:
@@ -519,7 +519,7 @@ static bool is_our_own(int error)
 
 bool stream_failed_locally(const struct stream *s)
 {
-    return is_our_own(s->write_error) || is_our_own(s->read_error);
+    return is_local_error(s->write_error) || is_local_error(s->read_error);
 }
 
 size_t stream_unsent(const struct stream *s)

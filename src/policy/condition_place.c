@@ -51,7 +51,7 @@ static void need_database(const struct option_list *list, const char *path, cons
     }
 }
 
-static bool country_given(const struct rule *rule)
+static bool country_is_set(const struct rule *rule)
 {
     return rule->options->countries.count > 0;
 }
@@ -78,10 +78,10 @@ static bool country_covers(const struct rule *rule, const struct rule *inner)
     return condition_has_texts(&rule->options->countries, &inner->options->countries);
 }
 
-const struct condition condition_country = {country_given, country_compile, country_matches, country_explain,
+const struct condition condition_country = {country_is_set, country_compile, country_matches, country_explain,
                                             country_covers};
 
-static bool continent_given(const struct rule *rule)
+static bool continent_is_set(const struct rule *rule)
 {
     return rule->options->continents.count > 0;
 }
@@ -108,5 +108,5 @@ static bool continent_covers(const struct rule *rule, const struct rule *inner)
     return condition_has_texts(&rule->options->continents, &inner->options->continents);
 }
 
-const struct condition condition_continent = {continent_given, continent_compile, continent_matches, continent_explain,
+const struct condition condition_continent = {continent_is_set, continent_compile, continent_matches, continent_explain,
                                               continent_covers};

@@ -25,7 +25,7 @@ struct seqlock {
  */
 size_t seqlock_space(size_t size);
 
-/* Replaces the value with a copy of `size` octets. The caller must ensure that only one thread writes at a time. */
+/* Replaces the value with a copy of `size` octets. Only one thread of all processes may write at a time. */
 void seqlock_write(struct seqlock *p, const void *value, size_t size);
 
 /*

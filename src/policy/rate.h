@@ -14,8 +14,9 @@
 #include "base/option.h"
 
 /*
- * Counts an event at `now_us`, in microseconds since boot, if the rate allows it. Returns true if it does, or false
- * with *arrival unchanged. Safe for concurrent calls by several processes.
+ * Counts an event at `now_us`, in microseconds since boot, if the rate allows it. *arrival is the state of the rate.
+ * Returns true if the event is allowed, or false with *arrival unchanged. Safe for concurrent calls by several
+ * processes.
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 

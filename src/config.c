@@ -281,7 +281,7 @@ static void check_name_twice(struct config_source *source, const struct option_l
     _Static_assert(offsetof(struct listener_options, name) == 0 && offsetof(struct backend_options, name) == 0 &&
                        offsetof(struct rule_options, name) == 0,
                    "the name comes first");
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; list->items != NULL && i < list->count; i++) {
         const char *name = *(char *const *)((const char *)list->items + i * size);
         for (size_t j = 0; j < i && name != NULL; j++) {
             const char *other = *(char *const *)((const char *)list->items + j * size);

@@ -527,7 +527,7 @@ int log_open(const struct log_options *options, int64_t owner)
     if (options->target[0] == '/') {
         sink.target = TARGET_FILE;
         sink.channel = file_channel(fd);
-        strcpy(sink.path, options->target);
+        snprintf(sink.path, sizeof sink.path, "%s", options->target);
     } else if (strcmp(options->target, "syslog") == 0) {
         sink.target = TARGET_SYSLOG;
         sink.syslog_retry_ms = 0;

@@ -230,7 +230,9 @@ bool network_is_private(const struct network_address *a)
     static const char *const texts[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct network n;
-        (void)network_parse(texts[i], strlen(texts[i]), &n);
+        if (network_parse(texts[i], strlen(texts[i]), &n) != 0) {
+            continue;
+        }
         struct network around = network_around(a, n.prefix >= 96 ? n.prefix - 96 : 0, n.prefix);
         if (around.prefix == n.prefix && memcmp(&around.first, &n.first, sizeof n.first) == 0) {
             return true;

@@ -91,7 +91,7 @@ static const char *place_text(const struct walk *w, size_t index, char out[PATH_
 
 static char closer_of(char opener)
 {
-    return opener == '{' ? '}' : opener == '(' ? ')' : ']';
+    return (char)(opener == '{' ? '}' : opener == '(' ? ')' : ']');
 }
 
 /* `instead`: what else could have come here. */
@@ -172,7 +172,7 @@ static bool check_twice(struct walk *w, size_t from)
     int depth = 0;
     for (size_t i = from; i < w->next; i++) {
         const struct config_token *earlier = &w->t->tokens[i];
-        char c = earlier->type == CONFIG_TOKEN_MARK ? w->t->octets[earlier->at] : '\0';
+        char c = (char)(earlier->type == CONFIG_TOKEN_MARK ? w->t->octets[earlier->at] : '\0');
         depth += c == '{' || c == '(' || c == '[' ? 1 : c == '}' || c == ')' || c == ']' ? -1 : 0;
         if (depth == 0 && earlier->type == CONFIG_TOKEN_NAME && same_token(w->t, i, w->next)) {
             char place[PATH_SIZE];

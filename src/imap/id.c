@@ -90,7 +90,10 @@ void id_forward(const struct lexer *l, struct buffer *out, size_t limit)
         /* An escaped octet takes two. */
         bool fits = out->len + 2 * (key.len + value.len) + PUNCTUATION <= limit;
         if (type == TOKEN_STRING && !is_proxy_key(key) && fits) {
-            (void)id_pair_append(key, value, out, limit); /* fails for a pair that cannot be quoted */
+            uint32_t before = out->len;
+            if (id_pair_append(key, value, out, limit) != 0) {
+                out->len = before; /* a pair that does not fit, or cannot be quoted, is left out as a whole */
+            }
         }
     }
 }

@@ -96,3 +96,17 @@ bool endpoint_is_valid(const struct endpoint *e)
     }
     return valid;
 }
+
+bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->addresses[i].len != b->addresses[i].len ||
+            memcmp(&a->addresses[i].sa, &b->addresses[i].sa, a->addresses[i].len) != 0) {
+            return false;
+        }
+    }
+    return true;
+}

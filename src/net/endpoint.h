@@ -46,4 +46,7 @@ const char *endpoint_check(const char *text);
  */
 const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing);
 
+/* Returns true if both have the same addresses in the same order. */
+bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b);
+
 #endif

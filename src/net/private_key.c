@@ -28,7 +28,11 @@ static void release(void *memory, const char *file, int line)
 
 static void *resize(void *memory, size_t size, const char *file, int line)
 {
-    if (!wiping || memory == NULL || size == 0) {
+    if (size == 0) {
+        release(memory, file, line);
+        return NULL;
+    }
+    if (!wiping || memory == NULL) {
         return realloc(memory, size);
     }
     void *moved = malloc(size);

@@ -357,7 +357,7 @@ void tls_warn(const struct tls *tls)
         time_t left = tls->certificates[i].not_after - now;
         if (left < (time_t)(tls->options->expiry_warning_ms / 1000)) {
             log_event(LOG_LEVEL_WARNING, "certificate-expiry", "chain=\"%s\" days=%ld", options[i].chain,
-                      (long)(left / (24 * 3600)));
+                      (long)(left / (24L * 3600)));
         }
     }
 }

@@ -205,6 +205,7 @@ void access_free(struct access *a)
 static const struct condition *failing(const struct rule *rule, struct facts *facts)
 {
     for (size_t i = 0; i < CONDITIONS; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table has no NULL */
         if (conditions[i]->is_set(rule) && !conditions[i]->matches(rule, facts)) {
             return conditions[i];
         }

@@ -48,13 +48,13 @@ static bool exists(const struct database *d)
 static void load(struct geoip *g, unsigned index, bool required, struct option_report *report)
 {
     struct database *d = &g->databases[index];
-    char path[32] = "geoip.";
+    char path[32];
     const char *cause = exists(d) ? database_load(d, d->path) : NULL;
     g->failures[index] = cause;
     if (cause == NULL) {
         return;
     }
-    strcat(path, d->name);
+    snprintf(path, sizeof path, "geoip.%s", d->name);
     if (required) {
         option_error(report, path, "cannot use %s: %s", d->path, cause);
     } else if (g->copies[index] != NULL && database_load(d, g->copies[index]) == NULL) {

@@ -18,8 +18,11 @@ static struct span trim(struct span line)
         line.bytes++;
         line.len--;
     }
-    while (line.len > 0 && memchr(" \t\r", line.bytes[line.len - 1], 3) != NULL) {
-        line.len--;
+    for (uint8_t last; line.len > 0; line.len--) {
+        last = line.bytes[line.len - 1];
+        if (last != ' ' && last != '\t' && last != '\r') {
+            break;
+        }
     }
     return line;
 }
@@ -33,7 +36,7 @@ static void add_bad(struct networks_file_bad *bad, size_t number, struct span li
     size_t len = line.len < NETWORKS_FILE_FOUND_SIZE ? line.len : NETWORKS_FILE_FOUND_SIZE - 1;
     bad->lines[bad->count - 1].number = number;
     for (size_t i = 0; i < len; i++) {
-        found[i] = line.bytes[i] < 0x20 || line.bytes[i] >= 0x7f ? '?' : (char)line.bytes[i];
+        found[i] = (char)(line.bytes[i] < 0x20 || line.bytes[i] >= 0x7f ? '?' : line.bytes[i]);
     }
     found[len] = '\0';
 }

@@ -43,7 +43,7 @@ static void *resolve_thread(void *data)
 {
     struct backend *backend = data;
     const struct backend_options *o = backend->options;
-    const struct timespec interval = {o->resolve_interval_ms / 1000, o->resolve_interval_ms % 1000 * 1000000};
+    const struct timespec interval = {o->resolve_interval_ms / 1000, (long)(o->resolve_interval_ms % 1000) * 1000000};
     bool failed = false;
     for (;;) {
         struct endpoint before, now = {0};
@@ -52,7 +52,7 @@ static void *resolve_thread(void *data)
         if (cause != NULL && !failed) {
             log_resolve_failed(backend, cause);
         }
-        if (cause == NULL && memcmp(&before, &now, sizeof now) != 0) {
+        if (cause == NULL && !endpoint_is_equal(&before, &now)) {
             backend_publish_endpoint(backend, &now);
             log_event(LOG_LEVEL_DEBUG, "resolved", "backend=%s addresses=%zu", o->name, now.count);
         }

@@ -88,7 +88,7 @@ static struct step reply_bad(struct session *s, const char *text)
 static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFER_MAX])
 {
     if (phase(s) == PHASE_CLEARTEXT) {
-        strcpy(list, CAPABILITY_CLEARTEXT);
+        snprintf(list, CAPABILITY_OFFER_MAX, "%s", CAPABILITY_CLEARTEXT);
     } else {
         offer_read(&s->connection.generation->backends->offer, list);
     }

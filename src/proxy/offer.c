@@ -78,7 +78,7 @@ void offer_read(const struct offer *o, char out[CAPABILITY_OFFER_MAX])
     if (o->configured != NULL) {
         memcpy(out, o->configured, CAPABILITY_OFFER_MAX);
     } else if (seqlock_read(o->region->read, out, CAPABILITY_OFFER_MAX) != 0 || !is_list(out)) {
-        strcpy(out, CAPABILITY_TLS);
+        snprintf(out, CAPABILITY_OFFER_MAX, "%s", CAPABILITY_TLS);
     }
 }
 

@@ -225,10 +225,9 @@ void network_set_clear(struct network_set *set)
     *set = (struct network_set){0};
 }
 
-bool network_is_private(const struct network_address *a)
+static bool is_in(const struct network_address *a, const char *const texts[], size_t count)
 {
-    static const char *const texts[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct network n;
         if (network_parse(texts[i], strlen(texts[i]), &n) != 0) {
             continue;
@@ -239,4 +238,16 @@ bool network_is_private(const struct network_address *a)
         }
     }
     return false;
+}
+
+bool network_is_loopback(const struct network_address *a)
+{
+    static const char *const texts[] = {"127.0.0.0/8", "::1"};
+    return is_in(a, texts, sizeof texts / sizeof texts[0]);
+}
+
+bool network_is_private(const struct network_address *a)
+{
+    static const char *const texts[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
+    return is_in(a, texts, sizeof texts / sizeof texts[0]);
 }

@@ -34,6 +34,9 @@ void network_address_to(const struct network_address *a, union address *out);
 /* Returns the network around `a`: `ipv4_prefix` (0..32) bits of an IPv4 address, `ipv6_prefix` (0..128) of others. */
 struct network network_around(const struct network_address *a, unsigned ipv4_prefix, unsigned ipv6_prefix);
 
+/* Returns true for an address of this host alone: 127.0.0.0/8 (RFC 1122 3.2.1.3) or ::1 (RFC 4291 2.5.3). */
+bool network_is_loopback(const struct network_address *a);
+
 /*
  * Returns true if the address is in private or shared address space, which is not routed on the Internet. False for
  * loopback addresses. RFC 1918, RFC 4193, RFC 6598.

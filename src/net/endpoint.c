@@ -78,9 +78,9 @@ static bool is_valid_address(const struct endpoint_address *a)
 {
     switch (a->sa.sa_family) {
     case AF_INET:
-        return a->len == sizeof a->in;
+        return a->len == sizeof a->ip.in;
     case AF_INET6:
-        return a->len == sizeof a->in6;
+        return a->len == sizeof a->ip.in6;
     case AF_UNIX:
         return a->len <= sizeof a->un && memchr(a->un.sun_path, '\0', sizeof a->un.sun_path) != NULL;
     default:

@@ -3,11 +3,12 @@
 #ifndef IMAPGUARD_NET_ENDPOINT_H
 #define IMAPGUARD_NET_ENDPOINT_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "base/address.h"
 
 enum { ENDPOINT_ADDRESSES_MAX = 8 };
 
@@ -15,8 +16,7 @@ struct endpoint_address {
     socklen_t len;
     union {
         struct sockaddr sa;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
+        union address ip;
         struct sockaddr_un un;
     };
 };

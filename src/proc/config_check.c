@@ -88,17 +88,11 @@ static void check_listeners(const struct config *config, struct option_report *r
 
 /* --- backends that are imapguard itself -------------------------------------------------------------------------- */
 
-static bool is_loopback(const union address *a)
-{
-    union address plain = unmapped(a);
-    return plain.sa.sa_family == AF_INET ? ntohl(plain.in.sin_addr.s_addr) >> 24 == 127
-                                         : IN6_IS_ADDR_LOOPBACK(&plain.in6.sin6_addr);
-}
-
 /* Whether it is an address of this host; `interfaces` may be NULL. */
 static bool is_local(const union address *a, const struct ifaddrs *interfaces)
 {
-    if (is_loopback(a)) {
+    struct network_address octets = network_address_of(a);
+    if (network_is_loopback(&octets)) {
         return true;
     }
     for (const struct ifaddrs *i = interfaces; i != NULL; i = i->ifa_next) {
@@ -150,19 +144,17 @@ static void check_loop(const struct config *config, const struct endpoint *endpo
     const struct backend_options *backends = config->backends.items;
     for (size_t i = 0; i < endpoint->count; i++) {
         const struct endpoint_address *a = &endpoint->addresses[i];
-        union address to = {0};
-        if (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6) {
+        if (a->sa.sa_family == AF_UNIX) {
             continue;
         }
-        memcpy(&to, &a->sa, a->sa.sa_family == AF_INET ? sizeof to.in : sizeof to.in6);
-        const struct listener_options *listener = listener_at(config, &to, interfaces);
+        const struct listener_options *listener = listener_at(config, &a->ip, interfaces);
         if (listener != NULL) {
             char path[PATH_SIZE], text[ADDRESS_TEXT_SIZE];
             snprintf(path, sizeof path, "backends.[%zu].address", index);
             option_error(report, path,
                          "expected the address of an IMAP server, found \"%s\" (%s), where the listener \"%s\" of "
                          "imapguard itself is: each login would come back to imapguard, again and again",
-                         backends[index].address, address_text(&to, text),
+                         backends[index].address, address_text(&a->ip, text),
                          listener->name != NULL ? listener->name : "");
             return;
         }

@@ -30,18 +30,11 @@ static bool is_far(const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < endpoint->count; i++) {
         const struct endpoint_address *at = &endpoint->addresses[i];
-        union address address = {0};
-        if (at->sa.sa_family == AF_INET) {
-            address.in = at->in;
-        } else if (at->sa.sa_family == AF_INET6) {
-            address.in6 = at->in6;
-        } else {
+        if (at->sa.sa_family == AF_UNIX) {
             continue;
         }
-        struct network_address octets = network_address_of(&address);
-        bool loopback = at->sa.sa_family == AF_INET ? ntohl(at->in.sin_addr.s_addr) >> 24 == 127
-                                                    : IN6_IS_ADDR_LOOPBACK(&at->in6.sin6_addr);
-        if (!loopback && !network_is_private(&octets)) {
+        struct network_address octets = network_address_of(&at->ip);
+        if (!network_is_loopback(&octets) && !network_is_private(&octets)) {
             return true;
         }
     }

@@ -136,6 +136,7 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
     a->penalty_ms = delay_ms(s, row->delay);
     keep_user(s); /* neither the credentials nor the connection are needed while the client waits */
     credentials_clear(&a->credentials);
+    login_command_clear(&a->command);
     session_leave_backend(s);
     return step_go(STATE_PENALTY);
 }
@@ -510,6 +511,11 @@ static struct finding take_line(struct session *s, struct span line)
     case RESPONSE_NONSENSE:
         return broken(FAULT_NONSENSE);
     case RESPONSE_OK:
+        /* The rules have not seen a user, or the password was not sent: nobody has logged in. */
+        if (r.tagged && (a->credentials.user == NULL || a->command.next < a->command.parts)) {
+            return broken(FAULT_NONSENSE);
+        }
+        break;
     case RESPONSE_CAPABILITY:
     case RESPONSE_OTHER:
         break;

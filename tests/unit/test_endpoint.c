@@ -26,10 +26,10 @@ Test(endpoint, numeric_addresses_and_sockets_resolve_to_themselves)
 {
     struct endpoint e;
     cr_assert_null(endpoint_resolve("127.0.0.1:143", &e, NULL));
-    cr_expect(e.count == 1 && e.addresses[0].in.sin_family == AF_INET && e.addresses[0].in.sin_port == htons(143));
-    cr_expect(e.addresses[0].in.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && e.addresses[0].len == sizeof(struct sockaddr_in));
+    cr_expect(e.count == 1 && e.addresses[0].ip.in.sin_family == AF_INET && e.addresses[0].ip.in.sin_port == htons(143));
+    cr_expect(e.addresses[0].ip.in.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && e.addresses[0].len == sizeof(struct sockaddr_in));
     cr_assert_null(endpoint_resolve("[::1]:993", &e, NULL));
-    cr_expect(e.count == 1 && e.addresses[0].in6.sin6_family == AF_INET6 && e.addresses[0].in6.sin6_port == htons(993));
+    cr_expect(e.count == 1 && e.addresses[0].ip.in6.sin6_family == AF_INET6 && e.addresses[0].ip.in6.sin6_port == htons(993));
     cr_assert_null(endpoint_resolve("unix:/run/imap", &e, NULL));
     cr_expect(e.count == 1 && e.addresses[0].un.sun_family == AF_UNIX);
     cr_expect_str_eq(e.addresses[0].un.sun_path, "/run/imap");

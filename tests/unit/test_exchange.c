@@ -53,6 +53,8 @@ static const struct {
         "log login-failed\nlog user=\"joe\"\n" ALIVE},
     {"and says no before anybody was named", "> a AUTHENTICATE CRAM-MD5\n" BACKEND "b> guard-login AUTHENTICATE CRAM-MD5\n"
         "b< guard-login NO not today\n< a NO [UNAVAILABLE] not today\nbend\nlog login-unavailable\nnolog login-failed\n" ALIVE},
+    {"and says yes before anybody was named", "> a AUTHENTICATE CRAM-MD5\n" BACKEND "b> guard-login AUTHENTICATE CRAM-MD5\n"
+        "b< guard-login OK welcome\n< a " UNAVAILABLE "bend\nlog login-unavailable\nlog reason=nonsense\n" ALIVE},
     {"three messages", "> a AUTHENTICATE SCRAM-SHA-256 " SCRAM_1 "\n" BACKEND "b> guard-login AUTHENTICATE SCRAM-SHA-256 " SCRAM_1 "\n"
         "b< + " SCRAM_2 "\n< + " SCRAM_2 "\n> " SCRAM_3 "\nb> " SCRAM_3 "\nb< + " SCRAM_4 "\n< + " SCRAM_4 "\n> \nb> \n"
         "b< guard-login OK hi\n< a OK hi\n"},

@@ -38,7 +38,7 @@ static void expect_well_set(int fd, const char *which)
 
 static struct endpoint_address endpoint_of(int listener)
 {
-    struct endpoint_address to = {.len = sizeof to.in};
+    struct endpoint_address to = {.len = sizeof to.ip.in};
     cr_assert_eq(getsockname(listener, &to.sa, &to.len), 0);
     return to;
 }
@@ -71,7 +71,7 @@ Test(socket, one_listens_alone_and_others_beside_it_but_no_second_alone)
     union address a = loopback();
     int first = socket_listen(&a);
     cr_assert_neq(first, -1);
-    a.in.sin_port = endpoint_of(first).in.sin_port;
+    a.in.sin_port = endpoint_of(first).ip.in.sin_port;
     cr_expect_eq(socket_listen(&a), -1);
     cr_expect_eq(errno, EADDRINUSE);
     int beside = socket_listen_beside(&a);
@@ -93,7 +93,7 @@ Test(socket, connections_are_spread_over_all_that_share)
     struct endpoint_address to = endpoint_of(fds[0]);
     unsigned accepted[2] = {0, 0};
     bool pending;
-    a.in.sin_port = to.in.sin_port;
+    a.in.sin_port = to.ip.in.sin_port;
     fds[1] = socket_listen_beside(&a);
     cr_assert_neq(fds[1], -1);
     for (int i = 0; i < CONNECTIONS; i++) {
@@ -122,7 +122,7 @@ Test(socket, listening_on_ipv6_leaves_ipv4_alone)
         cr_log_info("no IPv6 here\n");
         return;
     }
-    cr_assert_eq(address_parse("0.0.0.0", ntohs(endpoint_of(fd6).in.sin_port), &four), 0);
+    cr_assert_eq(address_parse("0.0.0.0", ntohs(endpoint_of(fd6).ip.in.sin_port), &four), 0);
     int fd4 = socket_listen(&four);
     cr_expect_neq(fd4, -1);
     close(fd6);

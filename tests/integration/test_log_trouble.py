@@ -15,7 +15,7 @@ from guard import LINE, Guard, events_in, guards
 from process import alive
 from waiting import SANITIZED, listening, wait_for
 
-LOGINS = 300  # at level debug more lines than a pipe holds, and fewer than pipe and queue hold
+LOGINS = 100  # at level debug more lines than a pipe holds, and fewer than pipe and queue hold
 SECONDS_TO_STOP = 6 if SANITIZED else 2
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")

@@ -511,8 +511,8 @@ static struct finding take_line(struct session *s, struct span line)
     case RESPONSE_NONSENSE:
         return broken(FAULT_NONSENSE);
     case RESPONSE_OK:
-        /* The rules have not seen a user, or the password was not sent: nobody has logged in. */
-        if (r.tagged && (a->credentials.user == NULL || a->command.next < a->command.parts)) {
+        /* The rules have not seen a user: nobody has logged in. */
+        if (r.tagged && a->credentials.user == NULL) {
             return broken(FAULT_NONSENSE);
         }
         break;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,72 +12,101 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens a regular file and tells its size. The descriptor, or -1 with errno set, and `cause` where that is too little. */
-static int open_regular(const char *path, size_t max, size_t *size, char cause[FILE_CAUSE_SIZE])
+enum { PIPE_PATIENCE_S = 5 };
+
+static int open_readable(const char *path, struct stat *info, char cause[FILE_CAUSE_SIZE])
 {
-    struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd == -1) {
         return -1;
     }
     int error = 0;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, info) != 0) {
         error = errno;
-    } else if (!S_ISREG(info.st_mode)) {
+    } else if (!S_ISREG(info->st_mode) && !S_ISFIFO(info->st_mode)) {
         error = EINVAL;
-        snprintf(cause, FILE_CAUSE_SIZE, "it is %s, not a regular file",
-                 S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-    } else if ((uintmax_t)info.st_size > max) {
-        error = EFBIG;
-        snprintf(cause, FILE_CAUSE_SIZE, "it is larger than %zu MiB", max >> 20);
+        snprintf(cause, FILE_CAUSE_SIZE, "it is a %s, not a file", S_ISDIR(info->st_mode) ? "folder" : "device");
     }
     if (error != 0) {
         close(fd);
         errno = error;
         return -1;
     }
-    *size = (size_t)info.st_size;
     return fd;
 }
 
-/* 0, or -1 with errno set. */
-static int read_whole(int fd, char *into, size_t len, char cause[FILE_CAUSE_SIZE])
+/* read(), which waits for the writer of a pipe, but not for ever. */
+static ssize_t read_patiently(int fd, char *into, size_t size)
 {
-    while (len > 0) {
-        ssize_t n = read(fd, into, len);
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    int n = poll(&readable, 1, PIPE_PATIENCE_S * 1000);
+    if (n == 0) {
+        errno = ETIMEDOUT;
+    }
+    return n > 0 ? read(fd, into, size) : -1;
+}
+
+/* Reads up to the end, or up to `size` octets. 0, or -1 with errno set. */
+static int read_up_to(int fd, char *into, size_t size, size_t *len)
+{
+    for (*len = 0; *len < size;) {
+        ssize_t n = read_patiently(fd, into + *len, size - *len);
         if (n == 0) {
-            errno = EIO;
-            snprintf(cause, FILE_CAUSE_SIZE, "it became shorter while it was read");
+            break;
         }
-        if (n <= 0) {
+        if (n == -1) {
             return -1;
         }
-        into += n;
-        len -= (size_t)n;
+        *len += (size_t)n;
     }
     return 0;
 }
 
+/* What the descriptor gives, which the caller frees; NULL with errno set. */
+static char *read_whole(int fd, const struct stat *info, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE])
+{
+    bool regular = S_ISREG(info->st_mode);
+    size_t size = regular ? (size_t)info->st_size : max + 1; /* one octet tells that a pipe has too many */
+    if (regular && size > max) {
+        errno = EFBIG;
+        return NULL;
+    }
+    char *text = malloc(size + 1);
+    if (text == NULL || read_up_to(fd, text, size, len) != 0) {
+        free(text);
+        return NULL;
+    }
+    if ((*len == size) != regular) {
+        errno = regular ? EIO : EFBIG;
+        if (regular) {
+            snprintf(cause, FILE_CAUSE_SIZE, "it became shorter while it was read");
+        }
+        free(text);
+        return NULL;
+    }
+    text[*len] = '\0';
+    return text;
+}
+
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE])
 {
-    char *text = NULL;
+    struct stat info;
     cause[0] = '\0';
-    int fd = open_regular(path, max, len, cause);
-    if (fd != -1 && (text = malloc(*len + 1)) != NULL && read_whole(fd, text, *len, cause) == 0) {
-        close(fd);
-        text[*len] = '\0';
-        return text;
-    }
+    int fd = open_readable(path, &info, cause);
+    char *text = fd == -1 ? NULL : read_whole(fd, &info, max, len, cause);
     int error = errno;
-    if (cause[0] == '\0') {
+    if (text == NULL && error == EFBIG) {
+        snprintf(cause, FILE_CAUSE_SIZE, "it is larger than %zu MiB", max >> 20);
+    } else if (text == NULL && error == ETIMEDOUT) {
+        snprintf(cause, FILE_CAUSE_SIZE, "nothing was written into the pipe for %d s", PIPE_PATIENCE_S);
+    } else if (text == NULL && cause[0] == '\0') {
         snprintf(cause, FILE_CAUSE_SIZE, "%s", strerror(error));
     }
-    free(text);
     if (fd != -1) {
         close(fd);
     }
     errno = error;
-    return NULL;
+    return text;
 }
 
 int file_folder(const char *path, char folder[PATH_MAX])

@@ -9,8 +9,9 @@
 enum { FILE_CAUSE_SIZE = 96 };
 
 /*
- * Reads a regular file of at most `max` octets. Returns its content, which the caller frees, with a NUL behind its
- * `*len` octets. NULL when it cannot be read, with errno set and the reason in `cause`.
+ * Reads a file, or a pipe up to its end, of at most `max` octets. Returns the content, which the caller frees, with a
+ * NUL after its `*len` octets. Returns NULL when it cannot be read, with errno set and the reason in `cause`; a pipe
+ * whose writer does nothing for five seconds is such a case. What a secret was read from is the caller's to wipe.
  */
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE]);
 

@@ -196,7 +196,9 @@ class Guard:
 
     def end_of(self, wire):
         """The reason for which this client's session ended."""
-        return self.event("disconnect", rport=wire.port)["reason"]
+        def ends():
+            return [end for end in self.events("disconnect", rport=wire.port) if end["rip"] in wire.sources]
+        return wait_for(ends, f"the end of {sorted(wire.sources)}:{wire.port}")[0]["reason"]
 
 
 def guards(make, logs):

@@ -216,6 +216,7 @@ class Rig:
 
     def proxy_header(self):
         wire = self.connect(source=BALANCER)
+        wire.sources.add("198.51.100.7")
         self.settle()
 
         def works():
@@ -546,10 +547,11 @@ class Rig:
         with self.secure(CONTROL) as wire:
             status = wire.command(b"LOGIN anna Geheim47").status
             assert status.startswith(b"NO [UNAVAILABLE]"), "more sessions than the limit of the backend"
-        ports = {str(wire.port) for wire in held}
+        ends = {(source, str(wire.port)) for wire in held for source in wire.sources}
         for wire in [*held, self.witness]:
             wire.close()
-        wait_for(lambda: ports <= {event["rport"] for event in self.front.events("disconnect")}, "the end of all sessions")
+        wait_for(lambda: ends <= {(event["rip"], event["rport"]) for event in self.front.events("disconnect")},
+                 "the end of all sessions")
         time.sleep(0.1)
 
 

@@ -48,7 +48,8 @@ class Wire:
         self.socket.connect(address)
         if family == socket.AF_INET:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.port = self.socket.getsockname()[1]
+            source, self.port = self.socket.getsockname()
+            self.sources = {source}  # more than one for a session that a PROXY header renames
         self.tls = None
         self.buffer = bytearray()
         self.end = None

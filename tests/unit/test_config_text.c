@@ -107,7 +107,7 @@ Test(config_text, an_include_that_cannot_be_read_is_told_where_it_stands)
     snprintf(want, sizeof want, "a:2: @include: cannot read %s: No such file or directory", temp_path("none"));
     cr_expect_str_eq(got, want, "%s", got);
     got = outcome(temp_file("a", BYTES("@include \"/\"\n")));
-    cr_expect_str_eq(got, "a:1: @include: cannot read /: it is a folder, not a regular file", "%s", got);
+    cr_expect_str_eq(got, "a:1: @include: cannot read /: it is a folder, not a file", "%s", got);
     got = outcome(temp_file("a", BYTES("\n@include \"a\"\n")));
     cr_expect_str_eq(got, "a:2: @include: files include one another more than 10 deep: does one include itself?", "%s", got);
     (void)temp_file("b", BYTES("b = 1;\n/* c"));

@@ -24,6 +24,32 @@ Test(file, a_regular_file_is_read_whole)
     free(text);
 }
 
+Test(file, a_pipe_is_read_to_its_end)
+{
+    static const struct {
+        const char *content;
+        bool read;
+    } rows[] = {{"", true}, {"abc", true}, {"abcd", true}, {"abcde", false}, {"abcdef", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char cause[FILE_CAUSE_SIZE], path[64];
+        size_t len;
+        int fds[2];
+        cr_assert_eq(pipe(fds), 0);
+        cr_assert_eq(write(fds[1], rows[i].content, strlen(rows[i].content)), (ssize_t)strlen(rows[i].content));
+        close(fds[1]);
+        snprintf(path, sizeof path, "/dev/fd/%d", fds[0]);
+        char *text = file_read(path, 4, &len, cause);
+        if (rows[i].read) {
+            cr_assert_not_null(text, "%s: %s", rows[i].content, cause);
+            cr_expect(len == strlen(rows[i].content) && strcmp(text, rows[i].content) == 0);
+        } else {
+            cr_expect(text == NULL && errno == EFBIG, "%s", rows[i].content);
+        }
+        free(text);
+        close(fds[0]);
+    }
+}
+
 Test(file, what_cannot_be_read_is_told_in_words)
 {
     const char *fifo = temp_path("fifo"), *large = temp_file("large", "123", 3), *none = temp_path("none");
@@ -33,9 +59,9 @@ Test(file, what_cannot_be_read_is_told_in_words)
         int error;
         const char *cause;
     } rows[] = {
-        {none, ENOENT, "No such file or directory"}, {"/", EINVAL, "it is a folder, not a regular file"},
-        {fifo, EINVAL, "it is a device or pipe, not a regular file"},
-        {"/dev/zero", EINVAL, "it is a device or pipe, not a regular file"},
+        {none, ENOENT, "No such file or directory"}, {"/", EINVAL, "it is a folder, not a file"},
+        {fifo, ETIMEDOUT, "nothing was written into the pipe for 5 s"},
+        {"/dev/zero", EINVAL, "it is a device, not a file"},
         {large, EFBIG, "it is larger than 0 MiB"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

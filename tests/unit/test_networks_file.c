@@ -58,8 +58,8 @@ Test(networks_file, bad_lines_are_counted_beyond_those_that_are_kept)
 Test(networks_file, what_is_no_file_is_told)
 {
     static const char *const rows[][2] = {{"/nowhere/none", "No such file or directory"},
-                                          {"/", "it is a folder, not a regular file"},
-                                          {"/dev/zero", "it is a device or pipe, not a regular file"}};
+                                          {"/", "it is a folder, not a file"},
+                                          {"/dev/zero", "it is a device, not a file"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct network_set set = {0};
         struct networks_file_bad bad;

@@ -2,7 +2,6 @@
 #include "net/certificate.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -22,22 +21,13 @@ static const struct option_row rows[] = {
 };
 const struct option_table certificate_option_table = {sizeof(struct certificate_options), rows};
 
-static BIO *open_file(const char *file, const char *path, struct option_report *report)
-{
-    BIO *in = BIO_new_file(file, "r");
-    if (in == NULL) {
-        option_error(report, path, "cannot read %s: %s", file, strerror(errno));
-    }
-    return in;
-}
+enum { CHAIN_FILE_MAX = 1024 * 1024 };
 
-static int load_chain(struct certificate *c, const char *file, const char *path, struct option_report *report)
+/* Returns NULL, or what is wrong with the text. What was read before that is in c. */
+static const char *parse_chain(struct certificate *c, struct span pem)
 {
-    BIO *in = open_file(file, path, report);
-    if (in == NULL) {
-        return -1;
-    }
-    c->leaf = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL);
+    BIO *in = BIO_new_mem_buf(pem.bytes, (int)pem.len);
+    c->leaf = in == NULL ? NULL : PEM_read_bio_X509_AUX(in, NULL, NULL, NULL);
     c->chain = sk_X509_new_null();
     for (X509 *next; c->leaf != NULL && c->chain != NULL && (next = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL;) {
         if (sk_X509_push(c->chain, next) == 0) {
@@ -47,12 +37,25 @@ static int load_chain(struct certificate *c, const char *file, const char *path,
     }
     BIO_free(in);
     if (c->leaf == NULL || c->chain == NULL) {
-        option_error(report, path, "no certificate in PEM format in %s", file);
-        return -1;
+        return "no certificate in PEM format";
     }
     /* The reading above ends with "no start line": anything else is a damaged certificate in the chain. */
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-        option_error(report, path, "a damaged certificate in the chain in %s", file);
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? NULL : "a damaged certificate in the chain";
+}
+
+static int load_chain(struct certificate *c, const char *file, const char *path, struct option_report *report)
+{
+    char cause[FILE_CAUSE_SIZE];
+    size_t len;
+    char *pem = file_read(file, CHAIN_FILE_MAX, &len, cause);
+    if (pem == NULL) {
+        option_error(report, path, "cannot read %s: %s", file, cause);
+        return -1;
+    }
+    const char *wrong = parse_chain(c, (struct span){(const uint8_t *)pem, len});
+    free(pem);
+    if (wrong != NULL) {
+        option_error(report, path, "%s in %s", wrong, file);
         return -1;
     }
     return 0;

@@ -2,13 +2,14 @@
 #include "net/tls_client.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "net/fingerprint.h"
 #include "net/tls.h"
 
@@ -20,7 +21,7 @@ struct tls_client {
     size_t fingerprint_count;
 };
 
-enum { PATH_SIZE = 160 };
+enum { PATH_SIZE = 160, AUTHORITIES_FILE_MAX = 16 * 1024 * 1024 };
 
 static const char *sub_path(char out[PATH_SIZE], const char *path, const char *key)
 {
@@ -49,15 +50,47 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 0; /* the reference that was offered is not taken */
 }
 
+/* Adds the certificates and revocation lists of a PEM text. Returns NULL, or what is wrong with it. */
+static const char *add_authorities(X509_STORE *store, struct span pem)
+{
+    int certificates = 0, failures = 0;
+    BIO *in = BIO_new_mem_buf(pem.bytes, (int)pem.len);
+    STACK_OF(X509_INFO) *all = in == NULL ? NULL : PEM_X509_INFO_read_bio(in, NULL, NULL, NULL);
+    for (int i = 0; i < sk_X509_INFO_num(all); i++) {
+        const X509_INFO *info = sk_X509_INFO_value(all, i);
+        certificates += info->x509 != NULL;
+        failures += info->x509 != NULL && X509_STORE_add_cert(store, info->x509) != 1;
+        failures += info->crl != NULL && X509_STORE_add_crl(store, info->crl) != 1;
+    }
+    bool damaged = all == NULL || failures > 0;
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
+    BIO_free(in);
+    return damaged ? "a damaged certificate" : certificates == 0 ? "no certificates in PEM format" : NULL;
+}
+
 static void load_authorities(struct tls_client *c, const struct tls_client_options *o, const char *path,
                              struct option_report *report)
 {
-    char at[PATH_SIZE];
-    bool own = o->ca_file[0] != '\0';
-    if ((own ? SSL_CTX_load_verify_file(c->ctx, o->ca_file) : SSL_CTX_set_default_verify_paths(c->ctx)) != 1) {
-        option_error(report, sub_path(at, path, "ca_file"), "cannot read certificates in PEM format from %s: %s",
-                     own ? o->ca_file : "the system's folder", tls_failure());
+    char at[PATH_SIZE], cause[FILE_CAUSE_SIZE];
+    size_t len;
+    sub_path(at, path, "ca_file");
+    if (o->ca_file[0] == '\0') {
+        if (SSL_CTX_set_default_verify_paths(c->ctx) != 1) {
+            option_error(report, at, "cannot use the system's certificates: %s", tls_failure());
+        }
+        return;
     }
+    char *pem = file_read(o->ca_file, AUTHORITIES_FILE_MAX, &len, cause);
+    if (pem == NULL) {
+        option_error(report, at, "cannot read %s: %s", o->ca_file, cause);
+        return;
+    }
+    const char *wrong = add_authorities(SSL_CTX_get_cert_store(c->ctx), (struct span){(const uint8_t *)pem, len});
+    free(pem);
+    if (wrong != NULL) {
+        option_error(report, at, "%s in %s", wrong, o->ca_file);
+    }
+    ERR_clear_error();
 }
 
 static void load_certificate(struct tls_client *c, const struct tls_client_options *o, const char *path,

@@ -77,6 +77,10 @@ ERRORS = {
     "no backend": ('backends = ( {{ name = "legacy"; address = "127.0.0.1:1"; }} )', "backends = ( )", "backends", "1 to"),
     "missing authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "/nowhere/ca.pem";', "ca_file",
                             "/nowhere/ca.pem"),
+    "authorities without a certificate": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "{key}";', "ca_file",
+                                          "no certificates in PEM format in .*key"),
+    "damaged authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "{damaged}";', "ca_file",
+                            "a damaged certificate in "),
     "client certificate without a key": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}";',
                                          "certificate", "both"),
     "client key of another certificate": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}"; '
@@ -99,12 +103,13 @@ ERRORS = {
 @pytest.fixture
 def check(binary, place, certificate, rsa_certificate, vault):
     """Runs -t on a text; returns its exit status, its output, and the file's name."""
-    locked = certs.lock(vault, certificate)
+    locked, damaged = certs.lock(vault, certificate), place / "damaged.pem"
+    damaged.write_text(certificate.chain.read_text().replace("MII", "MIX"))
 
     def run_check(text, option="-t"):
         path = place / "imapguard.conf"
         path.write_text(text.format(port=1143, chain=certificate.chain, key=certificate.key,
-                                    other=rsa_certificate.key, locked=locked))
+                                    other=rsa_certificate.key, locked=locked, damaged=damaged))
         done = run(binary, option, "-c", path)
         return done.returncode, done.stdout.decode(), str(path)
     return run_check

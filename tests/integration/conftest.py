@@ -196,6 +196,17 @@ def tls_dovecot(tls_dovecot_server, logs):
     return tls_dovecot_server
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A worker of pytest-xdist has come to its end."""
+    tables.add(getattr(node, "workeroutput", {}).get("tables", {}))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tables"] = tables.cells()
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tables that tests have filled in."""
     for line in tables.lines():

@@ -3,6 +3,18 @@
 _cells = {}
 
 
+def cells():
+    """All that was recorded, to be carried from a process to another."""
+    return _cells
+
+
+def add(cells):
+    """What another process has recorded."""
+    for title, rows in cells.items():
+        for row, columns in rows.items():
+            _cells.setdefault(title, {}).setdefault(row, {}).update(columns)
+
+
 def record(title, row, column, text):
     _cells.setdefault(title, {}).setdefault(row, {})[column] = text
 

@@ -21,13 +21,16 @@ def wait_for(predicate, what, seconds=PATIENCE):
         time.sleep(0.01)
 
 
+# pytest-xdist's workers: "gw0", "gw1" ... of so many. Each has ports of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 _given = set()
 
 
 def free_port():
     """A port that nobody has bound or was given before, below those of outgoing connections."""
     while True:
-        port = random.randrange(10000, 32000)
+        port = random.randrange(10000 + _WORKER, 32000, _WORKERS)
         if port in _given:
             continue
         with socket.socket() as probe:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The memory that the master and its children share. A module registers its regions before the first fork, each with a
- * name, a size and the processes that may write to it; arena_keep() then takes from a child what is not its own, and
- * arena_take_back() cleans up after a child that has died. The children are numbered: worker N is child N, and the
+ * name, a size and the processes that may write to it. A child then calls arena_keep() to give up all access but its
+ * own, and the master calls arena_take_back() to clean up after a child that has died. The children are numbered: worker N is child N, and the
  * monitor comes after all workers.
  *
- * Only its writers can change a region, also when another process was taken over: a region is an anonymous file that
+ * Only its writers can change a region, even if an attacker controls another process: a region is an anonymous file that
  * cannot change its size and cannot be mapped for writing again (fcntl(2), F_SEAL_FUTURE_WRITE). The master maps it
  * twice, once for writing and once for reading, and a child that drops the first mapping can never get it back. A reader
  * trusts nothing that it finds in a region: sizes and shapes are the reader's own, and values are checked. Regions hold
@@ -57,13 +57,19 @@ void arena_init(struct arena *a, unsigned workers);
  */
 const struct region *arena_map(struct arena *a, const struct arena_options *options);
 
-/* In a child, once: drops for good the access that this child must not have. */
+/* Called once by a child: gives up for good the access to regions that child number `child` must not have. */
 void arena_keep(struct arena *a, unsigned child);
 
-/* In the master: takes back what a child that has died held in each region. */
+/*
+ * Called by the master after a child has died: calls `take_back` of each region, so that nothing there counts as held by
+ * the child any longer.
+ */
 void arena_take_back(struct arena *a, unsigned child);
 
-/* Unmaps all regions in this process. The arena is empty afterwards; all zero is an empty arena. */
+/*
+ * Unmaps all regions in this process. Secret regions that it may write to are wiped first, for every process that shares
+ * them, so a child that goes on beside others must not call it. The arena is empty afterwards; all zero is an empty arena.
+ */
 void arena_fini(struct arena *a);
 
 #endif

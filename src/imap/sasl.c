@@ -290,7 +290,7 @@ enum sasl_result sasl_step(struct sasl *s, struct span response, const char **ch
     return result;
 }
 
-enum sasl_result sasl_look(struct span response)
+enum sasl_result sasl_check_response(struct span response)
 {
     return span_is(response, "*") ? SASL_CANCELLED : sasl_is_base64(response) ? SASL_DONE : SASL_BAD;
 }

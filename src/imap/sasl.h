@@ -74,10 +74,10 @@ void sasl_start(struct sasl *s, const struct sasl_mechanism *mechanism);
 enum sasl_result sasl_step(struct sasl *s, struct span response, const char **challenge, struct credentials *out);
 
 /*
- * Checks a later response of the client in a passthrough mechanism. Returns SASL_DONE if it may go to the backend,
- * SASL_CANCELLED or SASL_BAD.
+ * Checks a later response of the client in a passthrough mechanism, a line of base64 that may be empty. Returns SASL_DONE
+ * if it may go to the backend, SASL_CANCELLED if it is "*" (RFC 9051 6.2.2), or SASL_BAD.
  */
-enum sasl_result sasl_look(struct span response);
+enum sasl_result sasl_check_response(struct span response);
 
 /* Returns true if the text is base64 with whole groups and with padding at the end only. RFC 4648 4. */
 bool sasl_is_base64(struct span text);

@@ -19,12 +19,13 @@ enum { PRIVATE_KEY_FILE_MAX = 64 * 1024 };
  */
 int private_key_init(void);
 
-/* While `on`, each block of memory that OpenSSL frees or moves is wiped. */
+/* While `on`, each block of memory that OpenSSL frees or moves is wiped. Calls do not nest. */
 void private_key_wipe_freed(bool on);
 
 /*
- * Decodes the first private key of a PEM text, and leaves no trace of it but the result. Returns the key, which the caller
- * frees with EVP_PKEY_free(); NULL if there is none. `locked` becomes true if a passphrase would be needed.
+ * Decodes the first private key of a PEM text of at most PRIVATE_KEY_FILE_MAX octets, and leaves no trace of it but the
+ * result: it calls private_key_wipe_freed(true), and false at the end. Returns the key, which the caller frees with
+ * EVP_PKEY_free(); NULL if there is none. Sets `locked` to whether a passphrase would be needed.
  */
 EVP_PKEY *private_key_parse(struct span pem, bool *locked);
 

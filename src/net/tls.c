@@ -376,7 +376,7 @@ int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)
     return 0;
 }
 
-void tls_has_no_secrets(struct stream *stream)
+void tls_stop_wiping(struct stream *stream)
 {
     (void)SSL_clear_options(stream->tls, SSL_OP_CLEANSE_PLAINTEXT);
 }

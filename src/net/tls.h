@@ -48,13 +48,13 @@ void tls_warn(const struct tls *tls);
 /*
  * Starts TLS on the stream, as server. No octet of the TLS connection may have been read. A client that offers ALPN
  * protocols without "imap" gets alert 120 if `alpn_strict` is true; otherwise it is accepted, and stream->alpn_foreign
- * is set. OpenSSL wipes decrypted octets after they are read, until tls_has_no_secrets() is called. stream_handshake()
+ * is set. OpenSSL wipes decrypted octets after they are read, until tls_stop_wiping() is called. stream_handshake()
  * must be called next. Returns 0, or -1 if there is no memory. RFC 7301 3.2.
  */
 int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict);
 
 /* Stops wiping decrypted octets. Call it after the login, when the client sends no more passwords. */
-void tls_has_no_secrets(struct stream *stream);
+void tls_stop_wiping(struct stream *stream);
 
 /*
  * Returns the latest error of OpenSSL as a static text; "connection closed" if there is none. Empties OpenSSL's error

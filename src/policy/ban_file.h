@@ -9,16 +9,21 @@
 #include "policy/client_table.h"
 
 /*
- * The file goes by wall-clock time, the table by the time since boot: both are asked for as they are at one moment
- * (base/clock.h).
- *
- * Takes the bans of the file into the table. No file is no bans. A damaged file (any line that is not one of ours,
- * or an end that is missing) is logged ("ban-file-ignored", warning: path, reason) and ignored whole. Returns how many
- * bans were taken.
+ * The file has wall-clock times, the table has times since boot. Both functions are given the two clocks as read at the
+ * same moment: `now_us` from clock_boot_us() and `wall_us` from clock_wall_us().
+ */
+
+/*
+ * Takes the bans of the file into the table. A file that cannot be read, or is damaged (a line that imapguard did not
+ * write, or a missing end), is ignored as a whole and logged ("ban-file-ignored", warning: path, reason); a file that does
+ * not exist is not worth a line. Returns how many bans were taken, 0 in all these cases.
  */
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
-/* Writes all bans in force. 0, or -1 with errno set, the old file as it was and nothing left beside it. */
+/*
+ * Writes all bans in force to a new file, which then replaces the old one. Returns 0, or -1 with errno set, with the old
+ * file unchanged and nothing left beside it.
+ */
 int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 #endif

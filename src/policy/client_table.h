@@ -62,7 +62,7 @@ enum client_table_failure {
 /*
  * Creates a table for the workers of the arena, before the first fork. Its regions belong to the arena, which must
  * outlive the table; `limits` is copied. The caller owns the result; client_table_free() frees it. Returns NULL with
- * errno set if there is no memory.
+ * errno set if there is no memory or the arena cannot map the regions.
  */
 struct client_table *client_table_new(const struct client_table_limits *limits, struct arena *arena);
 
@@ -79,10 +79,10 @@ void client_table_free(struct client_table *t);
 void client_table_set_worker(struct client_table *t, unsigned worker);
 
 /*
- * Checks the limits for a client with this address, and counts a session if they allow it. On CLIENT_TABLE_ENTERED, the
+ * Checks the limits for a client with this address, and counts a connection and a session if they allow it. On CLIENT_TABLE_ENTERED, the
  * caller must call client_table_leave() with `ref` when the session ends. On any other result nothing is counted, and
  * `ref` is all zero. All workers together never count more than `sessions` for a network. If all entries that the
- * network could use have sessions, the client is allowed without being counted: the result is CLIENT_TABLE_ENTERED, and
+ * network could use have counted sessions, the client is allowed without being counted: the result is CLIENT_TABLE_ENTERED, and
  * `ref` is all zero.
  */
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
@@ -96,7 +96,8 @@ bool client_table_is_banned(const struct client_table *t, struct client_table_re
 
 /*
  * Counts a failed login of a counted session. `address` is the client's, `user` and `password` are those of the login.
- * The same wrong password of the same user and network is counted once. The table stores a keyed hash of them only. On
+ * The same wrong password of the same user and network is counted once for as long as the table remembers it; it
+ * stores a keyed hash of them only, and remembers one for each network. On
  * CLIENT_TABLE_FAILURE_BANNED, `ban` is set. If `ref` is all zero, nothing is counted and the result is
  * CLIENT_TABLE_FAILURE_COUNTED.
  */

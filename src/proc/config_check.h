@@ -8,10 +8,11 @@
 #include "proxy/backend.h"
 
 /*
- * Reports listeners that are in each other's way, backends that are a listener of imapguard itself, options for TLS of
- * a backend without TLS, and a log file that the workers could not open again. `backends` are those of the
- * configuration, or NULL when they could not be made: then only addresses that are no names are checked. Forks, to ask
- * the kernel as the account: call it before any thread is started.
+ * Adds an error to `report` for listeners that are in each other's way, for a backend that is a listener of imapguard
+ * itself, for TLS options of a backend without TLS, and for a log file that the workers could not open again. `backends`
+ * are those of the configuration, or NULL if they could not be made: then backends with a numeric address are checked,
+ * and those with a host name are not. Forks a child that asks the kernel as `account`, so it must be called before any
+ * thread is started.
  */
 void config_check(const struct config *config, const struct backends *backends, const struct account *account,
                   struct option_report *report);

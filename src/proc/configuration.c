@@ -110,7 +110,7 @@ void configuration_build(struct configuration *c, struct arena *arena, struct ti
     }
 }
 
-void configuration_drop_sessions_part(struct configuration *c)
+void configuration_purge(struct configuration *c)
 {
     private_key_wipe_freed(true);
     tls_free(c->generation.tls);

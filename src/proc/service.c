@@ -196,7 +196,7 @@ void service_purge(struct service *service, unsigned index)
         ticket_keys_free(service->tickets);
         client_table_free(service->table);
         geoip_free(service->geoip);
-        configuration_drop_sessions_part(service->current);
+        configuration_purge(service->current);
         service->tickets = NULL;
         service->table = NULL;
         service->geoip = NULL;

@@ -291,7 +291,8 @@ static struct step pass_response(struct session *s, struct span response)
     const char *challenge;
     struct credentials c = {0};
     bool names_user = login_needs_user(s);
-    enum sasl_result result = names_user ? sasl_step(&s->sasl, response, &challenge, &c) : sasl_look(response);
+    enum sasl_result result = names_user ? sasl_step(&s->sasl, response, &challenge, &c)
+                                         : sasl_check_response(response);
     if (result == SASL_MEMORY) {
         return step_end(REASON_MEMORY);
     }

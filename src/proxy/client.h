@@ -19,7 +19,7 @@ struct step client_talk(struct session *s);
  */
 struct step client_wait(struct session *s);
 
-/* STARTTLS: begins the handshake once the kernel has taken the OK. */
+/* STARTTLS: begins the handshake once the kernel has taken the OK. Called on entering, and after each flush. */
 struct step client_starttls(struct session *s);
 
 /* CHALLENGE: takes the client's next line as its response to the backend. */
@@ -31,12 +31,16 @@ struct step client_challenge_expired(struct session *s);
 struct step client_handshake(struct session *s);
 /* HANDSHAKE: limits.handshake_timeout is over. */
 struct step client_handshake_expired(struct session *s);
+/* When HANDSHAKE ends, if it begins now. Called once, on entering it. */
 ev_tstamp client_handshake_deadline(const struct session *s);
 
 /* Returns why the client's stream has ended; its `end` is not STREAM_READY. */
 enum reason client_end(const struct stream *client);
 
-/* Queues a line for the client: the tag (empty: "*"), a blank, the text and CRLF. Returns 0, or -1 when memory is short. */
+/*
+ * Queues a line for the client: the tag (empty: "*"), a space, the text and CRLF. Returns 0, or -1 when memory is short:
+ * the session must end, because its client waits for an answer.
+ */
 int client_reply(struct session *s, struct span tag, const char *text);
 
 /* Queues "* BYE" with the text of the reason. Does nothing if the reason has none, or the client could not read it. */

@@ -5,7 +5,8 @@
  * that it began with until it ends, so that a newer one can take its place for the sessions that begin later. What a
  * process is and counts (loop, sockets, shared memory, databases) is in struct proxy and in proc/service.h.
  *
- * The references are counted in each process by itself.
+ * Each process counts its own references, because each has its own copy after fork(): a generation that one process
+ * destroys goes on in the others.
  */
 #ifndef IMAPGUARD_PROXY_GENERATION_H
 #define IMAPGUARD_PROXY_GENERATION_H

@@ -9,12 +9,12 @@
 struct limits {
     struct client_table_limits network; /* for each client network, over all workers */
     char *state_file;                   /* the file that keeps the bans over a restart; "": none */
-    uint32_t login_attempts;            /* on one connection */
-    uint32_t login_delay_ms;            /* before the answer to the first failed login; doubles ... */
+    uint32_t login_attempts;            /* failed logins on one connection, after which it ends */
+    uint32_t login_delay_ms;            /* milliseconds before the answer to the first failed login; doubles ... */
     uint32_t login_delay_max_ms;        /* ... up to this */
-    uint32_t handshake_timeout_ms;
-    uint32_t login_timeout_ms; /* from connect to a login that succeeded */
-    uint32_t idle_timeout_ms;  /* after login, nothing from either side */
+    uint32_t handshake_timeout_ms;      /* milliseconds for one TLS handshake */
+    uint32_t login_timeout_ms;          /* milliseconds from the connection to a successful login */
+    uint32_t idle_timeout_ms;           /* milliseconds after the login in which neither side sends anything */
 };
 
 extern const struct option_table limits_option_table;

@@ -17,6 +17,7 @@ enum {
     LINES_MAX = 64,           /* that a backend may say before it has answered the login */
     ANSWER_MAX = 128 * 1024,  /* octets of what the client gets ... */
     UNTAGGED_MAX = 96 * 1024, /* ... of which so many stand before the tagged line */
+    REWRITE_MAX = 16 * 1024,  /* by which the tagged line may grow: the client's tag and a response code */
     MESSAGE_MAX = 64 * 1024,
     CHALLENGE_MAX = 8 * 1024, /* octets of a challenge for the client */
 };
@@ -61,7 +62,7 @@ static const struct rejection_row {
 
 /* How a login was decided. What the backend said of it is in the attempt. */
 struct login_verdict {
-    enum { ACCEPTED, REJECTED, ABORTED, FAULTY } kind;
+    enum { UNDECIDED, ACCEPTED, REJECTED, ABORTED, FAULTY } kind;
     enum rejection rejection; /* REJECTED */
     const char *rule;         /* REJECTED by a rule: its name */
     enum fault fault;         /* FAULTY */
@@ -173,6 +174,7 @@ static struct step conclude(struct session *s, const struct login_verdict *v)
     case ABORTED:
         return aborted(s, v->reply);
     case FAULTY:
+    case UNDECIDED: /* which nobody concludes */
         break;
     }
     return faulty(s, v->fault);
@@ -186,8 +188,8 @@ int login_begin(struct session *s, struct span tag)
     return s->attempt != NULL ? 0 : -1;
 }
 
-/* Takes over the credentials, and asks the rules whether their user may take the step `allowed`. */
-static struct step ask_rules(struct session *s, struct credentials *c, struct step allowed)
+/* Takes over the credentials. Returns UNDECIDED if the rules allow their user, otherwise the rules' verdict. */
+static struct login_verdict ask_rules(struct session *s, struct credentials *c)
 {
     struct login_verdict v = {.kind = REJECTED};
     credentials_clear(&s->attempt->credentials);
@@ -195,7 +197,8 @@ static struct step ask_rules(struct session *s, struct credentials *c, struct st
     *c = (struct credentials){0};
     switch (admission_login(s, &v.rule)) {
     case REASON_NONE:
-        return allowed;
+        v.kind = UNDECIDED;
+        break;
     case REASON_BANNED:
         v.rejection = REJECTED_BANNED;
         break;
@@ -206,12 +209,13 @@ static struct step ask_rules(struct session *s, struct credentials *c, struct st
         v.rejection = REJECTED_BY_RULE;
         break;
     }
-    return conclude(s, &v);
+    return v;
 }
 
 struct step login_submit(struct session *s, struct credentials *c)
 {
-    return ask_rules(s, c, step_go(STATE_CONNECT));
+    struct login_verdict v = ask_rules(s, c);
+    return v.kind == UNDECIDED ? step_go(STATE_CONNECT) : conclude(s, &v);
 }
 
 struct step login_ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
@@ -278,7 +282,8 @@ static const char *owner_of(const struct credentials *c)
     return c->authorize != NULL ? c->authorize : c->user;
 }
 
-static bool find_route(struct session *s)
+/* Returns true if a route is for the user; the order of its backends is known afterwards. */
+static bool choose_route(struct session *s)
 {
     struct attempt *a = s->attempt;
     const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
@@ -331,7 +336,7 @@ static struct step dialled(struct session *s, enum dial_result result)
 struct step login_connect(struct session *s)
 {
     struct attempt *a = s->attempt;
-    if (a->route == NULL && !find_route(s)) {
+    if (a->route == NULL && !choose_route(s)) {
         return conclude(s, &(struct login_verdict){.kind = REJECTED, .rejection = REJECTED_NO_ROUTE});
     }
     for (struct backend *next; (next = choose_backend(s)) != NULL;) {
@@ -378,12 +383,9 @@ struct step login_expired(struct session *s)
     return backend_failed(s, FAULT_LOGIN_TIMEOUT);
 }
 
-/* Sends the next part of the login; false when there is none, or memory is short. */
-static bool send_part(struct session *s)
+static int send_part(struct session *s, struct span part)
 {
-    struct span part;
-    return login_command_next(&s->attempt->command, &part) &&
-           stream_send(&s->backend_stream, part.bytes, part.len, MESSAGE_MAX) == 0;
+    return stream_send(&s->backend_stream, part.bytes, part.len, MESSAGE_MAX);
 }
 
 /* As login_command_build(), with the name by which the backends of the route know the user. */
@@ -405,12 +407,14 @@ static enum login_command_result build_command(struct attempt *a)
 
 struct step login_send(struct session *s)
 {
+    struct span part;
     if (s->attempt->command.parts > 0) {
         return step_more();
     }
     switch (build_command(s->attempt)) {
     case LOGIN_COMMAND_READY:
-        return send_part(s) ? step_more() : step_end(REASON_MEMORY);
+        (void)login_command_next(&s->attempt->command, &part); /* there is always a first part */
+        return send_part(s, part) == 0 ? step_more() : step_end(REASON_MEMORY);
     case LOGIN_COMMAND_FORBIDDEN:
         return backend_failed(s, FAULT_LOGIN_DISABLED);
     case LOGIN_COMMAND_NO_MECHANISM:
@@ -426,19 +430,19 @@ struct step login_send(struct session *s)
 }
 
 /* What one line of the backend's means for the login. Only octets that were copied outlive the line. */
-struct finding {
+struct outcome {
     enum { NEXT_LINE, CHALLENGED, DECIDED, BROKEN, NO_MEMORY } kind;
     struct login_verdict verdict; /* DECIDED */
     enum fault fault;             /* BROKEN */
 };
 
-static struct finding broken(enum fault fault)
+static struct outcome broken(enum fault fault)
 {
-    return (struct finding){.kind = BROKEN, .fault = fault};
+    return (struct outcome){.kind = BROKEN, .fault = fault};
 }
 
 /* What the backend says behind "+" goes to the client, if it is a challenge as in RFC 9051 6.2.2. */
-static struct finding pass_challenge(struct session *s, struct span line)
+static struct outcome pass_challenge(struct session *s, struct span line)
 {
     struct span text = {line.bytes + 1, line.len - 1};
     while (text.len > 0 && text.bytes[0] == ' ') {
@@ -450,43 +454,44 @@ static struct finding pass_challenge(struct session *s, struct span line)
     bool queued = stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) == 0 &&
                   stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) == 0 &&
                   stream_queue(&s->client_stream, "\r\n", 2, ANSWER_MAX) == 0;
-    return (struct finding){.kind = queued ? CHALLENGED : NO_MEMORY};
+    return (struct outcome){.kind = queued ? CHALLENGED : NO_MEMORY};
 }
 
-static struct finding take_continuation(struct session *s, struct span line)
+static struct outcome take_continuation(struct session *s, struct span line)
 {
-    if (send_part(s)) {
-        return (struct finding){.kind = NEXT_LINE};
+    struct span part;
+    if (login_command_next(&s->attempt->command, &part)) {
+        return (struct outcome){.kind = send_part(s, part) == 0 ? NEXT_LINE : NO_MEMORY};
     }
     return s->attempt->credentials.passthrough != NULL ? pass_challenge(s, line)
                                                        : broken(FAULT_UNEXPECTED_CONTINUATION);
 }
 
 /* A NO before the client has said who it is cannot be due to a wrong password. */
-static struct finding take_no(struct session *s, const struct response *r)
+static struct outcome take_no(struct session *s, const struct response *r)
 {
     struct attempt *a = s->attempt;
     bool unavailable = response_is_unavailable(r) || a->credentials.user == NULL;
-    struct finding f = {.kind = DECIDED,
+    struct outcome o = {.kind = DECIDED,
                         .verdict = {.kind = unavailable ? FAULTY : REJECTED,
                                     .fault = FAULT_BACKEND_REFUSED,
                                     .rejection = REJECTED_BY_BACKEND}};
     buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
     if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
                             ANSWER_MAX) != 0) {
-        f.kind = NO_MEMORY;
+        o.kind = NO_MEMORY;
     }
-    return f;
+    return o;
 }
 
-static struct finding take_line(struct session *s, struct span line)
+static struct outcome take_line(struct session *s, struct span line)
 {
     struct attempt *a = s->attempt;
     struct response r = response_parse(line, TAG);
     if (++a->lines > LINES_MAX) {
         return broken(FAULT_TOO_MANY_LINES);
     }
-    if (!r.tagged && a->answer.len + line.len > UNTAGGED_MAX) {
+    if (a->answer.len + line.len > (r.tagged ? ANSWER_MAX - REWRITE_MAX : UNTAGGED_MAX)) {
         return broken(FAULT_ANSWER_TOO_LONG);
     }
     if (r.tagged || r.kind == RESPONSE_BYE || r.kind == RESPONSE_NONSENSE) {
@@ -521,20 +526,20 @@ static struct finding take_line(struct session *s, struct span line)
         break;
     }
     if (response_for_client(&r, tag_of(a), "", &a->answer, ANSWER_MAX) != 0) {
-        return (struct finding){.kind = NO_MEMORY};
+        return (struct outcome){.kind = NO_MEMORY};
     }
-    return (struct finding){.kind = r.tagged ? DECIDED : NEXT_LINE, .verdict = {.kind = ACCEPTED}};
+    return (struct outcome){.kind = r.tagged ? DECIDED : NEXT_LINE, .verdict = {.kind = ACCEPTED}};
 }
 
-static struct step carry_out(struct session *s, const struct finding *f)
+static struct step apply_outcome(struct session *s, const struct outcome *o)
 {
-    switch (f->kind) {
+    switch (o->kind) {
     case CHALLENGED:
         return step_go(STATE_CHALLENGE);
     case DECIDED:
-        return conclude(s, &f->verdict);
+        return conclude(s, &o->verdict);
     case BROKEN:
-        return backend_failed(s, f->fault);
+        return backend_failed(s, o->fault);
     case NO_MEMORY:
         return step_end(REASON_MEMORY);
     case NEXT_LINE:
@@ -551,7 +556,7 @@ struct step login_read(struct session *s)
     while (more) {
         struct span bytes, line;
         size_t taken;
-        struct finding f = {.kind = NEXT_LINE};
+        struct outcome o = {.kind = NEXT_LINE};
         enum stream_status status = stream_peek(&s->backend_stream, &bytes);
         if (status == STREAM_AGAIN) {
             break;
@@ -561,16 +566,16 @@ struct step login_read(struct session *s)
         }
         enum response_result result = response_feed(&a->reader, bytes.bytes, bytes.len, &taken, &line);
         if (result == RESPONSE_LINE) {
-            f = take_line(s, line);
+            o = take_line(s, line);
         } else if (result != RESPONSE_MORE) {
-            f = broken(dial_line_fault(result));
+            o = broken(dial_line_fault(result));
         }
         more = taken < bytes.len;
         if (stream_take(&s->backend_stream, taken) != 0) {
             return step_end(REASON_MEMORY);
         }
-        if (f.kind != NEXT_LINE) {
-            return carry_out(s, &f);
+        if (o.kind != NEXT_LINE) {
+            return apply_outcome(s, &o);
         }
     }
     return step_more();
@@ -585,16 +590,16 @@ bool login_needs_user(const struct session *s)
 
 struct step login_respond(struct session *s, struct span response, struct credentials *c)
 {
-    struct step step = c != NULL ? ask_rules(s, c, step_go(STATE_BACKEND_LOGIN)) : step_go(STATE_BACKEND_LOGIN);
-    if (step.kind != STEP_GO || step.state != STATE_BACKEND_LOGIN) {
-        return step;
+    struct login_verdict v = {.kind = UNDECIDED};
+    if (c != NULL && (v = ask_rules(s, c)).kind != UNDECIDED) {
+        return conclude(s, &v);
     }
     if (stream_queue(&s->backend_stream, response.bytes, response.len, MESSAGE_MAX) != 0 ||
         stream_queue(&s->backend_stream, "\r\n", 2, MESSAGE_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
     stream_flush(&s->backend_stream);
-    return step;
+    return step_go(STATE_BACKEND_LOGIN);
 }
 
 /* --- PENALTY -------------------------------------------------------------------------------------------------- */

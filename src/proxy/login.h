@@ -21,27 +21,31 @@
 int login_begin(struct session *s, struct span tag);
 
 /*
- * Goes on with complete credentials, which the attempt takes over: `c` is empty afterwards. Asks the access rules for
- * their user, and then for a backend.
+ * After login_begin(): goes on with complete credentials, which the attempt takes over, so that `c` is all zero
+ * afterwards. Asks the access rules about their user, and then for a backend. Returns the step that the handler of the
+ * session's state returns in its turn.
  */
 struct step login_submit(struct session *s, struct credentials *c);
 
-/* Goes on with a mechanism in which the backend speaks first: asks for a backend while the user is not known. */
+/*
+ * After login_begin(): goes on with a mechanism in which the backend speaks first. Asks for a backend before the user is
+ * known. Returns a step as login_submit() does.
+ */
 struct step login_ask_backend(struct session *s, const struct sasl_mechanism *mechanism);
 
 /* CHALLENGE: returns true if the response that comes next says who the user is. */
 bool login_needs_user(const struct session *s);
 
 /*
- * CHALLENGE: sends the client's response (base64) to the backend as it is. `c` has the user that the response names,
- * where login_needs_user(): the access rules are asked for that user first, and the attempt takes `c` over; NULL
- * otherwise.
+ * CHALLENGE: sends the client's response to the backend as it is: a line of base64 without its CRLF. If
+ * login_needs_user(), `c` has the user that the response names: the access rules are asked about that user first, and the
+ * attempt takes `c` over, so that it is all zero afterwards. Otherwise `c` is NULL. Returns a step as login_submit() does.
  */
 struct step login_respond(struct session *s, struct span response, struct credentials *c);
 
 /*
- * Ends the attempt because the client has cancelled it or its response is malformed. `reply` is the text of the tagged
- * answer (static).
+ * Ends the attempt because the client has cancelled it or its response is malformed, and queues the tagged answer, whose
+ * text is `reply` (static). Returns a step as login_submit() does: the session goes on unless memory is short.
  */
 struct step login_abort(struct session *s, const char *reply);
 
@@ -54,7 +58,7 @@ void login_end(struct session *s);
 struct step login_connect(struct session *s);
 /* CONNECT: the connection is there, has failed, or has something to read. */
 struct step login_dial(struct session *s);
-/* CONNECT: the kernel cannot watch the connection. */
+/* CONNECT: epoll_ctl() has failed for the connection, mostly for lack of memory: libev has reported EV_ERROR. */
 struct step login_watch_failed(struct session *s);
 /* CONNECT: the time for an address, or for the whole dial, is over. */
 struct step login_connect_expired(struct session *s);
@@ -69,9 +73,9 @@ struct step login_expired(struct session *s);
 /* PENALTY: the delay is over; sends the answer. */
 struct step login_penalty_over(struct session *s);
 
-/* When CONNECT, BACKEND_LOGIN and CHALLENGE end. */
+/* When the present phase of CONNECT ends, or BACKEND_LOGIN or CHALLENGE. */
 ev_tstamp login_deadline(const struct session *s);
-/* When PENALTY ends. */
+/* When PENALTY ends, if it begins now. Called once, on entering it. */
 ev_tstamp login_penalty_deadline(const struct session *s);
 
 #endif

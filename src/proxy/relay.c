@@ -11,7 +11,7 @@ enum {
 
 struct step relay_begin(struct session *s)
 {
-    tls_has_no_secrets(&s->client_stream);
+    tls_stop_wiping(&s->client_stream);
     stream_flush(&s->client_stream);
     return relay_flushed(s);
 }

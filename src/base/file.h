@@ -15,13 +15,16 @@ enum { FILE_CAUSE_SIZE = 96 };
  */
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE]);
 
-/* Copies the folder that a path lies in: "/" at the root, "." without a slash. 0, or -1 with errno set: too long. */
+/*
+ * Writes to `folder` the folder that a path lies in: "/" for a file of the root, "." for a path without a slash. Returns
+ * 0, or -1 with errno ENAMETOOLONG.
+ */
 int file_folder(const char *path, char folder[PATH_MAX]);
 
-/* Whether this process can make files in the folder that a path lies in. 0, or -1 with errno set. */
+/* Checks that this process can create files in the folder that a path lies in. Returns 0, or -1 with errno set. */
 int file_check_folder(const char *path);
 
-/* Whether this process can write the file, or make it where there is none. 0, or -1 with errno set. */
+/* Checks that this process can write the file, or create it if it does not exist. Returns 0, or -1 with errno set. */
 int file_check_write(const char *path);
 
 #endif

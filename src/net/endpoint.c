@@ -41,7 +41,7 @@ bool endpoint_is_name(const char *text)
            address_parse(host, port, &address) != 0;
 }
 
-const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing)
+const char *endpoint_resolve(const char *text, struct endpoint *out, bool *temporary)
 {
     char host[HOST_SIZE], service[8];
     uint16_t port;
@@ -56,8 +56,8 @@ const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passi
     }
     snprintf(service, sizeof service, "%u", port);
     int error = getaddrinfo(host, service, &hints, &found);
-    if (passing != NULL) {
-        *passing = error == EAI_AGAIN;
+    if (temporary != NULL) {
+        *temporary = error == EAI_AGAIN;
     }
     if (error != 0) {
         return gai_strerror(error);

@@ -41,10 +41,10 @@ const char *endpoint_check(const char *text);
 /*
  * Resolves a text that endpoint_check() has accepted, and writes up to ENDPOINT_ADDRESSES_MAX addresses to `out`. It
  * may wait for the DNS; never call it in an event loop. Returns NULL, or a static text with the cause of the failure.
- * After a failure, `out` is unchanged, and *passing is true if the DNS did not answer and a later call may succeed.
- * `passing` may be NULL.
+ * After a failure, `out` is unchanged, and *temporary is true if the DNS did not answer and a later call may succeed.
+ * `temporary` may be NULL.
  */
-const char *endpoint_resolve(const char *text, struct endpoint *out, bool *passing);
+const char *endpoint_resolve(const char *text, struct endpoint *out, bool *temporary);
 
 /* Returns true if both have the same addresses in the same order. */
 bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b);

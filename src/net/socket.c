@@ -74,7 +74,7 @@ bool socket_is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value != 0;
 }
 
-int socket_listen_beside(const union address *address)
+int socket_listen_shared(const union address *address)
 {
     return open_listening(address, true);
 }

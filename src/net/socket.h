@@ -12,7 +12,7 @@
 /*
  * Creates a TCP socket that listens on the address. Fails with EADDRINUSE if another socket listens there, even one
  * with SO_REUSEPORT, so that a second imapguard on the same address fails. Sets SO_REUSEPORT afterwards, for
- * socket_listen_beside(). Returns the descriptor, or -1 with errno set.
+ * socket_listen_shared(). Returns the descriptor, or -1 with errno set.
  */
 int socket_listen(const union address *address);
 
@@ -23,7 +23,7 @@ bool socket_is_listening(int fd);
  * Creates another socket on the address of a socket_listen(), by the same account. The kernel distributes connections
  * over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
  */
-int socket_listen_beside(const union address *address);
+int socket_listen_shared(const union address *address);
 
 /*
  * Creates a socket and begins to connect it to the address. Sets *pending to true if the connection is still in

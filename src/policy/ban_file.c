@@ -64,7 +64,7 @@ static const char *walk(struct span text,
 {
     struct span line, word;
     struct client_table_ban ban;
-    uint64_t count = 0, told;
+    uint64_t count = 0, stated;
     if (!cut_line(&text, &line) || !span_is(line, HEADER)) {
         return "does not begin as a file of bans";
     }
@@ -72,7 +72,7 @@ static const char *walk(struct span text,
         if (span_begins(line, "end ")) {
             (void)span_word(&line, &word);
             (void)span_word(&line, &word);
-            return read_number(word, UINT32_MAX, &told) && told == count && line.len == 0 && text.len == 0
+            return read_number(word, UINT32_MAX, &stated) && stated == count && line.len == 0 && text.len == 0
                        ? NULL
                        : "does not end as it should";
         }

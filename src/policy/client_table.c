@@ -16,7 +16,7 @@ enum {
     WAYS = 16,      /* entries of a bucket: where a network may be */
     TRIES_MAX = 64, /* then others have been quicker too often, and the client is in without an entry */
     KEY_SIZE = 16,
-    TELL_SECONDS = 60,
+    LOG_INTERVAL_S = 60,
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
     PREFIX_MAX = 128,
@@ -31,18 +31,18 @@ enum {
 #define KEY_LEAST CLAIM(WORKERS_MAX + 1)
 
 struct entry {
-    _Atomic uint64_t arrival;    /* of connections */
-    _Atomic uint64_t failures;   /* the same of failed logins */
-    _Atomic uint32_t seen;       /* in seconds */
-    _Atomic uint32_t told;       /* in seconds */
-    _Atomic uint64_t network[2]; /* set before a ban is: who is banned */
+    _Atomic uint64_t arrival;    /* the rate of connections, see rate.h */
+    _Atomic uint64_t failures;   /* the rate of failed logins */
+    _Atomic uint32_t seen;       /* the last connection, in seconds since boot */
+    _Atomic uint32_t logged_s;   /* when a refusal was logged, in seconds since boot; 0: never */
+    _Atomic uint64_t network[2]; /* the banned network; set before the ban */
     _Atomic uint32_t prefix;
 };
 
-/* Shared, and followed by the arrays that table.c lays out behind it. */
+/* Shared, and followed by the arrays that client_table.c lays out behind it. */
 struct shared {
     _Atomic uint32_t ban_epoch;
-    _Atomic uint32_t bans; /* begun and not yet told to be over: the master looks for them when there are any */
+    _Atomic uint32_t bans; /* begun and not yet logged to be over: the master looks for them when there are any */
 };
 
 struct client_table {
@@ -151,7 +151,7 @@ static void wipe_slot(struct client_table *t, size_t slot)
     atomic_store_explicit(&e->arrival, 0, memory_order_relaxed);
     atomic_store_explicit(&e->failures, 0, memory_order_relaxed);
     atomic_store_explicit(&e->seen, 0, memory_order_relaxed);
-    atomic_store_explicit(&e->told, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->logged_s, 0, memory_order_relaxed);
 }
 
 /* Empties a slot that has that key, unless a session comes in meanwhile or somebody else is quicker. */
@@ -563,7 +563,7 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
 
-bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
+bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
 {
     struct network network = network_of(t, address);
     size_t slot = find(t, key_of(t, &network));
@@ -571,9 +571,9 @@ bool client_table_should_log(struct client_table *t, const struct network_addres
     if (slot == t->slots) {
         return true;
     }
-    uint32_t told = atomic_load(&t->entries[slot].told);
-    bool due = told == 0 || now - told >= TELL_SECONDS;
-    return due && atomic_compare_exchange_strong(&t->entries[slot].told, &told, now);
+    uint32_t logged_s = atomic_load(&t->entries[slot].logged_s);
+    bool due = logged_s == 0 || now - logged_s >= LOG_INTERVAL_S;
+    return due && atomic_compare_exchange_strong(&t->entries[slot].logged_s, &logged_s, now);
 }
 
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)

@@ -121,7 +121,7 @@ uint32_t client_table_ban_epoch(const struct client_table *t);
  * Returns true if the caller should log that it refuses this address: for the first refusal of the network, and then
  * once a minute, for all workers together. Each true counts as logged. Always true for a network without an entry.
  */
-bool client_table_should_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
+bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
 
 /*
  * Marks expired bans as logged, and calls `unbanned` with `data` for each of them. The ban is valid during the call

@@ -56,7 +56,7 @@ static void heartbeat(struct ev_loop *ev, struct ev_timer *timer, int revents)
     child->housekeeping(child);
     loop_rearm(child->loop, &child->signals);
     take_signals(child);
-    if (!child->orphan) {
+    if (!child->master_died) {
         loop_rearm(child->loop, &child->messages);
     }
 }
@@ -80,7 +80,7 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
         break;
     case CHANNEL_END:
         ev_io_stop(ev, io);
-        child->orphan = true;
+        child->master_died = true;
         child->stop(child);
         break;
     }

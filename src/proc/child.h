@@ -23,7 +23,7 @@ struct child {
 
     /* Set by child_begin(). */
     struct loop *loop;
-    bool orphan;                               /* the master has died */
+    bool master_died;                          /* which a child outlives only to end */
     void (*stop)(struct child *child);         /* called on SIGTERM, and when the master has died */
     void (*housekeeping)(struct child *child); /* about once a second */
     void *data;                                /* for those two */

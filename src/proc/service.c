@@ -84,7 +84,7 @@ static int open_listen_socket(struct service *service, const struct listener *li
     }
     grown[service->listen_socket_count++] = (struct listen_socket){listener, *address, fds};
     for (unsigned i = 0; i < service->workers; i++) {
-        fds[i] = i == 0 ? socket_listen(address) : socket_listen_beside(address);
+        fds[i] = i == 0 ? socket_listen(address) : socket_listen_shared(address);
         if (fds[i] == -1) {
             return -1;
         }
@@ -175,7 +175,7 @@ void service_replace_dead_sockets(struct service *service, unsigned index)
         if (socket_is_listening(e->fds[index])) {
             continue;
         }
-        int fd = socket_listen_beside(&e->address);
+        int fd = socket_listen_shared(&e->address);
         if (fd == -1) {
             log_event(LOG_LEVEL_ERROR, "listener-failed", "worker=%u listener=%s reason=\"%s\"", index,
                       e->listener->options->name, strerror(errno));

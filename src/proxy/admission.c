@@ -29,7 +29,7 @@ static void warn_shared_address(struct proxy *proxy, const struct connection *co
 /* Refusals of one network are logged once a minute. */
 static void log_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
 {
-    if (client_table_should_log(proxy->table, &conn->facts.address, clock_boot_us())) {
+    if (client_table_claim_log(proxy->table, &conn->facts.address, clock_boot_us())) {
         session_log_limited(conn, reason);
     }
 }

@@ -50,9 +50,9 @@ static void load(struct backend *backend, const struct backend_options *options,
     }
     snprintf(path, sizeof path, "backends.[%zu]", backend->index);
     snprintf(at, sizeof at, "%s.address", path);
-    bool passing = false;
-    const char *cause = endpoint_resolve(options->address, &endpoint, &passing);
-    if (cause != NULL && passing) {
+    bool temporary = false;
+    const char *cause = endpoint_resolve(options->address, &endpoint, &temporary);
+    if (cause != NULL && temporary) {
         option_warning(report, at, "cannot find \"%s\" now: %s", options->address, cause);
     } else if (cause != NULL) {
         option_error(report, at, "cannot find \"%s\": %s", options->address, cause);

@@ -309,7 +309,7 @@ Test(client_table, with_sessions_everywhere_clients_come_in_uncounted)
     struct network_address more = numbered(17);
     cr_expect_eq(client_table_enter(t, &more, START, &ref), CLIENT_TABLE_ENTERED);
     cr_expect_eq(ref.slot, 0);
-    cr_expect(client_table_should_log(t, &more, START) && client_table_should_log(t, &more, START), "and what is refused of it is always told");
+    cr_expect(client_table_claim_log(t, &more, START) && client_table_claim_log(t, &more, START), "and what is refused of it is always told");
     client_table_leave(t, &ref);
     client_table_free(t);
 }
@@ -321,10 +321,10 @@ Test(client_table, refusals_are_told_once_a_minute)
     struct network_address a = address("192.0.2.1");
     struct client_table_ref ref;
     client_table_enter(t, &a, START, &ref);
-    cr_expect(client_table_should_log(t, &a, START));
-    cr_expect_not(client_table_should_log(t, &a, START + 59 * SECOND));
-    cr_expect(client_table_should_log(t, &a, START + 60 * SECOND));
-    cr_expect_not(client_table_should_log(t, &a, START + 60 * SECOND));
+    cr_expect(client_table_claim_log(t, &a, START));
+    cr_expect_not(client_table_claim_log(t, &a, START + 59 * SECOND));
+    cr_expect(client_table_claim_log(t, &a, START + 60 * SECOND));
+    cr_expect_not(client_table_claim_log(t, &a, START + 60 * SECOND));
     client_table_free(t);
 }
 

@@ -74,7 +74,7 @@ Test(socket, one_listens_alone_and_others_beside_it_but_no_second_alone)
     a.in.sin_port = endpoint_of(first).ip.in.sin_port;
     cr_expect_eq(socket_listen(&a), -1);
     cr_expect_eq(errno, EADDRINUSE);
-    int beside = socket_listen_beside(&a);
+    int beside = socket_listen_shared(&a);
     cr_expect_neq(beside, -1);
     close(first);
     cr_expect_eq(socket_listen(&a), -1, "one that shares is there");
@@ -94,7 +94,7 @@ Test(socket, connections_are_spread_over_all_that_share)
     unsigned accepted[2] = {0, 0};
     bool pending;
     a.in.sin_port = to.ip.in.sin_port;
-    fds[1] = socket_listen_beside(&a);
+    fds[1] = socket_listen_shared(&a);
     cr_assert_neq(fds[1], -1);
     for (int i = 0; i < CONNECTIONS; i++) {
         clients[i] = socket_connect(&to, &pending);

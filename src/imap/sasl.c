@@ -22,14 +22,14 @@ static enum sasl_result scram_step(struct sasl *s, struct span response, const c
                                    struct credentials *out);
 
 static const struct sasl_mechanism mechanisms[SASL_COUNT] = {
-    /* name, id, passthrough, backend_first, first_challenge, step */
-    [SASL_PLAIN] = {"PLAIN", SASL_PLAIN, false, false, "", plain_step},
-    [SASL_LOGIN] = {"LOGIN", SASL_LOGIN, false, false, "VXNlcm5hbWU6", login_step}, /* "Username:" */
-    [SASL_XOAUTH2] = {"XOAUTH2", SASL_XOAUTH2, true, false, "", xoauth2_step},
-    [SASL_OAUTHBEARER] = {"OAUTHBEARER", SASL_OAUTHBEARER, true, false, "", oauthbearer_step},
-    [SASL_CRAM_MD5] = {"CRAM-MD5", SASL_CRAM_MD5, true, true, NULL, cram_md5_step},
-    [SASL_SCRAM_SHA_1] = {"SCRAM-SHA-1", SASL_SCRAM_SHA_1, true, false, "", scram_step},
-    [SASL_SCRAM_SHA_256] = {"SCRAM-SHA-256", SASL_SCRAM_SHA_256, true, false, "", scram_step},
+    /* name, id, passthrough, hides_password, backend_first, first_challenge, step */
+    [SASL_PLAIN] = {"PLAIN", SASL_PLAIN, false, false, false, "", plain_step},
+    [SASL_LOGIN] = {"LOGIN", SASL_LOGIN, false, false, false, "VXNlcm5hbWU6", login_step}, /* "Username:" */
+    [SASL_XOAUTH2] = {"XOAUTH2", SASL_XOAUTH2, true, false, false, "", xoauth2_step},
+    [SASL_OAUTHBEARER] = {"OAUTHBEARER", SASL_OAUTHBEARER, true, false, false, "", oauthbearer_step},
+    [SASL_CRAM_MD5] = {"CRAM-MD5", SASL_CRAM_MD5, true, true, true, NULL, cram_md5_step},
+    [SASL_SCRAM_SHA_1] = {"SCRAM-SHA-1", SASL_SCRAM_SHA_1, true, true, false, "", scram_step},
+    [SASL_SCRAM_SHA_256] = {"SCRAM-SHA-256", SASL_SCRAM_SHA_256, true, true, false, "", scram_step},
 };
 
 static enum sasl_result result_of(enum credentials_result result)

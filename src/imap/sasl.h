@@ -43,6 +43,7 @@ struct sasl_mechanism {
     const char *name;
     enum sasl_id id;
     bool passthrough;            /* its messages go to the backend unchanged */
+    bool hides_password;         /* the client proves that it knows the password, and never sends it */
     bool backend_first;          /* server-first: the user is unknown until the client has answered the challenge */
     const char *first_challenge; /* base64: the challenge if the client sent no initial response; NULL: backend_first */
     /* Parses a decoded response; otherwise as sasl_step(). */

@@ -2,24 +2,23 @@
 #include "policy/client_table.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/span.h"
+#include "base/secret.h"
 #include "policy/ban.h"
+#include "policy/client_table_slot.h"
 #include "policy/rate.h"
 
 enum {
     WAYS = 16,      /* entries of a bucket: where a network may be */
     TRIES_MAX = 64, /* then others have been quicker too often, and the client is in without an entry */
-    KEY_SIZE = 16,
     LOG_INTERVAL_S = 60,
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
     PREFIX_MAX = 128,
+    PREFIX_OF_USER = 256, /* beside the prefix: the ban is one of a user there */
 };
 
 /*
@@ -30,46 +29,14 @@ enum {
 #define CLAIM(worker) ((uint64_t)1 + (worker))
 #define KEY_LEAST CLAIM(WORKERS_MAX + 1)
 
-struct entry {
-    _Atomic uint64_t arrival;    /* the rate of connections, see rate.h */
-    _Atomic uint64_t failures;   /* the rate of failed logins */
-    _Atomic uint32_t seen;       /* the last connection, in seconds since boot */
-    _Atomic uint32_t logged_s;   /* when a refusal was logged, in seconds since boot; 0: never */
-    _Atomic uint64_t network[2]; /* the banned network; set before the ban */
-    _Atomic uint32_t prefix;
-};
-
-/* Shared, and followed by the arrays that client_table.c lays out behind it. */
-struct shared {
-    _Atomic uint32_t ban_epoch;
-    _Atomic uint32_t bans; /* begun and not yet logged to be over: the master looks for them when there are any */
-};
-
-struct client_table {
-    struct client_table_limits limits;
-    unsigned workers;
-    unsigned worker;
-    size_t buckets;
-    size_t slots;
-    struct shared *shared;
-    _Atomic uint64_t *keys;  /* one for each slot, a bucket's side by side */
-    _Atomic uint64_t *bans;  /* see ban.h; apart, so that the master's look at them is short */
-    _Atomic uint64_t *wrong; /* keyed hashes of wrong passwords, each at the one place where it may be */
-    struct entry *entries;
-    const struct region *sessions; /* a column for each worker, with a number for each slot */
-    uint8_t key[KEY_SIZE];
-    EVP_MAC_CTX *mac;
-};
-
 /* --- where a network is --------------------------------------------------------------------------------- */
 
-static struct network network_of(const struct client_table *t, const struct network_address *address)
+struct network client_table_network(const struct client_table *t, const struct network_address *address)
 {
     return network_around(address, t->limits.ipv4_prefix, t->limits.ipv6_prefix);
 }
 
-/* SipHash of up to four pieces, each with its length. */
-static uint64_t hash(const struct client_table *t, const struct span *pieces, size_t count)
+uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count)
 {
     uint8_t out[16] = {0};
     size_t len;
@@ -88,7 +55,7 @@ static uint64_t hash(const struct client_table *t, const struct span *pieces, si
 static uint64_t key_of(const struct client_table *t, const struct network *n)
 {
     struct span piece = {n->first.octets, sizeof n->first.octets};
-    return hash(t, &piece, 1);
+    return client_table_hash(t, &piece, 1);
 }
 
 /* A number below `count`, by the upper bits of a hash. */
@@ -102,24 +69,39 @@ static size_t bucket_of(const struct client_table *t, uint64_t key)
     return place_of(key, t->buckets) * WAYS;
 }
 
-static const _Atomic uint32_t *column(const struct client_table *t, unsigned worker)
+_Atomic uint64_t *client_table_wrong(struct client_table *t, uint64_t hash)
 {
-    return t->sessions[worker].read;
+    return &t->wrong[place_of(hash, t->slots)];
 }
 
-/* Only of this worker's own column, and in the master of any. */
-static _Atomic uint32_t *writable_column(const struct client_table *t, unsigned worker)
+/* Only a worker's own column can be written, and in the master any. */
+static _Atomic uint32_t *writable(const struct region *columns, unsigned worker, size_t slot)
 {
-    return t->sessions[worker].write;
+    return (_Atomic uint32_t *)columns[worker].write + slot;
+}
+
+static unsigned sum_of(const struct client_table *t, const struct region *columns, size_t slot)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < t->workers; i++) {
+        sum += atomic_load((const _Atomic uint32_t *)columns[i].read + slot);
+    }
+    return sum;
 }
 
 static unsigned sessions_of(const struct client_table *t, size_t slot)
 {
-    unsigned sum = 0;
-    for (unsigned i = 0; i < t->workers; i++) {
-        sum += atomic_load(&column(t, i)[slot]);
-    }
-    return sum;
+    return sum_of(t, t->sessions, slot);
+}
+
+unsigned client_table_guesses(const struct client_table *t, size_t slot)
+{
+    return sum_of(t, t->guesses, slot);
+}
+
+void client_table_add_guesses(struct client_table *t, size_t slot, int number)
+{
+    atomic_fetch_add(writable(t->guesses, t->worker, slot), (uint32_t)number);
 }
 
 /* A ban that ends later than any may is none of ours: a worker that was taken over may have written it. */
@@ -150,8 +132,12 @@ static void wipe_slot(struct client_table *t, size_t slot)
     }
     atomic_store_explicit(&e->arrival, 0, memory_order_relaxed);
     atomic_store_explicit(&e->failures, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->faults, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->users, 0, memory_order_relaxed);
     atomic_store_explicit(&e->seen, 0, memory_order_relaxed);
     atomic_store_explicit(&e->logged_s, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->right_s, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->counted_s, 0, memory_order_relaxed);
 }
 
 /* Empties a slot that has that key, unless a session comes in meanwhile or somebody else is quicker. */
@@ -247,7 +233,7 @@ static size_t find_or_insert(struct client_table *t, uint64_t key, uint64_t now_
     return t->slots;
 }
 
-static void touch(struct client_table *t, size_t slot, uint64_t now_us)
+void client_table_touch(struct client_table *t, size_t slot, uint64_t now_us)
 {
     uint32_t seconds = (uint32_t)(now_us / 1000000);
     _Atomic uint32_t *seen = &t->entries[slot].seen;
@@ -298,7 +284,11 @@ static void take_back(void *data, unsigned worker)
     }
     uint32_t bans = 0;
     for (size_t slot = 0; slot < t->slots; slot++) {
-        atomic_store(&writable_column(t, worker)[slot], 0);
+        uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
+        if (guesses > 0) {
+            rate_give_back(&t->entries[slot].failures, &t->limits.login_failures, guesses);
+        }
+        atomic_store(writable(t->sessions, worker, slot), 0);
         if (atomic_load(&t->keys[slot]) == CLAIM(worker)) {
             wipe_slot(t, slot);
             atomic_store(&t->keys[slot], EMPTY);
@@ -318,9 +308,12 @@ static int map(struct client_table *t, struct arena *arena)
                                     .data = t};
     struct arena_options sessions = {
         .name = "sessions", .size = t->slots * sizeof(uint32_t), .writer = ARENA_EACH, .not_for_monitor = true};
+    struct arena_options guesses = sessions;
+    guesses.name = "guesses";
     const struct region *region = arena_map(arena, &clients);
     t->sessions = region != NULL ? arena_map(arena, &sessions) : NULL;
-    if (t->sessions == NULL) {
+    t->guesses = t->sessions != NULL ? arena_map(arena, &guesses) : NULL;
+    if (t->guesses == NULL) {
         return -1;
     }
     (void)lay_out(t, region->write);
@@ -366,7 +359,7 @@ void client_table_set_worker(struct client_table *t, unsigned worker)
 /* Counts a session in a slot; false when the slot is another network's by now. */
 static bool count_in(struct client_table *t, size_t slot, uint64_t key)
 {
-    _Atomic uint32_t *own = &writable_column(t, t->worker)[slot];
+    _Atomic uint32_t *own = writable(t->sessions, t->worker, slot);
     atomic_fetch_add(own, 1);
     if (atomic_load(&t->keys[slot]) == key) {
         return true;
@@ -375,20 +368,31 @@ static bool count_in(struct client_table *t, size_t slot, uint64_t key)
     return false;
 }
 
+size_t client_table_hold(struct client_table *t, uint64_t key, uint64_t now_us)
+{
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+        size_t slot = find_or_insert(t, key, now_us);
+        if (slot == t->slots || count_in(t, slot, key)) {
+            return slot;
+        }
+    }
+    return t->slots;
+}
+
+void client_table_release(struct client_table *t, size_t slot)
+{
+    atomic_fetch_sub(writable(t->sessions, t->worker, slot), 1);
+}
+
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
                                            uint64_t now_us, struct client_table_ref *ref)
 {
-    struct network network = network_of(t, address);
-    uint64_t key = key_of(t, &network);
-    size_t slot;
+    struct network network = client_table_network(t, address);
+    size_t slot = client_table_hold(t, key_of(t, &network), now_us);
     *ref = (struct client_table_ref){0};
-    unsigned tries = 0;
-    do {
-        slot = find_or_insert(t, key, now_us);
-        if (slot == t->slots || ++tries > TRIES_MAX) {
-            return CLIENT_TABLE_ENTERED;
-        }
-    } while (!count_in(t, slot, key));
+    if (slot == t->slots) {
+        return CLIENT_TABLE_ENTERED;
+    }
 
     /* From here on the slot is this network's, since it has a session. */
     enum client_table_entry result = CLIENT_TABLE_ENTERED;
@@ -399,9 +403,9 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
     } else if (!rate_take(&t->entries[slot].arrival, &t->limits.connection_rate, now_us)) {
         result = CLIENT_TABLE_RATE;
     }
-    touch(t, slot, now_us);
+    client_table_touch(t, slot, now_us);
     if (result != CLIENT_TABLE_ENTERED) {
-        atomic_fetch_sub(&writable_column(t, t->worker)[slot], 1);
+        client_table_release(t, slot);
         return result;
     }
     ref->slot = (uint32_t)slot + 1;
@@ -411,25 +415,30 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
 void client_table_leave(struct client_table *t, struct client_table_ref *ref)
 {
     if (ref->slot != 0) {
-        atomic_fetch_sub(&writable_column(t, t->worker)[ref->slot - 1], 1);
+        client_table_release(t, ref->slot - 1);
         ref->slot = 0;
     }
 }
 
 /* --- bans ---------------------------------------------------------------------------------------------------- */
 
-bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us)
+bool client_table_slot_is_banned(const struct client_table *t, size_t slot, uint64_t now_us)
 {
-    return ref.slot != 0 && in_force(t, atomic_load(&t->bans[ref.slot - 1]), now_us);
+    return in_force(t, atomic_load(&t->bans[slot]), now_us);
 }
 
-static void name_slot(struct client_table *t, size_t slot, const struct network *n)
+bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us)
+{
+    return ref.slot != 0 && client_table_slot_is_banned(t, ref.slot - 1, now_us);
+}
+
+static void name_slot(struct client_table *t, size_t slot, const struct network *n, bool user)
 {
     uint64_t halves[2];
     memcpy(halves, n->first.octets, sizeof halves);
     atomic_store(&t->entries[slot].network[0], halves[0]);
     atomic_store(&t->entries[slot].network[1], halves[1]);
-    atomic_store(&t->entries[slot].prefix, n->prefix);
+    atomic_store(&t->entries[slot].prefix, n->prefix | (user ? PREFIX_OF_USER : 0));
 }
 
 static struct client_table_ban ban_at(const struct client_table *t, size_t slot, uint64_t ban)
@@ -438,68 +447,42 @@ static struct client_table_ban ban_at(const struct client_table *t, size_t slot,
     uint64_t halves[2] = {atomic_load(&t->entries[slot].network[0]), atomic_load(&t->entries[slot].network[1])};
     memcpy(out.network.first.octets, halves, sizeof halves);
     unsigned prefix = atomic_load(&t->entries[slot].prefix);
+    out.user = (prefix & PREFIX_OF_USER) != 0;
+    prefix &= ~(unsigned)PREFIX_OF_USER;
     out.network.prefix = prefix <= PREFIX_MAX ? prefix : PREFIX_MAX; /* any worker could have written it */
     return out;
 }
 
-/* Begins a ban, unless one is in force. Exactly one of those who try at once does. */
-static bool begin_ban(struct client_table *t, size_t slot, uint64_t now_us, uint64_t *begun)
+bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, bool user,
+                            uint64_t now_us, struct client_table_ban *ban)
 {
-    uint64_t before = atomic_load(&t->bans[slot]);
+    uint64_t before = atomic_load(&t->bans[slot]), begun;
+    name_slot(t, slot, network, user);
     do {
         if (in_force(t, before, now_us)) {
             return false;
         }
-        *begun = ban_next(before, t->limits.ban_time_ms, t->limits.ban_time_max_ms, now_us);
-    } while (!atomic_compare_exchange_weak(&t->bans[slot], &before, *begun));
+        begun = ban_next(before, t->limits.ban_time_ms, t->limits.ban_time_max_ms, now_us);
+    } while (!atomic_compare_exchange_weak(&t->bans[slot], &before, begun));
     if (!ban_is_pending(before)) {
         atomic_fetch_add(&t->shared->bans, 1);
     }
-    atomic_store(&t->entries[slot].failures, 0); /* after it, guessing is counted anew */
+    /* After it, guessing is counted anew. */
+    atomic_store(&t->entries[slot].failures, 0);
+    atomic_store(&t->entries[slot].faults, 0);
+    atomic_store(&t->entries[slot].users, 0);
     atomic_fetch_add(&t->shared->ban_epoch, 1);
+    *ban = ban_at(t, slot, begun);
     return true;
 }
 
-enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref,
-                                                    const struct network_address *address, const char *user,
-                                                    const struct secret *password, uint64_t now_us,
-                                                    struct client_table_ban *ban)
+bool client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
+                         uint64_t now_us, struct client_table_ban *ban)
 {
-    struct network network = network_of(t, address);
-    if (ref.slot == 0) {
-        return CLIENT_TABLE_FAILURE_COUNTED;
-    }
-    struct span pieces[] = {
-        {network.first.octets, sizeof network.first.octets},
-        span_of(user),
-        {password->bytes, password->len},
-    };
-    uint64_t wrong = hash(t, pieces, sizeof pieces / sizeof pieces[0]);
-    if (atomic_exchange(&t->wrong[place_of(wrong, t->slots)], wrong) == wrong) {
-        return CLIENT_TABLE_FAILURE_KNOWN;
-    }
-    return client_table_charge(t, ref, address, now_us, ban);
-}
-
-enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref,
-                                              const struct network_address *address, uint64_t now_us,
-                                              struct client_table_ban *ban)
-{
-    struct network network = network_of(t, address);
+    struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
-    uint64_t begun;
-    if (ref.slot == 0) {
-        return CLIENT_TABLE_FAILURE_COUNTED;
-    }
-    if (rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us)) {
-        return CLIENT_TABLE_FAILURE_COUNTED;
-    }
-    name_slot(t, slot, &network);
-    if (!begin_ban(t, slot, now_us, &begun)) {
-        return CLIENT_TABLE_FAILURE_COUNTED;
-    }
-    *ban = ban_at(t, slot, begun);
-    return CLIENT_TABLE_FAILURE_BANNED;
+    return ref.slot != 0 && !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
+           client_table_begin_ban(t, slot, &network, false, now_us, ban);
 }
 
 uint32_t client_table_ban_epoch(const struct client_table *t)
@@ -509,7 +492,7 @@ uint32_t client_table_ban_epoch(const struct client_table *t)
 
 int client_table_restore_ban(struct client_table *t, const struct client_table_ban *ban, uint64_t now_us)
 {
-    struct network network = network_of(t, &ban->network.first);
+    struct network network = client_table_network(t, &ban->network.first);
     uint64_t word = ban_make(ban->until_us, ban->level);
     if (memcmp(&network.first, &ban->network.first, sizeof network.first) != 0 ||
         network.prefix != ban->network.prefix || !in_force(t, word, now_us)) {
@@ -519,8 +502,8 @@ int client_table_restore_ban(struct client_table *t, const struct client_table_b
     if (slot == t->slots) {
         return -1;
     }
-    name_slot(t, slot, &network);
-    touch(t, slot, now_us);
+    name_slot(t, slot, &network, false);
+    client_table_touch(t, slot, now_us);
     if (!ban_is_pending(atomic_exchange(&t->bans[slot], word))) {
         atomic_fetch_add(&t->shared->bans, 1);
     }
@@ -554,8 +537,8 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
 {
     for (size_t slot = 0; slot < t->slots; slot++) {
         uint64_t word = atomic_load(&t->bans[slot]);
-        if (in_force(t, word, now_us)) {
-            struct client_table_ban ban = ban_at(t, slot, word);
+        struct client_table_ban ban = ban_at(t, slot, word);
+        if (in_force(t, word, now_us) && !ban.user) {
             each(data, &ban);
         }
     }
@@ -565,7 +548,7 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
 
 bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
 {
-    struct network network = network_of(t, address);
+    struct network network = client_table_network(t, address);
     size_t slot = find(t, key_of(t, &network));
     uint32_t now = (uint32_t)(now_us / 1000000);
     if (slot == t->slots) {
@@ -578,7 +561,7 @@ bool client_table_claim_log(struct client_table *t, const struct network_address
 
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)
 {
-    struct network network = network_of(t, address);
+    struct network network = client_table_network(t, address);
     size_t slot = find(t, key_of(t, &network));
     return slot < t->slots ? sessions_of(t, slot) : 0;
 }

@@ -19,7 +19,6 @@
 #include "base/arena.h"
 #include "base/network.h"
 #include "base/option.h"
-#include "base/secret.h"
 
 /* The limits of a client network: options of the group `limits`. */
 struct client_table_limits {
@@ -27,7 +26,8 @@ struct client_table_limits {
     uint32_t ipv6_prefix;               /* bits of an IPv6 client network */
     uint32_t sessions;                  /* concurrent sessions */
     struct option_rate connection_rate; /* connections, see rate.h */
-    struct option_rate login_failures;  /* failed logins; a network that exceeds the rate is banned */
+    struct option_rate login_failures;  /* guesses that are in flight or were wrong; more begin a ban */
+    struct option_rate login_faults;    /* guesses without a verdict; more begin a ban */
     uint32_t ban_time_ms;               /* the first ban in a row; each further one lasts twice as long, see ban.h */
     uint32_t ban_time_max_ms;           /* the longest ban */
     uint32_t table_size;                /* number of networks */
@@ -44,6 +44,7 @@ struct client_table_ban {
     struct network network;
     uint64_t until_us;
     unsigned level; /* 1 for the first ban in a row, see ban.h */
+    bool user;      /* the ban is that of one user in the network, not of the network */
 };
 
 enum client_table_entry {
@@ -51,12 +52,6 @@ enum client_table_entry {
     CLIENT_TABLE_BANNED,   /* the network is banned */
     CLIENT_TABLE_RATE,     /* the network exceeds `connection_rate` */
     CLIENT_TABLE_SESSIONS, /* the network exceeds `sessions` */
-};
-
-enum client_table_failure {
-    CLIENT_TABLE_FAILURE_COUNTED,
-    CLIENT_TABLE_FAILURE_KNOWN,  /* not counted: the same secret of the same user was counted before */
-    CLIENT_TABLE_FAILURE_BANNED, /* the network exceeds `login_failures`: a ban begins */
 };
 
 /*
@@ -95,21 +90,11 @@ void client_table_leave(struct client_table *t, struct client_table_ref *ref);
 bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us);
 
 /*
- * Counts a failed login of a counted session. `address` is the client's, `user` and `password` are those of the login.
- * The same wrong password of the same user and network is counted once for as long as the table remembers it; it
- * stores a keyed hash of them only, and remembers one for each network. On
- * CLIENT_TABLE_FAILURE_BANNED, `ban` is set. If `ref` is all zero, nothing is counted and the result is
- * CLIENT_TABLE_FAILURE_COUNTED.
+ * Counts an offence of a counted session as a failed login of its network, see guess.h. Returns true if a ban of the
+ * network begins, and writes it to `ban`. Does nothing if `ref` is all zero.
  */
-enum client_table_failure client_table_login_failed(struct client_table *t, struct client_table_ref ref,
-                                                    const struct network_address *address, const char *user,
-                                                    const struct secret *password, uint64_t now_us,
-                                                    struct client_table_ban *ban);
-
-/* As client_table_login_failed(), for an offence without a password. Every call is counted. */
-enum client_table_failure client_table_charge(struct client_table *t, struct client_table_ref ref,
-                                              const struct network_address *address, uint64_t now_us,
-                                              struct client_table_ban *ban);
+bool client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
+                         uint64_t now_us, struct client_table_ban *ban);
 
 /*
  * Returns a number that changes when a ban begins. A worker that sees it change calls client_table_is_banned() for each
@@ -130,7 +115,10 @@ bool client_table_claim_log(struct client_table *t, const struct network_address
 size_t client_table_sweep(struct client_table *t, uint64_t now_us,
                           void (*unbanned)(void *data, const struct client_table_ban *ban), void *data);
 
-/* Calls `each` with `data` for every ban in force. The ban is valid during the call only. */
+/*
+ * Calls `each` with `data` for every ban of a network that is in force, and not for those of users. The ban is valid
+ * during the call only.
+ */
 void client_table_each_ban(const struct client_table *t, uint64_t now_us,
                            void (*each)(void *data, const struct client_table_ban *ban), void *data);
 

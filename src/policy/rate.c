@@ -4,15 +4,20 @@
 /* The `now_us` of two processes differ by less, although they read the clock at different moments. */
 enum { SKEW_US = 60 * 1000000 };
 
+static uint64_t interval_us(const struct option_rate *rate)
+{
+    uint64_t interval = (uint64_t)rate->ms * 1000 / rate->count;
+    return interval > 0 ? interval : 1;
+}
+
 /*
  * Each event advances the time by one interval; it may be ahead of the clock by one duration. A time that is further
  * ahead is corrupt (a hostile worker can write it), and is ignored.
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
 {
-    uint64_t period = (uint64_t)rate->ms * 1000, interval = period / rate->count;
+    uint64_t period = (uint64_t)rate->ms * 1000, interval = interval_us(rate);
     uint64_t before = atomic_load_explicit(arrival, memory_order_relaxed), after;
-    interval = interval > 0 ? interval : 1;
     do {
         uint64_t from = before > now_us && before - now_us <= period + SKEW_US ? before : now_us;
         after = from + interval;
@@ -22,4 +27,13 @@ bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64
     } while (
         !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count)
+{
+    uint64_t back = interval_us(rate) * count, before = atomic_load_explicit(arrival, memory_order_relaxed), after;
+    do {
+        after = before > back ? before - back : 0;
+    } while (
+        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed, memory_order_relaxed));
 }

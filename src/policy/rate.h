@@ -20,4 +20,10 @@
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 
+/*
+ * Takes back `count` events that rate_take() has allowed, as if they had not happened. Safe for concurrent calls by
+ * several processes.
+ */
+void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count);
+
 #endif

@@ -372,7 +372,8 @@ static void log_unbanned(void *data, const struct client_table_ban *ban)
     char text[NETWORK_TEXT_SIZE];
     struct master *m = data;
     m->unsaved = true;
-    log_event(LOG_LEVEL_INFO, "unbanned", "network=%s", network_text(&ban->network, text));
+    log_event(LOG_LEVEL_INFO, "unbanned", "network=%s%s", network_text(&ban->network, text),
+              ban->user ? " scope=user" : "");
 }
 
 static bool has_state_file(const struct master *m)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "proxy/attempt.h"
 #include "proxy/session_log.h"
+#include "proxy/waiting.h"
 
 static void observed(void *data, const char *rule, enum access_action action)
 {
@@ -87,22 +88,42 @@ enum reason admission_login(struct session *s, const char **rule)
         }
         limits = limits || verdict.limits;
     }
-    if (!limits) {
-        conn->unlimited = true;
-        client_table_leave(s->proxy->table, &conn->ref);
-    }
+    s->attempt->exempt = !limits;
     return admission_is_banned(s) ? REASON_BANNED : REASON_NONE;
 }
 
-void admission_login_failed(struct session *s)
+enum guess_permission admission_guess(struct session *s)
 {
     struct client_table_ban ban;
     struct connection *conn = &s->connection;
-    const struct credentials *c = &s->attempt->credentials;
+    struct attempt *a = s->attempt;
+    const struct credentials *c = &a->credentials;
+    bool hidden = c->passthrough != NULL && c->passthrough->hides_password, begun;
     uint64_t now = clock_boot_us();
-    if (!conn->unlimited && client_table_login_failed(s->proxy->table, conn->ref, &conn->facts.address, c->user,
-                                                      &c->secret, now, &ban) == CLIENT_TABLE_FAILURE_BANNED) {
-        session_log_banned(conn, &ban, now);
+    if (conn->unlimited) {
+        return GUESS_ALLOWED;
+    }
+    enum guess_permission permission = guess_charge(s->proxy->table, conn->ref, &conn->facts.address, c->user,
+                                                    hidden ? NULL : &c->secret, now, &a->guess, &ban, &begun);
+    if (begun) {
+        session_log_banned(s, &ban, now);
+    }
+    return permission;
+}
+
+void admission_settle(struct session *s, enum guess_verdict verdict)
+{
+    struct client_table_ban ban;
+    struct connection *conn = &s->connection;
+    struct attempt *a = s->attempt;
+    uint64_t now = clock_boot_us();
+    if (guess_settle(s->proxy->table, conn->ref, &conn->facts.address, &a->guess, verdict, now, &ban)) {
+        session_log_banned(s, &ban, now);
+    }
+    waiting_hurry(s->proxy);
+    if (verdict == GUESS_RIGHT && a->exempt) {
+        conn->unlimited = true;
+        client_table_leave(s->proxy->table, &conn->ref);
     }
 }
 
@@ -111,8 +132,7 @@ void admission_charge_flood(struct session *s)
     struct client_table_ban ban;
     struct connection *conn = &s->connection;
     uint64_t now = clock_boot_us();
-    if (!conn->unlimited && client_table_charge(s->proxy->table, conn->ref, &conn->facts.address, now, &ban) ==
-                                CLIENT_TABLE_FAILURE_BANNED) {
-        session_log_banned(conn, &ban, now);
+    if (!conn->unlimited && client_table_charge(s->proxy->table, conn->ref, &conn->facts.address, now, &ban)) {
+        session_log_banned(s, &ban, now);
     }
 }

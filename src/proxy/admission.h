@@ -3,6 +3,7 @@
 #ifndef IMAPGUARD_PROXY_ADMISSION_H
 #define IMAPGUARD_PROXY_ADMISSION_H
 
+#include "policy/guess.h"
 #include "proxy/session.h"
 
 /*
@@ -22,8 +23,17 @@ void admission_end(struct proxy *proxy, struct connection *conn);
  */
 enum reason admission_login(struct session *s, const char **rule);
 
-/* Counts a failed login for the client's network, and logs "banned" if a ban begins. */
-void admission_login_failed(struct session *s);
+/*
+ * Asks whether the secret of the attempt may be sent to a backend, and charges it, see guess.h. The rules have allowed its
+ * user. Logs "banned" if a ban begins. Always GUESS_ALLOWED for a client without limits.
+ */
+enum guess_permission admission_guess(struct session *s);
+
+/*
+ * Ends the guess of the attempt, if it has one; see guess_settle(). Logs "banned" if a ban begins. After GUESS_RIGHT, a
+ * client whose user a rule exempts has no limits any more.
+ */
+void admission_settle(struct session *s, enum guess_verdict verdict);
 
 /* Counts a flood of TLS messages as a failed login for the client's network, and logs "banned" if a ban begins. */
 void admission_charge_flood(struct session *s);

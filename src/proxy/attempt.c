@@ -25,6 +25,7 @@ void attempt_free(struct attempt *a)
     response_reader_fini(&a->reader);
     buffer_clear(&a->said);
     login_command_clear(&a->command);
+    buffer_clear(&a->response);
     buffer_clear(&a->tag);
     buffer_clear(&a->answer);
     free(a);

@@ -6,11 +6,17 @@
 #include "imap/credentials.h"
 #include "imap/login_command.h"
 #include "imap/response.h"
+#include "policy/guess.h"
 #include "proxy/dial.h"
+#include "proxy/reason.h"
 
 struct attempt {
     struct buffer tag; /* of the client's command */
     struct credentials credentials;
+    struct guess guess;        /* charged from the moment at which a backend may be asked, up to the verdict */
+    bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
+    bool judged;               /* a backend may have judged the secret, although the login goes on with another */
+    enum reason client_reason; /* ABANDONED: why the client has gone */
 
     /* The choice of a backend. */
     const struct route *route;         /* NULL: not chosen yet */
@@ -25,7 +31,9 @@ struct attempt {
     struct dial dial;
     struct login_command command;
     struct response_reader reader;
-    unsigned lines; /* read since the login was sent */
+    struct buffer response; /* the client's, for a challenge of the backend; not sent yet */
+    unsigned responses;     /* that the backend was sent */
+    unsigned lines;         /* read since the login was sent */
 
     /* For the client. */
     struct buffer answer; /* untagged lines of the backend's, then the tagged line */

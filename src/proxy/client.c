@@ -446,7 +446,7 @@ struct step client_wait(struct session *s)
         return step_more();
     }
     if (status != STREAM_READY) {
-        return step_end(client_end(&s->client_stream));
+        return login_client_gone(s, client_end(&s->client_stream));
     }
     return stream_take(&s->client_stream, 0) == 0 ? step_more() : step_end(REASON_MEMORY);
 }

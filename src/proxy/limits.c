@@ -15,6 +15,8 @@ static const struct option_row rows[] = {
      .default_value = "120/1m", .min = 1, .max = 1000000},
     {.name = "login_failures", .type = OPTION_RATE, .offset = offsetof(struct limits, network.login_failures),
      .default_value = "10/10m", .min = 1, .max = 1000000},
+    {.name = "login_faults", .type = OPTION_RATE, .offset = offsetof(struct limits, network.login_faults),
+     .default_value = "60/10m", .min = 1, .max = 1000000},
     {.name = "ban_time", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_ms),
      .default_value = "15m", .min = SECOND, .max = 30u * DAY},
     {.name = "ban_time_max", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_max_ms),

@@ -39,7 +39,14 @@ static int put(struct buffer *out, const char *text)
 
 /* --- the verdict ---------------------------------------------------------------------------------------------- */
 
-enum rejection { REJECTED_BY_BACKEND, REJECTED_NO_ROUTE, REJECTED_BY_RULE, REJECTED_BY_TARPIT, REJECTED_BANNED };
+enum rejection {
+    REJECTED_BY_BACKEND,
+    REJECTED_NO_ROUTE,
+    REJECTED_BY_RULE,
+    REJECTED_BY_TARPIT,
+    REJECTED_BANNED,
+    REJECTED_USER_BANNED,
+};
 
 enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
 
@@ -57,6 +64,8 @@ static const struct rejection_row {
     [REJECTED_BY_RULE] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_NONE},
     [REJECTED_BY_TARPIT] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_LONGEST},
     [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
+    [REJECTED_USER_BANNED] = {"user-banned", "NO [CONTACTADMIN] Too many failed logins of this user from your network.",
+                              false, true, DELAY_NONE},
 };
 /* clang-format on */
 
@@ -88,9 +97,28 @@ static void end_attempt(struct session *s)
     s->attempt = NULL;
 }
 
+/* Returns true if the backend has got all that it needs to judge the secret. Before that, a fault is its own. */
+static bool is_judged(const struct attempt *a)
+{
+    const struct sasl_mechanism *m = a->credentials.passthrough;
+    bool sent = a->command.parts > 0 && a->command.next == a->command.parts;
+    return a->judged || (sent && (m == NULL || !m->hides_password || a->responses > 0));
+}
+
+/* The answer to the client in the attempt becomes the tag and that text. Returns 0, or -1 when memory is short. */
+static int set_answer(struct attempt *a, const char *text)
+{
+    buffer_clear(&a->answer);
+    return buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, ANSWER_MAX) == 0 && put(&a->answer, " ") == 0 &&
+                   put(&a->answer, text) == 0 && put(&a->answer, "\r\n") == 0
+               ? 0
+               : -1;
+}
+
 static struct step accepted(struct session *s)
 {
     struct attempt *a = s->attempt;
+    admission_settle(s, GUESS_RIGHT);
     session_log_login(s);
     int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
     end_attempt(s);
@@ -110,41 +138,49 @@ static uint32_t delay_ms(const struct session *s, enum delay kind)
     return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
 }
 
-static struct step rejected(struct session *s, const struct login_verdict *v)
+/* Goes to PENALTY, where neither the credentials nor the connection to the backend are needed. */
+static struct step punish(struct session *s, enum delay delay)
 {
-    const struct rejection_row *row = &rejections[v->rejection];
     struct attempt *a = s->attempt;
-    if (row->reply != NULL) {
-        buffer_clear(&a->answer);
-        if (buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, ANSWER_MAX) != 0 || put(&a->answer, " ") != 0 ||
-            put(&a->answer, row->reply) != 0 || put(&a->answer, "\r\n") != 0) {
-            return step_end(REASON_MEMORY);
-        }
-    }
-    if (row->tried) {
-        session_log_login_failed(s, row->word, said_of(a));
-        if (a->credentials.user != NULL) {
-            admission_login_failed(s);
-        }
-    } else {
-        session_log_login_refused(s, row->word, v->rule);
-    }
-    if (row->ends) {
-        (void)stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
-        return step_end(REASON_BANNED);
-    }
     s->failed_logins++;
-    a->penalty_ms = delay_ms(s, row->delay);
-    keep_user(s); /* neither the credentials nor the connection are needed while the client waits */
+    a->penalty_ms = delay_ms(s, delay);
+    keep_user(s);
     credentials_clear(&a->credentials);
     login_command_clear(&a->command);
     session_leave_backend(s);
     return step_go(STATE_PENALTY);
 }
 
+static struct step rejected(struct session *s, const struct login_verdict *v)
+{
+    const struct rejection_row *row = &rejections[v->rejection];
+    struct attempt *a = s->attempt;
+    if (row->reply != NULL && set_answer(a, row->reply) != 0) {
+        return step_end(REASON_MEMORY);
+    }
+    admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
+    if (row->tried) {
+        session_log_login_failed(s, row->word, said_of(a));
+    } else {
+        session_log_login_refused(s, row->word, v->rule);
+    }
+    if (row->ends) {
+        (void)stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
+        end_attempt(s);
+        return step_end(REASON_BANNED);
+    }
+    return punish(s, row->delay);
+}
+
+/* A client that cancels after its secret was judged does so because it was wrong; one that has gone may not know. */
 static struct step aborted(struct session *s, const char *reply)
 {
     bool challenged = s->state == STATE_CHALLENGE;
+    bool judged = is_judged(s->attempt);
+    admission_settle(s, !judged ? GUESS_UNSENT : reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
+    if (s->attempt->credentials.user != NULL) {
+        session_log_login_aborted(s, judged ? "unknown" : "none");
+    }
     int result = reply != NULL ? client_reply(s, tag_of(s->attempt), reply) : 0;
     end_attempt(s);
     session_leave_backend(s);
@@ -155,7 +191,12 @@ static struct step faulty(struct session *s, enum fault fault)
 {
     struct attempt *a = s->attempt;
     const char *reply = faults[fault].reply;
+    bool judged = is_judged(a);
+    admission_settle(s, judged ? GUESS_UNKNOWN : GUESS_UNSENT);
     session_log_login_fault(s, fault, said_of(a));
+    if (judged) {
+        return reply == NULL || set_answer(a, reply) == 0 ? punish(s, DELAY_GROWING) : step_end(REASON_MEMORY);
+    }
     int result = reply != NULL ? client_reply(s, tag_of(a), reply)
                                : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
     end_attempt(s);
@@ -163,9 +204,24 @@ static struct step faulty(struct session *s, enum fault fault)
     return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
 }
 
+/* ABANDONED: the client does not hear the verdict, but it counts. */
+static struct step abandoned(struct session *s, const struct login_verdict *v)
+{
+    enum reason reason = s->attempt->client_reason;
+    enum guess_verdict verdict = v->kind == ACCEPTED ? GUESS_RIGHT : v->kind == REJECTED ? GUESS_WRONG : GUESS_UNKNOWN;
+    admission_settle(s, verdict);
+    session_log_login_aborted(s, v->kind == ACCEPTED ? "right" : v->kind == REJECTED ? "wrong" : "unknown");
+    end_attempt(s);
+    session_leave_backend(s);
+    return step_end(reason);
+}
+
 /* The one place where a verdict becomes an answer, a line of the log and a count. */
 static struct step conclude(struct session *s, const struct login_verdict *v)
 {
+    if (s->state == STATE_ABANDONED) {
+        return abandoned(s, v);
+    }
     switch (v->kind) {
     case ACCEPTED:
         return accepted(s);
@@ -212,10 +268,43 @@ static struct login_verdict ask_rules(struct session *s, struct credentials *c)
     return v;
 }
 
+/* Asks whether the secret may be sent to a backend now. */
+static struct step take_turn(struct session *s)
+{
+    struct login_verdict v = {.kind = REJECTED};
+    switch (admission_guess(s)) {
+    case GUESS_ALLOWED:
+        return step_go(s->attempt->command.parts > 0 ? STATE_BACKEND_LOGIN : STATE_CONNECT);
+    case GUESS_WAITS:
+        return s->state == STATE_QUEUED ? step_more() : step_go(STATE_QUEUED);
+    case GUESS_NETWORK_BANNED:
+        v.rejection = REJECTED_BANNED;
+        break;
+    case GUESS_USER_BANNED:
+        v.rejection = REJECTED_USER_BANNED;
+        break;
+    }
+    return conclude(s, &v);
+}
+
 struct step login_submit(struct session *s, struct credentials *c)
 {
     struct login_verdict v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? step_go(STATE_CONNECT) : conclude(s, &v);
+    return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
+}
+
+struct step login_retry(struct session *s)
+{
+    return take_turn(s);
+}
+
+struct step login_client_gone(struct session *s, enum reason reason)
+{
+    if (s->state == STATE_BACKEND_LOGIN && is_judged(s->attempt)) {
+        s->attempt->client_reason = reason;
+        return step_go(STATE_ABANDONED);
+    }
+    return step_end(reason);
 }
 
 struct step login_ask_backend(struct session *s, const struct sasl_mechanism *mechanism)
@@ -264,11 +353,12 @@ static struct step backend_failed(struct session *s, enum fault fault)
 {
     struct attempt *a = s->attempt;
     bool sent = a->command.parts > 0;
+    a->judged = is_judged(a);
     a->fault = fault;
     if (faults[fault].marks_down && !sent) {
         backend_mark_down(s->backend, fault, said_of(a));
     }
-    if (!faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
+    if (s->state == STATE_ABANDONED || !faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
         return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});
     }
     return try_next_backend(s);
@@ -408,12 +498,19 @@ static enum login_command_result build_command(struct attempt *a)
 struct step login_send(struct session *s)
 {
     struct span part;
-    if (s->attempt->command.parts > 0) {
+    struct attempt *a = s->attempt;
+    if (a->response.len > 0) {
+        int result = stream_send(&s->backend_stream, buffer_data(&a->response), a->response.len, MESSAGE_MAX);
+        buffer_clear(&a->response);
+        a->responses++;
+        return result == 0 ? step_more() : step_end(REASON_MEMORY);
+    }
+    if (a->command.parts > 0) {
         return step_more();
     }
-    switch (build_command(s->attempt)) {
+    switch (build_command(a)) {
     case LOGIN_COMMAND_READY:
-        (void)login_command_next(&s->attempt->command, &part); /* there is always a first part */
+        (void)login_command_next(&a->command, &part); /* there is always a first part */
         return send_part(s, part) == 0 ? step_more() : step_end(REASON_MEMORY);
     case LOGIN_COMMAND_FORBIDDEN:
         return backend_failed(s, FAULT_LOGIN_DISABLED);
@@ -467,11 +564,11 @@ static struct outcome take_continuation(struct session *s, struct span line)
                                                        : broken(FAULT_UNEXPECTED_CONTINUATION);
 }
 
-/* A NO before the client has said who it is cannot be due to a wrong password. */
+/* A NO before the secret was sent cannot be due to a wrong password. */
 static struct outcome take_no(struct session *s, const struct response *r)
 {
     struct attempt *a = s->attempt;
-    bool unavailable = response_is_unavailable(r) || a->credentials.user == NULL;
+    bool unavailable = response_is_unavailable(r) || !is_judged(a);
     struct outcome o = {.kind = DECIDED,
                         .verdict = {.kind = unavailable ? FAULTY : REJECTED,
                                     .fault = FAULT_BACKEND_REFUSED,
@@ -535,7 +632,7 @@ static struct step apply_outcome(struct session *s, const struct outcome *o)
 {
     switch (o->kind) {
     case CHALLENGED:
-        return step_go(STATE_CHALLENGE);
+        return s->state == STATE_ABANDONED ? login_expired(s) : step_go(STATE_CHALLENGE); /* nobody will respond */
     case DECIDED:
         return conclude(s, &o->verdict);
     case BROKEN:
@@ -590,16 +687,17 @@ bool login_needs_user(const struct session *s)
 
 struct step login_respond(struct session *s, struct span response, struct credentials *c)
 {
+    struct buffer *kept = &s->attempt->response;
     struct login_verdict v = {.kind = UNDECIDED};
-    if (c != NULL && (v = ask_rules(s, c)).kind != UNDECIDED) {
-        return conclude(s, &v);
-    }
-    if (stream_queue(&s->backend_stream, response.bytes, response.len, MESSAGE_MAX) != 0 ||
-        stream_queue(&s->backend_stream, "\r\n", 2, MESSAGE_MAX) != 0) {
+    if (buffer_append(kept, response.bytes, response.len, MESSAGE_MAX) != 0 ||
+        buffer_append(kept, "\r\n", 2, MESSAGE_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
-    stream_flush(&s->backend_stream);
-    return step_go(STATE_BACKEND_LOGIN);
+    if (c == NULL) {
+        return step_go(STATE_BACKEND_LOGIN);
+    }
+    v = ask_rules(s, c);
+    return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
 }
 
 /* --- PENALTY -------------------------------------------------------------------------------------------------- */

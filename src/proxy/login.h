@@ -49,10 +49,19 @@ struct step login_respond(struct session *s, struct span response, struct creden
  */
 struct step login_abort(struct session *s, const char *reply);
 
+/*
+ * CONNECT, BACKEND_LOGIN, QUEUED and PENALTY: the client has gone for that reason. Ends the session, but waits for the
+ * verdict first (ABANDONED) if a backend judges the secret: who hangs up guesses like any other.
+ */
+struct step login_client_gone(struct session *s, enum reason reason);
+
 /* Ends the attempt of a session that ends. Does nothing if there is none. */
 void login_end(struct session *s);
 
 /* --- handlers ------------------------------------------------------------------------------------------------ */
+
+/* QUEUED: asks again whether the secret may be sent; see waiting.h. */
+struct step login_retry(struct session *s);
 
 /* CONNECT: chooses the next backend and begins to dial it. */
 struct step login_connect(struct session *s);
@@ -63,11 +72,11 @@ struct step login_watch_failed(struct session *s);
 /* CONNECT: the time for an address, or for the whole dial, is over. */
 struct step login_connect_expired(struct session *s);
 
-/* BACKEND_LOGIN: sends the login, unless that was done before a CHALLENGE. */
+/* BACKEND_LOGIN: sends the login, or after a CHALLENGE the client's response. */
 struct step login_send(struct session *s);
-/* BACKEND_LOGIN: reads what the backend says. */
+/* BACKEND_LOGIN and ABANDONED: reads what the backend says. */
 struct step login_read(struct session *s);
-/* BACKEND_LOGIN and CHALLENGE: the backend's login_timeout is over. */
+/* BACKEND_LOGIN, CHALLENGE and ABANDONED: the backend's login_timeout is over. */
 struct step login_expired(struct session *s);
 
 /* PENALTY: the delay is over; sends the answer. */

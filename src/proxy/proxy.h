@@ -22,6 +22,12 @@
 
 struct session;
 
+/* See waiting.h. All zero is empty. */
+struct waiting {
+    TAILQ_HEAD(, session) sessions; /* the oldest first */
+    struct ev_timer timer;
+};
+
 /* The session that a worker serves at this moment, in shared memory: the master logs it if the worker hangs. */
 struct activity {
     _Atomic uint64_t session; /* its identifier; 0: none */
@@ -47,7 +53,8 @@ struct proxy {
     size_t count;
     TAILQ_HEAD(, session) tarpit; /* those in TARPIT, the oldest first */
     size_t tarpit_count;
-    uint32_t ban_epoch; /* of the bans that session_end_banned() has applied */
+    struct waiting waiting; /* the sessions in QUEUED */
+    uint32_t ban_epoch;     /* of the bans that session_end_banned() has applied */
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */

@@ -14,6 +14,7 @@
 #include "proxy/relay.h"
 #include "proxy/session_log.h"
 #include "proxy/tarpit.h"
+#include "proxy/waiting.h"
 
 enum { LINGER_MS = 1000 }; /* how long close_notify and the rest of a goodbye are waited for */
 
@@ -60,16 +61,22 @@ static const struct state_row {
         TO(NOT_AUTHENTICATED) | ENDS, NULL},
     [STATE_NOT_AUTHENTICATED] = {"NOT_AUTHENTICATED", SIDE_CLIENT, false, true, false,
         NULL, client_talk, NULL, NULL, NULL, NULL,
-        TO(CONNECT) | TO(PENALTY) | ENDS, NULL},
+        TO(QUEUED) | TO(CONNECT) | TO(PENALTY) | ENDS, NULL},
+    [STATE_QUEUED] = {"QUEUED", SIDE_CLIENT, false, true, true,
+        waiting_enter, client_wait, NULL, NULL, NULL, NULL,
+        TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | ENDS, NULL},
     [STATE_CONNECT] = {"CONNECT", SIDE_CLIENT | SIDE_BACKEND, false, true, true,
         login_connect, client_wait, login_dial, NULL, login_deadline, login_connect_expired,
         TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, login_watch_failed},
     [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true, true,
         login_send, client_wait, login_read, NULL, login_deadline, login_expired,
-        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, NULL},
+        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | TO(ABANDONED) | ENDS, NULL},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true, false,
         client_challenged, client_talk, NULL, NULL, login_deadline, client_challenge_expired,
-        TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, NULL},
+        TO(BACKEND_LOGIN) | TO(QUEUED) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, NULL},
+    [STATE_ABANDONED] = {"ABANDONED", SIDE_BACKEND, false, false, false,
+        NULL, NULL, login_read, NULL, login_deadline, login_expired,
+        ENDS, NULL},
     [STATE_PENALTY] = {"PENALTY", SIDE_CLIENT, false, true, true,
         NULL, client_wait, NULL, NULL, login_penalty_deadline, login_penalty_over,
         TO(NOT_AUTHENTICATED) | ENDS, NULL},
@@ -246,6 +253,7 @@ static void destroy(struct session *s)
     session_log_disconnect(s);
     admission_end(proxy, &s->connection);
     tarpit_leave(s);
+    waiting_leave(s);
     free(s->proxy_header);
     ev_timer_stop(proxy->loop->ev, &s->timer);
     loop_cancel(&s->again);
@@ -332,6 +340,22 @@ static void carry_out(struct session *s, struct step step)
         loop_cancel(&s->again);
     }
     publish_activity(proxy, NULL);
+}
+
+bool session_retry(struct session *s)
+{
+    struct step step = step_more();
+    publish_activity(s->proxy, s);
+    if (s->state == STATE_QUEUED) {
+        step = login_retry(s);
+        if (step.kind == STEP_MORE) {
+            publish_activity(s->proxy, NULL);
+            return true;
+        }
+    }
+    waiting_leave(s);
+    carry_out(s, step);
+    return false;
 }
 
 static struct step read_side(struct session *s, enum side side)

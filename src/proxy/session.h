@@ -23,9 +23,11 @@ enum session_state {
     STATE_STARTTLS,     /* sends the OK to STARTTLS */
     STATE_HANDSHAKE,
     STATE_NOT_AUTHENTICATED, /* the dialogue between TLS and login (RFC 9051 3.1) */
+    STATE_QUEUED,            /* waits for the verdicts on other guesses of the client's network */
     STATE_CONNECT,           /* chooses a backend and dials it */
     STATE_BACKEND_LOGIN,     /* waits for the backend's answer to the login */
     STATE_CHALLENGE,         /* waits for the client's response to a challenge of the backend's */
+    STATE_ABANDONED,         /* the client has gone: waits for the verdict on its guess */
     STATE_PENALTY,           /* delays the answer to a login that failed */
     STATE_RELAY,
     STATE_DRAIN,  /* one side has ended: sends the other what is left */
@@ -55,8 +57,9 @@ struct attempt; /* a login in progress, see attempt.h */
 
 struct session {
     struct proxy *proxy;
-    LIST_ENTRY(session) entry;         /* in proxy->sessions */
-    TAILQ_ENTRY(session) tarpit_entry; /* TARPIT: in proxy->tarpit */
+    LIST_ENTRY(session) entry;          /* in proxy->sessions */
+    TAILQ_ENTRY(session) tarpit_entry;  /* TARPIT: in proxy->tarpit */
+    TAILQ_ENTRY(session) waiting_entry; /* QUEUED: in proxy->waiting */
     struct connection connection;
     struct proxy_header *proxy_header; /* PROXY_HEADER: what was read of it */
 
@@ -98,6 +101,9 @@ ev_tstamp session_now(const struct session *s);
 
 /* Ends s and may free it. Never call it from one of s's own handlers: they return step_end(). */
 void session_end(struct session *s, enum reason reason);
+
+/* Asks whether a session in QUEUED may go on now, and lets it. Returns true if it still waits; otherwise it may be freed. */
+bool session_retry(struct session *s);
 
 /* Closes the connection to the backend, which counts the session no more. Does nothing if there is none. */
 void session_leave_backend(struct session *s);

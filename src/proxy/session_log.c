@@ -204,12 +204,23 @@ void session_log_limited(struct connection *conn, enum reason reason)
     log_end(&line);
 }
 
-void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us)
+void session_log_login_aborted(struct session *s, const char *verdict)
+{
+    struct log_line line;
+    begin_login(s, &line, LOG_LEVEL_INFO, "login-aborted");
+    log_word(&line, "verdict", verdict);
+    log_end(&line);
+}
+
+void session_log_banned(struct session *s, const struct client_table_ban *ban, uint64_t now_us)
 {
     struct log_line line;
     char text[NETWORK_TEXT_SIZE];
-    begin_connection(conn, &line, LOG_LEVEL_WARNING, "banned");
+    begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, "banned");
     log_word(&line, "network", network_text(&ban->network, text));
+    if (ban->user && s->attempt != NULL && s->attempt->credentials.user != NULL) {
+        log_quoted(&line, "user", s->attempt->credentials.user, strlen(s->attempt->credentials.user));
+    }
     log_number(&line, "level", ban->level);
     log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);
     log_end(&line);

@@ -38,6 +38,12 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
 /* "login-refused": the login was not tried. `rule` is the rule that refused it, or NULL. */
 void session_log_login_refused(struct session *s, const char *reason, const char *rule);
 
+/*
+ * "login-aborted": the client has gone, or has cancelled the login. `verdict` says what the backend said of it in spite of
+ * that: "right", "wrong", "unknown", or "none" if it had not seen the secret.
+ */
+void session_log_login_aborted(struct session *s, const char *verdict);
+
 /* "denied": the rule refuses the client at connect, by that action. */
 void session_log_denied(struct connection *conn, const char *rule, const char *action);
 
@@ -47,8 +53,8 @@ void session_log_observed(struct connection *conn, const char *rule, const char 
 /* "limited": the client is refused at connect because of a ban or a limit. */
 void session_log_limited(struct connection *conn, enum reason reason);
 
-/* "banned": a ban of the client's network begins. */
-void session_log_banned(struct connection *conn, const struct client_table_ban *ban, uint64_t now_us);
+/* "banned": a ban of the client's network begins, or of the attempt's user there. */
+void session_log_banned(struct session *s, const struct client_table_ban *ban, uint64_t now_us);
 
 /* "state": the session goes from one state to another. At debug only. */
 void session_log_state(const struct session *s, const char *from, const char *to);

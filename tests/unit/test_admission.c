@@ -170,13 +170,10 @@ Test(admission, failed_logins_ban_the_network_and_end_its_sessions)
     rig_play(&r, "one is allowed, twice the same counts once", SECURE_GREETING
         "> a LOGIN joe " PASSWORD "\n" REFUSED "< a NO [AUTHENTICATIONFAILED] wrong\n"
         "> b LOGIN joe " PASSWORD "\n" REFUSED "< b NO [AUTHENTICATIONFAILED] wrong\nnolog banned\n");
-    rig_play(&r, "another is one too many", "> c LOGIN joe x" PASSWORD "\n"
-        "B\nb< * OK [CAPABILITY IMAP4rev1] legacy\nb> guard-login LOGIN \"joe\" \"x" PASSWORD "\"\n"
-        "b< guard-login NO wrong\nbend\n< c NO [AUTHENTICATIONFAILED] wrong\n"
-        "log banned\nlog network=192.0.2.7\nlog level=1\nlog duration=900\n");
-    cr_assert_not_null(rig_session(&r));
-    session_end_banned(&r.proxy);
-    rig_play(&r, "ended", "< * BYE Too many failed logins from your network.\n.\nlog reason=banned\n");
+    rig_play(&r, "another is one too many, and no backend sees it", "> c LOGIN joe x" PASSWORD "\n"
+        "< c NO [CONTACTADMIN] Too many failed logins from your network.\n"
+        "< * BYE Too many failed logins from your network.\n.\n"
+        "log banned\nlog network=192.0.2.7\nlog level=1\nlog duration=900\nlog reason=banned\n");
     close(r.client);
     r.client_end = false;
     rig_connect(&r);
@@ -193,25 +190,30 @@ Test(admission, a_login_on_a_connection_older_than_the_ban_is_refused)
     struct secret password = {0};
     struct client_table_ban ban;
     r.limits.network.login_failures = (struct option_rate){1, 600000};
-    enum client_table_failure result = CLIENT_TABLE_FAILURE_COUNTED;
+    enum guess_permission result = GUESS_ALLOWED;
+    const struct connection *conn = &rig_session(&r)->connection;
     uint64_t now = clock_boot_us();
-    for (char c = 'a'; result != CLIENT_TABLE_FAILURE_BANNED && c < 'z'; c++) {
+    bool begun;
+    for (char c = 'a'; result == GUESS_ALLOWED && c < 'z'; c++) {
+        struct guess g;
         cr_assert_eq(secret_set(&password, &c, 1), 0);
-        result = client_table_login_failed(r.proxy.table, rig_session(&r)->connection.ref, &rig_session(&r)->connection.facts.address,
-                            "joe", &password, now, &ban);
+        result = guess_charge(r.proxy.table, conn->ref, &conn->facts.address, "joe", &password, now, &g, &ban, &begun);
+        cr_assert_not(guess_settle(r.proxy.table, conn->ref, &conn->facts.address, &g, GUESS_WRONG, now, &ban));
         secret_clear(&password);
     }
-    cr_assert_eq(result, CLIENT_TABLE_FAILURE_BANNED);
+    cr_assert(result == GUESS_NETWORK_BANNED && begun);
     rig_play(&r, "too late", "> a LOGIN joe " PASSWORD "\n< a NO [CONTACTADMIN] Too many failed logins from your network.\n"
         "< * BYE Too many failed logins from your network.\n.\nb0\nlog login-refused\nlog reason=banned\n");
     rig_over(&r);
 }
 
-Test(admission, trouble_of_the_backend_never_bans)
+Test(admission, trouble_of_the_backend_bans_late)
 {
     struct rig r;
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
     r.limits.network.login_failures = (struct option_rate){1, 600000};
+    r.limits.network.login_faults = (struct option_rate){9, 600000};
+    r.limits.login_attempts = 20;
     rig_connect(&r);
     rig_play(&r, "greeting", SECURE_GREETING);
     static const char *const answers[] = {"NO [UNAVAILABLE] later", "NO [INUSE] later", "BAD what"};
@@ -225,6 +227,9 @@ Test(admission, trouble_of_the_backend_never_bans)
         rig_play(&r, "trouble", dialogue);
     }
     rig_play(&r, "not banned", "nolog banned\n");
+    rig_play(&r, "but it is no way to guess for free",
+             "> a LOGIN joe x\nB\nb< * OK [CAPABILITY IMAP4rev1] legacy\nb> guard-login LOGIN \"joe\" \"x\"\n"
+             "b< guard-login BAD what\nbend\nlog banned\n< a NO [UNAVAILABLE] The mail server does not answer: try again.\n");
     rig_over(&r);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "policy/ban.h"
+#include "policy/guess.h"
 #include "policy/rate.h"
 #include "support.h"
 
@@ -23,7 +24,7 @@ TestSuite(client_table, .fini = test_over);
 static struct client_table_limits limits_of(uint32_t sessions, uint32_t size)
 {
     return (struct client_table_limits){.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = sessions,
-                                 .connection_rate = {1000000, 1000}, .login_failures = {3, 60000},
+                                 .connection_rate = {1000000, 1000}, .login_failures = {3, 60000}, .login_faults = {5, 60000},
                                  .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = size};
 }
 
@@ -48,11 +49,21 @@ static struct network_address numbered(uint32_t number)
     return network_address_of(&a);
 }
 
-static enum client_table_failure fail(struct client_table *t, struct client_table_ref ref, const struct network_address *a, const char *user,
-                               const char *password, uint64_t now, struct client_table_ban *ban)
+enum failure { FAILURE_COUNTED, FAILURE_KNOWN, FAILURE_BANNED, FAILURE_REFUSED };
+
+/* A guess that is judged at once, and wrong. */
+static enum failure fail(struct client_table *t, struct client_table_ref ref, const struct network_address *a,
+                         const char *user, const char *password, uint64_t now, struct client_table_ban *ban)
 {
     struct secret secret = {(uint8_t *)(uintptr_t)password, strlen(password)};
-    return client_table_login_failed(t, ref, a, user, &secret, now, ban);
+    struct guess g;
+    bool begun;
+    if (guess_charge(t, ref, a, user, &secret, now, &g, ban, &begun) != GUESS_ALLOWED) {
+        return begun ? FAILURE_BANNED : FAILURE_REFUSED;
+    }
+    bool charged = g.charged != 0 || ref.slot == 0;
+    cr_assert_not(guess_settle(t, ref, a, &g, GUESS_WRONG, now, ban));
+    return charged ? FAILURE_COUNTED : FAILURE_KNOWN;
 }
 
 /* Fails until a ban begins. */
@@ -66,7 +77,7 @@ static struct client_table_ban ban(struct client_table *t, const struct network_
     for (int i = 0; i < 4; i++) {
         snprintf(password, sizeof password, "%u", number++);
         cr_assert_eq(fail(t, ref, a, "u", password, now, &begun),
-                     i < 3 ? CLIENT_TABLE_FAILURE_COUNTED : CLIENT_TABLE_FAILURE_BANNED);
+                     i < 3 ? FAILURE_COUNTED : FAILURE_BANNED);
     }
     cr_expect(client_table_is_banned(t, ref, now));
     client_table_leave(t, &ref);
@@ -256,15 +267,15 @@ Test(client_table, the_same_wrong_password_of_the_same_user_counts_once)
     struct client_table_ban begun;
     cr_assert_eq(client_table_enter(t, &a, START, &here), CLIENT_TABLE_ENTERED);
     cr_assert_eq(client_table_enter(t, &b, START, &there), CLIENT_TABLE_ENTERED);
-    cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED);
+    cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), FAILURE_COUNTED);
     for (int i = 0; i < 50; i++) {
-        cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_KNOWN);
+        cr_expect_eq(fail(t, here, &a, "anna", "old", START, &begun), FAILURE_KNOWN);
     }
-    cr_expect_eq(fail(t, here, &a, "bert", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "another user");
-    cr_expect_eq(fail(t, there, &b, "anna", "old", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "another network");
-    cr_expect_eq(fail(t, here, &a, "annao", "ld", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "where the name ends matters");
-    cr_expect_eq(fail(t, here, &a, "anna", "new", START, &begun), CLIENT_TABLE_FAILURE_BANNED);
-    cr_expect_eq(fail(t, (struct client_table_ref){0}, &a, "x", "y", START, &begun), CLIENT_TABLE_FAILURE_COUNTED, "nowhere is never banned");
+    cr_expect_eq(fail(t, here, &a, "bert", "old", START, &begun), FAILURE_COUNTED, "another user");
+    cr_expect_eq(fail(t, there, &b, "anna", "old", START, &begun), FAILURE_COUNTED, "another network");
+    cr_expect_eq(fail(t, here, &a, "annao", "ld", START, &begun), FAILURE_COUNTED, "where the name ends matters");
+    cr_expect_eq(fail(t, here, &a, "anna", "new", START, &begun), FAILURE_BANNED);
+    cr_expect_eq(fail(t, (struct client_table_ref){0}, &a, "x", "y", START, &begun), FAILURE_COUNTED, "nowhere is never banned");
     client_table_free(t);
 }
 
@@ -488,7 +499,7 @@ static void guess(struct crowd *a, unsigned worker)
             continue;
         }
         snprintf(password, sizeof password, "%u.%d", worker, i);
-        if (fail(a->table, ref, &n, "u", password, START, &begun) == CLIENT_TABLE_FAILURE_BANNED) {
+        if (fail(a->table, ref, &n, "u", password, START, &begun) == FAILURE_BANNED) {
             atomic_fetch_add(&a->entered, 1);
         }
         client_table_leave(a->table, &ref);

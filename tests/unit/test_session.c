@@ -563,7 +563,18 @@ Test(session, a_client_that_leaves_takes_its_login_with_it)
 {
     static const struct dialogue rows[] = {
         {"before the greeting", STARTTLS, SECURED LOGIN "B\nc.\nbend\nlog disconnect\nnolog login-unavailable\nnolog login-failed\n", false},
-        {"before the answer", STARTTLS, SECURED LOGIN "B\n" TRIED "c.\nbend\nlog disconnect\nnolog login-failed\n", false},
+    };
+    rig_play_all(rows, COUNT(rows));
+}
+
+Test(session, a_client_that_leaves_while_its_secret_is_judged_is_judged)
+{
+    static const struct dialogue rows[] = {
+        {"wrong", STARTTLS, SECURED LOGIN "B\n" TRIED "c.\nnolog disconnect\nb< guard-login NO wrong\nbend\nlog verdict=wrong\n"
+            "log login-aborted\nlog user=\"joe\"\nlog reason=client-closed\n", false},
+        {"right", STARTTLS, SECURED LOGIN "B\n" TRIED "c.\nb< guard-login OK right\nbend\nlog verdict=right\nlog disconnect\n", false},
+        {"neither", STARTTLS, SECURED LOGIN "B\n" TRIED "c.\nb< guard-login BAD what\nbend\nlog verdict=unknown\nlog disconnect\n", false},
+        {"the backend leaves, too", STARTTLS, SECURED LOGIN "B\n" TRIED "c.\nb.\nlog verdict=unknown\nlog disconnect\n", false},
     };
     rig_play_all(rows, COUNT(rows));
 }

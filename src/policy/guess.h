@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guesses: logins whose secret a backend judges. A guess is charged before its secret is sent, and the charge is taken
+ * back only when the backend accepts the secret or has not seen it. So however many guesses are in flight at one time, in
+ * however many processes, a backend never judges more of them than the rate `login_failures` allows.
+ *
+ * A guess is charged to the client's network. Two kinds are charged to the user in that network instead, and ban only
+ * that user from it: those of a user who has logged in from there before, and those by a mechanism that hides the
+ * password, with which the same wrong password cannot be recognised. The network is banned if three users have failed by
+ * such mechanisms.
+ */
+#ifndef IMAPGUARD_POLICY_GUESS_H
+#define IMAPGUARD_POLICY_GUESS_H
+
+#include "base/secret.h"
+#include "policy/client_table.h"
+
+/* A guess in flight. All zero means none. The slots are indexes plus 1. */
+struct guess {
+    uint32_t charged; /* the slot that was charged; 0: the guess was free */
+    uint32_t user;    /* the slot of the user in the network, which is held; 0: none */
+    uint64_t wrong;   /* the hash of network, user and password; 0: the password is hidden */
+    uint32_t waits;   /* GUESS_WAITS: the slot whose guesses in flight it waits for */
+};
+
+enum guess_permission {
+    GUESS_ALLOWED,        /* the secret may be sent; guess_settle() must follow */
+    GUESS_WAITS,          /* others that are in flight must get their verdict first: ask again later */
+    GUESS_NETWORK_BANNED, /* the network is banned */
+    GUESS_USER_BANNED,    /* the user is banned from the network */
+};
+
+enum guess_verdict {
+    GUESS_RIGHT,   /* the backend has accepted it */
+    GUESS_WRONG,   /* the backend has rejected it */
+    GUESS_UNKNOWN, /* the backend may have judged it, but did not say how */
+    GUESS_UNSENT,  /* no backend has seen the secret */
+};
+
+/*
+ * Charges a guess of a counted session. `ref` and `address` are the client's, `user` is the name that it wants to log in
+ * as. `password` is NULL if the mechanism hides it. If the rate is exceeded and no guess is in flight, a ban begins: it is
+ * written to `ban`, and `*begun` is true; otherwise `*begun` is false. Overwrites `g`, of which nothing but
+ * `waits` is set unless the result is GUESS_ALLOWED. A password that is known to be wrong is not charged, and neither is a guess with `ref` all zero.
+ */
+enum guess_permission guess_charge(struct client_table *t, struct client_table_ref ref,
+                                   const struct network_address *address, const char *user,
+                                   const struct secret *password, uint64_t now_us, struct guess *g,
+                                   struct client_table_ban *ban, bool *begun);
+
+/*
+ * Ends a guess; `g` is all zero afterwards. Does nothing if it is before. A wrong guess stays charged, unless the same
+ * password was wrong before. One without a verdict is charged to the rate `login_faults` instead. Returns true if that
+ * rate, or the number of users, is exceeded and a ban begins, which is written to `ban`.
+ */
+bool guess_settle(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
+                  struct guess *g, enum guess_verdict verdict, uint64_t now_us, struct client_table_ban *ban);
+
+#endif

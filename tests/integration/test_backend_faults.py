@@ -9,11 +9,14 @@ import pytest
 from fakebackend import LegacyServer, closes, endless, says, silent
 from fault_rows import failed_login, marked_down
 from secrets_in_logs import MARKER
+from waiting import wait_for
 
 LOGIN = b"LOGIN anna " + MARKER.encode()
 SHORT = {"connect_timeout": "1s", "login_timeout": "2s"}
 # A failed login would be answered much later than any of these tests waits.
 PENALTY = {"login_delay": "60s", "login_delay_max": "60s", "login_timeout": "120s"}
+# A login that a backend may have judged is answered as late as a wrong one.
+DELAY = 0.3
 
 
 def at_login(answer):
@@ -88,9 +91,13 @@ FAULTS = {
 def test_fault_is_unavailable(guard, backend, fault):
     script, reason = FAULTS[fault]
     failing = backend(script, LegacyServer())
-    front = guard(failing.address, backend_settings={**SHORT, "forward_id": True}, limits=PENALTY)
+    judged = list(FAULTS).index(fault) >= list(FAULTS).index("wrong tag")
+    front = guard(failing.address, backend_settings={**SHORT, "forward_id": True},
+                  limits={"login_delay": f"{DELAY * 1000:.0f}ms"} if judged else PENALTY)
     with front.secure() as wire:
+        begin = time.monotonic()
         assert wire.command(LOGIN).status.startswith(b"NO [UNAVAILABLE] ")
+        assert not judged or time.monotonic() - begin >= DELAY
         assert wire.command(b"NOOP").status.startswith(b"OK ")
         assert wire.command(LOGIN).status.startswith(b"OK")
     wire.close()
@@ -181,13 +188,28 @@ def test_trickling_backend(guard, backend):
         assert (reply.untagged, reply.status) == ([b"CAPABILITY IMAP4rev1"], b"OK Logged in.")
 
 
-@pytest.mark.parametrize("stage", [silent, at_login(b"")], ids=["greeting", "login"])
-def test_client_leaves_while_the_backend_thinks(guard, backend, stage):
-    """The backend's side is ended too."""
+def at_login_later(answer):
+    """As at_login(), but half a second later: the client has gone by then."""
+    def script(peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        tag = peer.line().partition(b" ")[0]
+        time.sleep(0.5)
+        peer.send(tag + answer)
+        peer.wait_rest()
+    return script
+
+
+@pytest.mark.parametrize("stage, verdict", [
+    (silent, "none"), (at_login(b""), "unknown"), (at_login_later(b" NO wrong\r\n"), "wrong"),
+    (at_login_later(b" OK right\r\n"), "right")], ids=["greeting", "login", "wrong", "right"])
+def test_client_leaves_while_the_backend_thinks(guard, backend, stage, verdict):
+    """The backend's side is ended too, but not before it has judged what it has seen, or its time is over."""
     thinking = backend(stage)
-    front = guard(thinking.address)
+    front = guard(thinking.address, backend_settings=SHORT)
     with front.secure() as wire:
         wire.send(b"a " + LOGIN + b"\r\n")
         peer = thinking.peer()
+        wait_for(lambda: stage is silent or b"LOGIN" in peer.received, "the login at the backend")
     assert peer.ended.wait(10)
-    front.end_of(wire)
+    assert front.end_of(wire) == "client-closed"
+    assert front.event("login-aborted", user="anna")["verdict"] == verdict

@@ -261,7 +261,8 @@ def test_checks_find_a_backend_down_and_up(guard, backend):
     fake = backend()
     front = guard(fake.address, backend_settings=CHECKED)
     front.event("backend-up")
-    assert bytes(fake.peer().received) == b"guard-capability CAPABILITY\r\nguard-logout LOGOUT\r\n"
+    said = b"guard-capability CAPABILITY\r\nguard-logout LOGOUT\r\n"
+    wait_for(lambda: bytes(fake.peer().received) == said, f"a check that says {said}")
     fake.stop()
     assert front.event("backend-down")["reason"] == "connection-refused"
     assert len(front.events("check-failed")) == 2

@@ -64,8 +64,10 @@ def test_connection_rate(guard, backend):
 def test_failed_logins_ban_and_bans_end(guard, refusing):
     front = guard(refusing.address, workers=2, limits={"login_failures": "2/10m", "ban_time": "2s"})
     waiting = front.plain(source=HERE)
-    for number in range(3):
-        assert fail(front, HERE, b"guess%d" % number).startswith((b"NO [AUTHENTICATIONFAILED]", b"BYE"))
+    for number in range(2):
+        assert fail(front, HERE, b"guess%d" % number).startswith(b"NO [AUTHENTICATIONFAILED]")
+    assert fail(front, HERE, b"one more").startswith(b"NO [CONTACTADMIN]")
+    assert len([peer for peer in refusing.peers if peer.login]) == 2, "the backend never saw it"
     ban = front.event("banned", rip=HERE)
     assert ban["network"] == HERE and ban["duration"] == "2" and ban["level"] == "1"
     assert waiting.rest().startswith(b"* BYE"), "who has not logged in goes"

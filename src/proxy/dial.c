@@ -85,12 +85,18 @@ static void note_fault(struct dial *d, enum fault fault)
     }
 }
 
+static bool is_own(const struct dial *d)
+{
+    return d->client->peer.sa.sa_family == AF_UNSPEC;
+}
+
 static enum dial_result reached(struct dial *d, struct stream *stream)
 {
     uint8_t header[PROXY_HEADER_V1_MAX];
     size_t len = proxy_header_write((enum proxy_header_version)d->backend->options->proxy_protocol, &d->client->peer,
                                     &d->client->local, header);
     d->connected = loop_now(d->loop);
+    d->introduced = len > 0 && !is_own(d);
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
         return fail_for_memory(d);
     }
@@ -101,6 +107,7 @@ static enum dial_result reached(struct dial *d, struct stream *stream)
 static enum dial_result connect_next(struct dial *d, struct stream *stream)
 {
     stream_close(stream);
+    d->introduced = false;
     while (d->address < d->endpoint.count) {
         bool pending;
         int fd = socket_connect(&d->endpoint.addresses[d->address++], &pending);
@@ -114,6 +121,11 @@ static enum dial_result connect_next(struct dial *d, struct stream *stream)
         return pending ? DIAL_MORE : reached(d, stream);
     }
     return fail(d, d->fault != FAULT_NONE ? d->fault : FAULT_NO_ADDRESS);
+}
+
+bool dial_has_introduced(const struct dial *d)
+{
+    return d->introduced;
 }
 
 enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
@@ -196,6 +208,7 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     static const char command[] = TAG_ID " ID (";
     struct buffer list = {0};
     bool well = true;
+    d->introduced = true;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         well = well && id_pair_append(span_of(pairs[i][0]), span_of(pairs[i][1]), &list, MESSAGE_MAX) == 0;
     }
@@ -211,11 +224,6 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
 }
 
 /* Returns true if the dial is a check. */
-static bool is_own(const struct dial *d)
-{
-    return d->client->peer.sa.sa_family == AF_UNSPEC;
-}
-
 /* Goes on to the phase that follows from the present one and from the backend's options. */
 static enum dial_result next_phase(struct dial *d, struct stream *stream)
 {

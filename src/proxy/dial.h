@@ -44,6 +44,7 @@ struct dial {
     size_t address;           /* index of the next address to try */
     enum dial_phase phase;
     bool encrypted;
+    bool introduced;     /* see dial_has_introduced() */
     ev_tstamp began;     /* when the attempt at the present address began */
     ev_tstamp connected; /* when the connection was made; 0: not yet */
     struct response_reader reader;
@@ -63,6 +64,9 @@ enum dial_result { DIAL_MORE, DIAL_READY, DIAL_FAILED };
  */
 enum dial_result dial_begin(struct dial *d, const struct backend *backend, const struct dial_client *client,
                             struct stream *stream, struct loop *loop, stream_callback *callback, void *data);
+
+/* Returns true if the backend was told the client's address or ID, so that its answers may be for this client alone. */
+bool dial_has_introduced(const struct dial *d);
 
 /* Goes on after an event of the stream: it is connected, has failed to connect, or can be read. Returns as above. */
 enum dial_result dial_event(struct dial *d, struct stream *stream);

@@ -328,6 +328,26 @@ void login_end(struct session *s)
 
 /* --- faults --------------------------------------------------------------------------------------------------- */
 
+/* The first backend in order that was not tried, and is up if `up` is true. NULL if there is none. */
+static struct backend *next_backend(struct session *s, bool up)
+{
+    struct attempt *a = s->attempt;
+    for (size_t i = 0; i < a->count; i++) {
+        struct backend *backend = &s->connection.generation->backends->items[a->order[i]];
+        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend))) {
+            return backend;
+        }
+    }
+    return NULL;
+}
+
+/* Backends that are down come last, but they are tried: a login finds out first that one is back. */
+static struct backend *choose_backend(struct session *s)
+{
+    struct backend *backend = next_backend(s, true);
+    return backend != NULL ? backend : next_backend(s, false);
+}
+
 /* Forgets the talk with the backend that has failed: the next one of the route may do better. */
 static struct step try_next_backend(struct session *s)
 {
@@ -336,7 +356,6 @@ static struct step try_next_backend(struct session *s)
     dial_clear(&a->dial);
     response_reader_fini(&a->reader);
     login_command_clear(&a->command);
-    buffer_clear(&a->answer);
     a->lines = 0;
     return step_go(STATE_CONNECT);
 }
@@ -355,11 +374,14 @@ static struct step backend_failed(struct session *s, enum fault fault)
     bool sent = a->command.parts > 0;
     a->judged = is_judged(a);
     a->fault = fault;
-    if (faults[fault].marks_down && !sent) {
+    if (faults[fault].marks_down && !sent && !dial_has_introduced(&a->dial)) {
         backend_mark_down(s->backend, fault, said_of(a));
     }
     if (s->state == STATE_ABANDONED || !faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
         return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});
+    }
+    if (choose_backend(s) != NULL) {
+        session_log_passed_over(s, fault, said_of(a));
     }
     return try_next_backend(s);
 }
@@ -385,26 +407,6 @@ static bool choose_route(struct session *s)
     a->client = (struct dial_client){
         .peer = s->connection.peer, .local = s->connection.local, .id = {buffer_data(&s->client_id), s->client_id.len}};
     return true;
-}
-
-/* The first backend in order that was not tried, and is up if `up` is true. NULL if there is none. */
-static struct backend *next_backend(struct session *s, bool up)
-{
-    struct attempt *a = s->attempt;
-    for (size_t i = 0; i < a->count; i++) {
-        struct backend *backend = &s->connection.generation->backends->items[a->order[i]];
-        if ((a->tried >> backend->index & 1) == 0 && (!up || backend_is_up(backend))) {
-            return backend;
-        }
-    }
-    return NULL;
-}
-
-/* Backends that are down come last, but they are tried: a login finds out first that one is back. */
-static struct backend *choose_backend(struct session *s)
-{
-    struct backend *backend = next_backend(s, true);
-    return backend != NULL ? backend : next_backend(s, false);
 }
 
 static struct step dialled(struct session *s, enum dial_result result)
@@ -440,6 +442,7 @@ struct step login_connect(struct session *s)
         session_leave_backend(s);
         s->backend = next;
         buffer_clear(&a->said);
+        buffer_clear(&a->answer); /* with the last backend's NO, it would be the client's answer */
         return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend_stream, s->proxy->loop, session_event, s));
     }
     return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = a->fault});
@@ -564,21 +567,18 @@ static struct outcome take_continuation(struct session *s, struct span line)
                                                        : broken(FAULT_UNEXPECTED_CONTINUATION);
 }
 
-/* A NO before the secret was sent cannot be due to a wrong password. */
+/* A NO that is not due to the password is a fault. The answer is the client's if no other backend is left. */
 static struct outcome take_no(struct session *s, const struct response *r)
 {
     struct attempt *a = s->attempt;
     bool unavailable = response_is_unavailable(r) || !is_judged(a);
-    struct outcome o = {.kind = DECIDED,
-                        .verdict = {.kind = unavailable ? FAULTY : REJECTED,
-                                    .fault = FAULT_BACKEND_REFUSED,
-                                    .rejection = REJECTED_BY_BACKEND}};
+    struct login_verdict wrong = {.kind = REJECTED, .rejection = REJECTED_BY_BACKEND};
     buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
     if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
                             ANSWER_MAX) != 0) {
-        o.kind = NO_MEMORY;
+        return (struct outcome){.kind = NO_MEMORY};
     }
-    return o;
+    return unavailable ? broken(FAULT_BACKEND_REFUSED) : (struct outcome){.kind = DECIDED, .verdict = wrong};
 }
 
 static struct outcome take_line(struct session *s, struct span line)
@@ -613,9 +613,8 @@ static struct outcome take_line(struct session *s, struct span line)
     case RESPONSE_NONSENSE:
         return broken(FAULT_NONSENSE);
     case RESPONSE_OK:
-        /* The rules have not seen a user: nobody has logged in. */
-        if (r.tagged && a->credentials.user == NULL) {
-            return broken(FAULT_NONSENSE);
+        if (r.tagged && !is_judged(a)) {
+            return broken(FAULT_NONSENSE); /* nobody has logged in: it has not seen the secret */
         }
         break;
     case RESPONSE_CAPABILITY:

@@ -5,9 +5,9 @@
  * and calls the first group of functions; the others are handlers of the states CONNECT, BACKEND_LOGIN, CHALLENGE and
  * PENALTY.
  *
- * A secret is sent only here, only after the client has sent it over TLS, and never twice to one backend. A backend with
- * a fault is passed over for the next of the route, and the client does not notice. When none is left, the client gets
- * NO [UNAVAILABLE] (RFC 5530), no failed login is counted, and the session may try again.
+ * A secret is sent only here, only after the client has sent it over TLS, and never twice to one backend. It is charged
+ * as a guess before (policy/guess.h). A backend with a fault is passed over for the next of the route, and the client does
+ * not notice. When none is left, the client gets NO [UNAVAILABLE] (RFC 5530), and the session may try again.
  */
 #ifndef IMAPGUARD_PROXY_LOGIN_H
 #define IMAPGUARD_PROXY_LOGIN_H

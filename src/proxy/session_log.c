@@ -163,6 +163,16 @@ void session_log_login_failed(struct session *s, const char *reason, struct span
     log_end(&line);
 }
 
+void session_log_passed_over(struct session *s, enum fault fault, struct span said)
+{
+    struct log_line line;
+    begin_login(s, &line, LOG_LEVEL_INFO, "backend-passed-over");
+    log_word(&line, "reason", faults[fault].word);
+    log_word(&line, "origin", fault_origin_word(fault));
+    put_said(&line, said);
+    log_end(&line);
+}
+
 void session_log_login_fault(struct session *s, enum fault fault, struct span said)
 {
     struct log_line line;

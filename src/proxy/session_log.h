@@ -29,6 +29,9 @@ void session_log_login(struct session *s);
 /* "login-failed": the login was rejected for `reason`. `said` is the backend's response code, or empty. */
 void session_log_login_failed(struct session *s, const char *reason, struct span said);
 
+/* "backend-passed-over": the login goes on with the next backend, because of this fault of the present one. */
+void session_log_passed_over(struct session *s, enum fault fault, struct span said);
+
 /*
  * "login-unavailable": a fault has kept the login from being decided; "login-refused" where the fault is the client's.
  * `said` is what the backend or OpenSSL says of it, or empty.

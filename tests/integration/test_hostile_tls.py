@@ -14,7 +14,7 @@ from waiting import SANITIZED, listening, wait_for
 from wire import Wire
 
 LOGIN = b"LOGIN anna Geheim47"
-GREETING = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"
+GREETING = b"* OK [CAPABILITY IMAP4rev1] ready\r\n"
 KIB = 1024
 BODY = bytes(range(256)) * (64 * KIB)
 ROUNDS, NOOPS = 1500, 200

@@ -66,7 +66,7 @@ def test_failed_logins_ban_and_bans_end(guard, refusing):
     waiting = front.plain(source=HERE)
     for number in range(2):
         assert fail(front, HERE, b"guess%d" % number).startswith(b"NO [AUTHENTICATIONFAILED]")
-    assert fail(front, HERE, b"one more").startswith(b"NO [CONTACTADMIN]")
+    assert fail(front, HERE, b"another").startswith(b"NO [CONTACTADMIN]")
     assert len([peer for peer in refusing.peers if peer.login]) == 2, "the backend never saw it"
     ban = front.event("banned", rip=HERE)
     assert ban["network"] == HERE and ban["duration"] == "2" and ban["level"] == "1"

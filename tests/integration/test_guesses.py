@@ -1,0 +1,304 @@
+"""Nobody guesses for free: what backends judge is what the limits say, whatever a guesser does. And nobody pays for it."""
+
+import base64
+import hashlib
+import hmac
+import threading
+import time
+
+import pytest
+
+from fakebackend import LegacyServer, obey
+from waiting import PATIENCE, wait_for
+
+HERE, THERE = "127.0.7.1", "127.0.8.1"
+PASSWORD = b"Geheim47"
+WIDE = {"sessions": 1000, "connection_rate": "100000/1m", "login_attempts": 1000, "login_delay": "0s"}
+LIMIT = 5
+
+
+class Judge:
+    """A backend that takes its time, counts what it has judged, and refuses in its own way."""
+
+    def __init__(self, seconds=0.2, refusal=b"NO wrong"):
+        self.seconds, self.refusal = seconds, refusal
+        self.judged, self.lock = [], threading.Lock()
+
+    def __call__(self, peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1 AUTH=CRAM-MD5] ready\r\n")
+        while True:
+            tag, _, rest = peer.line().partition(b" ")
+            if rest.upper().startswith(b"AUTHENTICATE CRAM-MD5"):
+                peer.send(b"+ " + base64.b64encode(b"<1@legacy>") + b"\r\n")
+                secret = base64.b64decode(peer.line())
+                right = secret == cram(b"anna", PASSWORD)
+            elif rest.upper().startswith(b"LOGIN"):
+                secret = rest
+                right = rest.endswith(b'"%s"' % PASSWORD)
+            else:
+                peer.send(b"* CAPABILITY IMAP4rev1 AUTH=CRAM-MD5\r\n" + tag + b" OK done\r\n")
+                continue
+            with self.lock:
+                self.judged.append(secret)
+            time.sleep(self.seconds)
+            if right:
+                peer.send(tag + b" OK right\r\n")
+                return obey(peer)
+            if not self.refusal:
+                return peer.wait_rest()
+            if self.refusal == b"closes":
+                return None
+            peer.send(self.refusal + b"\r\n" if self.refusal.startswith(b"*") else tag + b" " + self.refusal + b"\r\n")
+
+
+def cram(user, password):
+    return user + b" " + hmac.new(password, b"<1@legacy>", hashlib.md5).hexdigest().encode()
+
+
+@pytest.fixture
+def judged(guard, backend):
+    """An imapguard in front of a judge, with wide limits but for guesses."""
+    def start(judge, access=None, **limits):
+        more = {"access": access} if access else {}
+        return guard(backend(judge).address, workers=4, backend_settings={"login_timeout": "2s"},
+                     capabilities=["IMAP4rev1", "AUTH=CRAM-MD5"],
+                     limits={**WIDE, "login_failures": f"{LIMIT}/10m", **limits}, **more)
+    return start
+
+
+def together(count, work):
+    """Does it in so many threads at once; their results in order."""
+    results, barrier = [None] * count, threading.Barrier(count)
+
+    def run(number):
+        barrier.wait()
+        try:
+            results[number] = work(number)
+        except (OSError, AssertionError) as error:
+            results[number] = error
+    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def login(wire, password, user=b"anna"):
+    """What a login hears first."""
+    wire.send(b"a LOGIN " + user + b" " + password + b"\r\n")
+    return wire.line_or_end()
+
+
+def test_hanging_up_before_the_answer_is_a_guess_like_any_other(judged):
+    judge = Judge()
+    front = judged(judge)
+    for number in range(4 * LIMIT):
+        try:
+            with front.secure(source=HERE) as wire:
+                wire.send(b"a LOGIN anna guess%d\r\n" % number)
+                wait_for(lambda: len(judge.judged) > number or front.events("banned"), "the guess", 2)
+        except (OSError, AssertionError):
+            break
+    assert front.event("banned", rip=HERE)
+    assert len(judge.judged) == LIMIT
+    assert {event["verdict"] for event in front.events("login-aborted")} <= {"wrong", "none"}
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+def test_a_right_password_is_seen_as_right_although_nobody_hears_it(judged, reset):
+    judge = Judge()
+    front = judged(judge, login_failures="1/10m")
+    for _ in range(3):
+        wire = front.secure(source=HERE)
+        before = len(judge.judged)
+        wire.send(b"a LOGIN anna " + PASSWORD + b"\r\n")
+        wait_for(lambda: len(judge.judged) > before, "the login")
+        wire.reset() if reset else wire.close()
+        wait_for(lambda: len(front.events("login-aborted", verdict="right")) == before + 1, "the verdict")
+    assert not front.events("banned")
+
+
+def test_guesses_at_one_time_are_no_more_than_one_after_the_other(judged):
+    judge = Judge()
+    front = judged(judge)
+    wires = [front.secure(source=HERE) for _ in range(60)]
+    together(60, lambda number: login(wires[number], b"guess%d" % number))
+    assert len(judge.judged) == LIMIT
+    assert len(front.events("banned", rip=HERE)) == 1
+
+
+def test_guesses_of_a_killed_worker_are_no_more_than_it_had_in_flight(judged):
+    judge = Judge(seconds=0.5)
+    front = judged(judge)
+    wires = [front.secure(source=HERE) for _ in range(60)]
+
+    def guess_or_kill(number):
+        if number < 2:
+            time.sleep(0.25)
+            front.kill_worker(workers[number])
+            return None
+        return login(wires[number], b"guess%d" % number)
+    workers = front.workers()
+    together(60, guess_or_kill)
+    assert LIMIT <= len(judge.judged) <= 2 * LIMIT
+    front.event("banned", rip=HERE)
+
+
+@pytest.mark.parametrize("refusal", [b"BAD what", b"* BYE overloaded", b"NO [UNAVAILABLE] later", b"closes", b""],
+                         ids=["BAD", "BYE", "UNAVAILABLE", "closes", "silence"])
+def test_a_server_that_does_not_say_no_makes_guessing_no_cheaper(judged, refusal):
+    judge = Judge(seconds=0, refusal=refusal)
+    front = judged(judge, login_faults="2/10m")
+    for number in range(6):
+        try:
+            with front.secure(source=HERE) as wire:
+                assert login(wire, b"guess%d" % number).startswith((b"a NO [UNAVAILABLE]", b"a NO [CONTACTADMIN]"))
+        except (OSError, AssertionError):
+            break
+    front.event("banned", rip=HERE)
+    assert len(judge.judged) == 3, "two are allowed, and the third begins the ban"
+
+
+def test_faults_after_the_password_end_a_connection_as_wrong_ones_do(judged):
+    front = judged(Judge(seconds=0, refusal=b"BAD what"), login_attempts=2, login_delay="300ms")
+    with front.secure(source=HERE) as wire:
+        begin = time.monotonic()
+        assert wire.command(b"LOGIN anna one").status.startswith(b"NO [UNAVAILABLE]")
+        assert time.monotonic() - begin >= 0.3
+        wire.send(b"b LOGIN anna two\r\n")
+        assert wire.line().startswith(b"b NO [UNAVAILABLE]")
+        assert wire.rest().startswith(b"* BYE")
+
+
+def challenge(front, user, password, source=HERE):
+    """A login by CRAM-MD5: its answer."""
+    with front.secure(source=source) as wire:
+        wire.send(b"a AUTHENTICATE CRAM-MD5\r\n")
+        line = wire.line_or_end()
+        if line.startswith(b"+ "):
+            wire.send(base64.b64encode(cram(user, password)) + b"\r\n")
+            line = wire.line_or_end()
+        return line
+
+
+def test_a_forgotten_phone_with_a_challenge_shuts_out_itself_alone(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge)
+    for _ in range(3 * LIMIT):
+        challenge(front, b"anna", b"old")
+    assert len(judge.judged) == LIMIT, "the same wrong one counts each time, because nobody can see that it is the same"
+    assert front.event("banned", rip=HERE)["user"] == "anna"
+    assert challenge(front, b"anna", PASSWORD, source=THERE).startswith(b"a OK"), "from elsewhere it may"
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD, user=b"ben").startswith(b"a OK"), "and others may from here"
+
+
+def test_several_users_with_a_challenge_shut_out_their_network(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge)
+    for user in (b"anna", b"ben"):
+        assert challenge(front, user, b"old").startswith(b"a NO [AUTHENTICATIONFAILED]")
+    assert not front.events("banned")
+    challenge(front, b"cleo", b"old")
+    assert "user" not in front.event("banned", rip=HERE).values
+
+
+def test_an_exemption_is_earned_by_a_login(judged):
+    judge = Judge(seconds=0)
+    rule = {"name": "monitor", "action": "allow", "users": ["monitor"], "limits": False}
+    front = judged(judge, access=[rule])
+    with front.secure(source=HERE) as wire:
+        for number in range(LIMIT):
+            assert login(wire, b"guess%d" % number, user=b"monitor").startswith(b"a NO [AUTHENTICATIONFAILED]")
+        assert login(wire, b"another").startswith(b"a NO [CONTACTADMIN]")
+    front.event("banned", rip=HERE)
+    assert len(judge.judged) == LIMIT
+
+
+def test_an_office_that_comes_back_at_once_is_let_in(judged):
+    judge = Judge(seconds=0.05)
+    front = judged(judge, login_failures="10/10m")
+    wires = [front.secure(source=HERE) for _ in range(200)]
+    begin = time.monotonic()
+    answers = together(200, lambda number: login(wires[number], PASSWORD, user=b"user%d" % number))
+    assert time.monotonic() - begin < PATIENCE
+    assert all(isinstance(answer, bytes) and answer.startswith(b"a OK") for answer in answers), answers
+    assert not front.events("banned")
+
+
+def test_who_has_logged_in_from_here_before_does_not_wait_for_guessers(judged):
+    judge = Judge(seconds=1)
+    front = judged(judge, login_failures="3/10m")
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD).startswith(b"a OK")
+    wires = [front.secure(source=HERE) for _ in range(10)]
+    for number, wire in enumerate(wires):
+        wire.send(b"a LOGIN joe guess%d\r\n" % number)
+    wait_for(lambda: len(judge.judged) == 4, "three guesses")
+    with front.secure(source=HERE) as wire:
+        begin = time.monotonic()
+        assert login(wire, PASSWORD).startswith(b"a OK")
+        assert time.monotonic() - begin < 2.5, "it has waited for the judge alone"
+    front.event("banned", rip=HERE)
+    assert len(judge.judged) == 5
+
+
+def test_who_gives_up_waiting_has_guessed_nothing(judged):
+    judge = Judge(seconds=1)
+    front = judged(judge, login_failures="2/10m")
+    wires = [front.secure(source=HERE) for _ in range(6)]
+    for number, wire in enumerate(wires):
+        wire.send(b"a LOGIN joe guess%d\r\n" % number)
+    wait_for(lambda: len(judge.judged) == 2, "two guesses")
+    for wire in wires:
+        wire.close()
+    wait_for(lambda: len(front.events("login-aborted")) == 6, "the end of all")
+    assert sorted(event["verdict"] for event in front.events("login-aborted")) == ["none"] * 4 + ["wrong"] * 2
+    assert len(judge.judged) == 2 and not front.events("banned")
+
+
+def test_a_no_before_the_password_is_no_failed_login(guard, backend):
+    """Of a server that lists PLAIN and does not take it."""
+    def refuses_plain(peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n")
+        tag = peer.line().partition(b" ")[0]
+        peer.send(tag + b" NO Unsupported authentication mechanism\r\n")
+        peer.wait_rest()
+
+    front = guard(backend(refuses_plain).address, limits={**WIDE, "login_failures": "1/10m", "login_faults": "1/10m"})
+    with front.secure(source=HERE) as wire:
+        for _ in range(5):
+            assert login(wire, PASSWORD).startswith(b"a NO [UNAVAILABLE]")
+    assert not front.events("banned") and not front.events("login-failed")
+
+
+def test_a_backend_that_cannot_tell_is_passed_over(guard, backend):
+    """The user database of one is down; the other one knows."""
+    fakes = {"a": backend(LegacyServer(answer=b"NO [UNAVAILABLE] down")), "b": backend(LegacyServer())}
+    front = guard(None, backends=[{"name": name, "address": fake.address} for name, fake in fakes.items()],
+                  routes=[{"backends": ["a"], "backup": ["b"]}])
+    with front.secure() as wire:
+        assert login(wire, PASSWORD).startswith(b"a OK")
+    passed = front.event("backend-passed-over", user="anna")
+    assert (passed["backend"], passed["reason"]) == ("a", "backend-refused")
+    assert front.event("login")["backend"] == "b"
+
+
+def test_one_client_marks_no_backend_down_for_others(guard, backend):
+    """Of a server that limits each address, and hears the address of each client."""
+    def limits(peer):
+        header = peer.line()
+        if header.startswith(b"PROXY TCP4 127.0.7.1"):
+            peer.send(b"* BYE [LIMIT] Too many connections from your address\r\n")
+            return
+        LegacyServer()(peer)
+
+    fakes = {"a": backend(limits), "b": backend(LegacyServer())}
+    front = guard(None, routes=[{"backends": ["a"], "backup": ["b"]}], backends=[
+        {"name": "a", "address": fakes["a"].address, "proxy_protocol": "v1"}, {"name": "b", "address": fakes["b"].address}])
+    for source, found in ((HERE, "b"), (THERE, "a")):
+        with front.secure(source=source) as wire:
+            assert login(wire, PASSWORD).startswith(b"a OK")
+            assert front.event("login", rip=source)["backend"] == found
+    assert not front.events("backend-down")

@@ -12,6 +12,7 @@
 
 struct attempt {
     struct buffer tag; /* of the client's command */
+    ev_tstamp began;   /* when the command came */
     struct credentials credentials;
     struct guess guess;        /* charged from the moment at which a backend may be asked, up to the verdict */
     bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */

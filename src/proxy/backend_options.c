@@ -37,6 +37,8 @@ static const struct option_row rows[] = {
      .default_value = "none", .choices = proxy_names},
     {.name = "forward_id", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, forward_id),
      .default_value = "false"},
+    {.name = "pass_refusal_text", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, pass_refusal_text),
+     .default_value = "false"},
     {.name = "connect_timeout", .type = OPTION_DURATION,
      .offset = offsetof(struct backend_options, connect_timeout_ms), .default_value = "5s", .min = 100, .max = HOUR},
     {.name = "login_timeout", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, login_timeout_ms),

@@ -16,6 +16,7 @@ struct backend_options {
     struct tls_client_options tls_client;
     uint32_t proxy_protocol; /* enum proxy_header_version */
     bool forward_id;
+    bool pass_refusal_text; /* clients get the backend's own words about a wrong password */
     uint32_t connect_timeout_ms;
     uint32_t login_timeout_ms; /* from connected to the answer to the login */
     uint32_t max_sessions;     /* over all workers; 0: any number */

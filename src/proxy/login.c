@@ -41,6 +41,9 @@ static int put(struct buffer *out, const char *text)
 
 enum rejection {
     REJECTED_BY_BACKEND,
+    REJECTED_AS_EXPIRED,
+    REJECTED_TO_CONTACT_ADMIN,
+    REJECTED_IN_ITS_WORDS,
     REJECTED_NO_ROUTE,
     REJECTED_BY_RULE,
     REJECTED_BY_TARPIT,
@@ -49,6 +52,12 @@ enum rejection {
 };
 
 enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
+
+/*
+ * One text, in the same time, whether the password is wrong, or nobody has this name, or a rule denies the user: no
+ * answer tells a guesser which it is.
+ */
+#define AUTHENTICATION_FAILED "NO [AUTHENTICATIONFAILED] Authentication failed."
 
 /* What a rejection means for the client, the log and the counts. */
 /* clang-format off */
@@ -59,10 +68,14 @@ static const struct rejection_row {
     bool ends;         /* the session */
     enum delay delay;
 } rejections[] = {
-    [REJECTED_BY_BACKEND] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
-    [REJECTED_NO_ROUTE] = {"no-route", "NO [AUTHENTICATIONFAILED] Authentication failed.", true, false, DELAY_GROWING},
-    [REJECTED_BY_RULE] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_NONE},
-    [REJECTED_BY_TARPIT] = {"rule", "NO [CONTACTADMIN] You may not log in from here.", false, false, DELAY_LONGEST},
+    [REJECTED_BY_BACKEND] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
+    [REJECTED_AS_EXPIRED] = {"authentication-failed", "NO [EXPIRED] The password has expired.", true, false, DELAY_GROWING},
+    [REJECTED_TO_CONTACT_ADMIN] = {"authentication-failed", "NO [CONTACTADMIN] Ask the administrator of the mail server.",
+                                   true, false, DELAY_GROWING},
+    [REJECTED_IN_ITS_WORDS] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
+    [REJECTED_NO_ROUTE] = {"no-route", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
+    [REJECTED_BY_RULE] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
+    [REJECTED_BY_TARPIT] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_LONGEST},
     [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
     [REJECTED_USER_BANNED] = {"user-banned", "NO [CONTACTADMIN] Too many failed logins of this user from your network.",
                               false, true, DELAY_NONE},
@@ -241,7 +254,11 @@ static struct step conclude(struct session *s, const struct login_verdict *v)
 int login_begin(struct session *s, struct span tag)
 {
     s->attempt = attempt_new(tag);
-    return s->attempt != NULL ? 0 : -1;
+    if (s->attempt == NULL) {
+        return -1;
+    }
+    s->attempt->began = session_now(s);
+    return 0;
 }
 
 /* Takes over the credentials. Returns UNDECIDED if the rules allow their user, otherwise the rules' verdict. */
@@ -567,12 +584,21 @@ static struct outcome take_continuation(struct session *s, struct span line)
                                                        : broken(FAULT_UNEXPECTED_CONTINUATION);
 }
 
+static enum rejection rejection_of(const struct response *r, bool in_its_words)
+{
+    return in_its_words                       ? REJECTED_IN_ITS_WORDS
+           : span_is(r->code, "EXPIRED")      ? REJECTED_AS_EXPIRED
+           : span_is(r->code, "CONTACTADMIN") ? REJECTED_TO_CONTACT_ADMIN
+                                              : REJECTED_BY_BACKEND;
+}
+
 /* A NO that is not due to the password is a fault. The answer is the client's if no other backend is left. */
 static struct outcome take_no(struct session *s, const struct response *r)
 {
     struct attempt *a = s->attempt;
     bool unavailable = response_is_unavailable(r) || !is_judged(a);
-    struct login_verdict wrong = {.kind = REJECTED, .rejection = REJECTED_BY_BACKEND};
+    struct login_verdict wrong = {.kind = REJECTED,
+                                  .rejection = rejection_of(r, s->backend->options->pass_refusal_text)};
     buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
     if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
                             ANSWER_MAX) != 0) {
@@ -703,7 +729,7 @@ struct step login_respond(struct session *s, struct span response, struct creden
 
 ev_tstamp login_penalty_deadline(const struct session *s)
 {
-    return session_after(session_now(s), s->attempt->penalty_ms);
+    return session_after(s->attempt->began, s->attempt->penalty_ms);
 }
 
 struct step login_penalty_over(struct session *s)

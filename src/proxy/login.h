@@ -84,7 +84,7 @@ struct step login_penalty_over(struct session *s);
 
 /* When the present phase of CONNECT ends, or BACKEND_LOGIN or CHALLENGE. */
 ev_tstamp login_deadline(const struct session *s);
-/* When PENALTY ends, if it begins now. Called once, on entering it. */
+/* When PENALTY ends: the delay runs from the client's command, so that it hides how long the backend took. */
 ev_tstamp login_penalty_deadline(const struct session *s);
 
 #endif

@@ -139,7 +139,7 @@ Test(admission, a_user_that_a_rule_denies_is_refused_without_the_backend)
         rig_with(&r, LISTENER_IMPLICIT, &rule, 1);
         rig_connect(&r);
         rig_play(&r, "greeting", SECURE_GREETING);
-        play2(&r, logins[i], "< a NO [CONTACTADMIN] You may not log in from here.\nb0\nlog login-refused\n"
+        play2(&r, logins[i], "< a NO [AUTHENTICATIONFAILED] Authentication failed.\nb0\nlog login-refused\n"
                                 "log reason=rule\nlog rule=elsewhere\n> b NOOP\n< b OK NOOP completed.\n");
         rig_over(&r);
     }
@@ -154,8 +154,8 @@ Test(admission, refused_users_count_as_attempts_of_the_connection)
     r.limits.login_attempts = 2;
     rig_connect(&r);
     rig_play(&r, "refused twice", SECURE_GREETING
-        "> a LOGIN joe " PASSWORD "\n< a NO [CONTACTADMIN] You may not log in from here.\n"
-        "> b LOGIN joe " PASSWORD "\n< b NO [CONTACTADMIN] You may not log in from here.\n"
+        "> a LOGIN joe " PASSWORD "\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+        "> b LOGIN joe " PASSWORD "\n< b NO [AUTHENTICATIONFAILED] Authentication failed.\n"
         "< * BYE Too many failed logins.\n.\nb0\n");
     rig_over(&r);
 }
@@ -168,8 +168,8 @@ Test(admission, failed_logins_ban_the_network_and_end_its_sessions)
     r.limits.login_attempts = 10;
     rig_connect(&r);
     rig_play(&r, "one is allowed, twice the same counts once", SECURE_GREETING
-        "> a LOGIN joe " PASSWORD "\n" REFUSED "< a NO [AUTHENTICATIONFAILED] wrong\n"
-        "> b LOGIN joe " PASSWORD "\n" REFUSED "< b NO [AUTHENTICATIONFAILED] wrong\nnolog banned\n");
+        "> a LOGIN joe " PASSWORD "\n" REFUSED "< a NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+        "> b LOGIN joe " PASSWORD "\n" REFUSED "< b NO [AUTHENTICATIONFAILED] Authentication failed.\nnolog banned\n");
     rig_play(&r, "another is one too many, and no backend sees it", "> c LOGIN joe x" PASSWORD "\n"
         "< c NO [CONTACTADMIN] Too many failed logins from your network.\n"
         "< * BYE Too many failed logins from your network.\n.\n"

@@ -47,9 +47,9 @@ static const struct {
         "b> guard-login AUTHENTICATE XOAUTH2\nb< +\nb> " XOAUTH2 "\nb< guard-login OK hi\n< a OK hi\n"},
     {"an error challenge, and its empty answer", "> a AUTHENTICATE XOAUTH2 " XOAUTH2 "\n" BACKEND
         "b> guard-login AUTHENTICATE XOAUTH2 " XOAUTH2 "\nb< + " ERROR "\n< + " ERROR "\n> \nb> \n"
-        "b< guard-login NO expired\n< a NO [AUTHENTICATIONFAILED] expired\nlog login-failed\n" ALIVE},
+        "b< guard-login NO expired\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nlog login-failed\n" ALIVE},
     {"the backend speaks first", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login OK hi\n< a OK hi\nlog user=\"joe\" method=CRAM-MD5\n"},
-    {"and says no", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login NO\n< a NO [AUTHENTICATIONFAILED] Done.\nbend\n"
+    {"and says no", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login NO\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nbend\n"
         "log login-failed\nlog user=\"joe\"\n" ALIVE},
     {"and says no before anybody was named", "> a AUTHENTICATE CRAM-MD5\n" BACKEND "b> guard-login AUTHENTICATE CRAM-MD5\n"
         "b< guard-login NO not today\n< a NO [UNAVAILABLE] not today\nbend\nlog login-unavailable\nnolog login-failed\n" ALIVE},
@@ -127,7 +127,7 @@ Test(exchange, no_rule_on_users_can_be_walked_around)
         char text[1024];
         char *pattern = (char *)"j*";
         struct rule_options rule = {.name = (char *)"elsewhere", .action = ACCESS_DENY, .limits = true, .users = {&pattern, 1}};
-        snprintf(text, sizeof text, "%s< a NO [CONTACTADMIN] You may not log in from here.\nlog rule=elsewhere\n" ALIVE, denied[i].text);
+        snprintf(text, sizeof text, "%s< a NO [AUTHENTICATIONFAILED] Authentication failed.\nlog rule=elsewhere\n" ALIVE, denied[i].text);
         play(denied[i].name, &rule, text);
     }
 }

@@ -46,7 +46,7 @@ Test(relay, what_was_pipelined_behind_the_login_reaches_the_backend_byte_for_byt
         {"a login that fails: it is answered here", LISTENER_IMPLICIT,
             "T\n< * OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL- ID AUTH=PLAIN] imapguard ready.\n"
             ">~ l LOGIN joe " PASSWORD "\\r\\nx NOOP\\r\\n\nB\nb< * OK [CAPABILITY IMAP4rev1] old\n"
-            "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO no\nbend\n< l NO [AUTHENTICATIONFAILED] no\n"
+            "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO no\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
             "< x OK NOOP completed.\nidle\n", false},
     };
     rig_play_all(rows, COUNT(rows));

@@ -318,20 +318,20 @@ Test(session, the_answer_passes_with_what_is_true_through_the_proxy)
 Test(session, a_wrong_password_is_told_as_such_and_may_be_tried_again)
 {
     static const struct dialogue rows[] = {
-        {"NO", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] wrong\nlog login-failed\nlog reason=authentication-failed\n"
+        {"NO", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\nlog login-failed\nlog reason=authentication-failed\n"
             ALIVE "idle\n", false},
-        {"a code of its own", STARTTLS, ASKED "b< guard-login NO [EXPIRED] old\nbend\n< l NO [EXPIRED] old\nlog login-failed\n" ALIVE, false},
-        {"then the right one", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] wrong\n" LOGGED_IN "idle\n", false},
+        {"a code of its own", STARTTLS, ASKED "b< guard-login NO [EXPIRED] old\nbend\n< l NO [EXPIRED] The password has expired.\nlog login-failed\n" ALIVE, false},
+        {"then the right one", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n" LOGGED_IN "idle\n", false},
         {"not the user's fault", STARTTLS, ASKED "b< guard-login NO [UNAVAILABLE] later\nbend\n< l NO [UNAVAILABLE] later\nlog login-unavailable\n"
             "nolog login-failed\n" ALIVE "idle\n", false},
-        {"repeated password", STARTTLS, ASKED "b< guard-login NO not: " PASSWORD "\nbend\n< l NO [AUTHENTICATIONFAILED] not: " PASSWORD "\n"
+        {"repeated password", STARTTLS, ASKED "b< guard-login NO not: " PASSWORD "\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
             ALIVE, false},
         {"repeated password, not the user's fault", STARTTLS, ASKED "b< guard-login NO [SERVERBUG] not: " PASSWORD "\nbend\n"
             "< l NO [SERVERBUG] not: " PASSWORD "\n" ALIVE, false},
         {"nor this", STARTTLS, ASKED "b< guard-login NO [INUSE] later\nbend\n< l NO [INUSE] later\nnolog login-failed\n" ALIVE, false},
-        {"three times", STARTTLS, ASKED "b< guard-login NO a\nbend\n< l NO [AUTHENTICATIONFAILED] a\n"
-            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO b\nbend\n< l NO [AUTHENTICATIONFAILED] b\n"
-            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO c\nbend\n< l NO [AUTHENTICATIONFAILED] c\n"
+        {"three times", STARTTLS, ASKED "b< guard-login NO a\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO b\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO c\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
             "< * BYE Too many failed logins.\n.\nc.\nlog reason=login-attempts\n", false},
     };
     rig_play_all(rows, COUNT(rows));
@@ -357,7 +357,7 @@ Test(session, the_answer_to_a_wrong_password_waits_longer_each_time)
         ev_tstamp start = ev_now(r.loop.ev);
         cr_expect_eq(rig_session(&r)->state, STATE_PENALTY);
         cr_expect_null(rig_session(&r)->attempt->credentials.user, "the credentials do not wait with the client");
-        rig_play(&r, "answer", i < 2 ? "< l NO [AUTHENTICATIONFAILED] x\n" : "< l NO [AUTHENTICATIONFAILED] x\n< * BYE Too many failed logins.\n.\nc.\n");
+        rig_play(&r, "answer", i < 2 ? "< l NO [AUTHENTICATIONFAILED] Authentication failed.\n" : "< l NO [AUTHENTICATIONFAILED] Authentication failed.\n< * BYE Too many failed logins.\n.\nc.\n");
         ev_tstamp took = ev_now(r.loop.ev) - start;
         cr_expect(took > least[i] - 0.02 && took < least[i] + 1, "attempt %zu took %.3f s", i, took);
     }

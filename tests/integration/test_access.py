@@ -81,7 +81,7 @@ def test_users(guard, dovecot, account):
     with front.secure(source=DE) as wire:
         assert wire.command(b"LOGIN " + name + b" " + word).status.startswith(b"OK")
     with front.secure(source=US) as wire:
-        assert wire.command(b"LOGIN " + name + b" " + word).status.startswith(b"NO [CONTACTADMIN]")
+        assert wire.command(b"LOGIN " + name + b" " + word).status.startswith(b"NO [AUTHENTICATIONFAILED]")
         assert wire.command(b"NOOP").status.startswith(b"OK")
     event = front.event("login-refused", rip=US)
     assert event["user"] == user and event["rule"] == "elsewhere" and event["reason"] == "rule"
@@ -92,7 +92,7 @@ def test_denied_users_never_reach_the_backend(guard, backend):
     server = backend()
     front = guard(server.address, access=[rule("deny", users=["anna"])])
     with front.secure() as wire:
-        assert wire.command(b"LOGIN anna " + password().encode()).status.startswith(b"NO [CONTACTADMIN]")
+        assert wire.command(b"LOGIN anna " + password().encode()).status.startswith(b"NO [AUTHENTICATIONFAILED]")
     assert not server.peers
 
 

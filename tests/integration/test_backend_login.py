@@ -1,6 +1,7 @@
 """How imapguard logs in at the backend, and what of the backend's answers the client sees."""
 
 import base64
+import time
 
 import pytest
 
@@ -111,11 +112,35 @@ def test_refusal(guard, backend, answer):
     assert wire.command(b"LOGIN anna " + SECRET).status.startswith(b"OK")
 
 
-@pytest.mark.parametrize("code", [b"EXPIRED", b"CONTACTADMIN", b"AUTHORIZATIONFAILED", b"ALERT"])
-def test_code_of_its_own_passes(guard, backend, code):
-    recording = backend(LegacyServer(answer=b"NO [" + code + b"] Ask the office."))
+@pytest.mark.parametrize("code, passes", [(b"EXPIRED", True), (b"CONTACTADMIN", True), (b"AUTHORIZATIONFAILED", False),
+                                          (b"ALERT", False)])
+def test_no_refusal_tells_more_than_helps_a_user(guard, backend, code, passes):
+    words = b"NO [" + code + b"] There is no anna."
+    recording = backend(LegacyServer(answer=words))
     reply = logged_in(guard(recording.address), b"LOGIN anna " + SECRET)[1]
-    assert reply.status.startswith(b"NO [" + code + b"]")
+    assert reply.status.startswith(b"NO [" + (code if passes else b"AUTHENTICATIONFAILED") + b"]") and b"anna" not in reply.status
+    front = guard(recording.address, backend_settings={"pass_refusal_text": True})
+    assert logged_in(front, b"LOGIN anna " + SECRET)[1].status == words
+
+
+def test_a_wrong_password_and_a_denied_user_hear_the_same_at_the_same_time(guard, backend):
+    """Although the backend takes its time for one of them, and does not hear of the other."""
+    def thinks(peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        tag = peer.line().partition(b" ")[0]
+        time.sleep(1.5)
+        peer.send(tag + b" NO anna exists\r\n")
+        peer.wait_rest()
+
+    front = guard(backend(thinks).address, access=[{"name": "no", "action": "deny", "users": ["root"]}],
+                  limits={"login_delay": "2s"})
+    heard = {}
+    for user in (b"anna", b"root"):
+        with front.secure() as wire:
+            begin = time.monotonic()
+            heard[user] = wire.command(b"LOGIN " + user + b" " + SECRET).status
+            assert 2 <= time.monotonic() - begin < 3.4, user
+    assert heard[b"anna"] == heard[b"root"] == b"NO [AUTHENTICATIONFAILED] Authentication failed."
 
 
 def test_pipelined_commands_arrive_byte_for_byte(guard, backend):

@@ -6,7 +6,9 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # What a build needs.
 # shellcheck disable=SC2034
-BUILD_PACKAGES=(autoconf automake pkg-config gcc make libc6-dev libssl-dev libev-dev libconfig-dev libmaxminddb-dev)
+BUILD_PACKAGES=(autoconf automake pkg-config gcc make libc6-dev libssl-dev libev-dev libconfig-dev \
+                 libmaxminddb-dev libunistring-dev
+  libunistring-dev)
 
 die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

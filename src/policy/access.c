@@ -194,6 +194,10 @@ void access_free(struct access *a)
     }
     for (size_t i = 0; i < a->count; i++) {
         network_set_clear(&a->rules[i].networks);
+        for (size_t k = 0; a->rules[i].users != NULL && k < a->rules[i].options->users.count; k++) {
+            free(a->rules[i].users[k]);
+        }
+        free(a->rules[i].users);
     }
     free(a->rules);
     free(a);

@@ -6,9 +6,10 @@
 #include "base/network.h"
 #include "policy/access.h"
 
-/* A compiled rule. It owns `networks`; the options must outlive it. */
+/* A compiled rule. It owns `networks` and `users`; the options must outlive it. */
 struct rule {
     const struct rule_options *options;
+    char **users;                /* the patterns of `users`, folded; as many as the options have */
     struct network_set networks; /* sealed; of `networks` and `networks_file` */
 };
 

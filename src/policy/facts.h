@@ -21,7 +21,8 @@ struct place {
 struct facts {
     struct network_address address;
     const char *listener; /* name of the listener */
-    const char *user;     /* NULL before a login */
+    const char *user;     /* as the client wrote it, but folded (user_name.h); NULL before a login */
+    const char *account;  /* as the backend knows the user, see route_account(); NULL: the same */
     struct geoip *geoip;  /* NULL: no databases */
     struct place place;   /* read it with facts_place() */
     bool located;         /* `place` is set */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/guess.h"
 
-#include <ctype.h>
-
 #include "policy/client_table_slot.h"
 #include "policy/rate.h"
 
 /* This many users of a network who fail by a mechanism that hides the password, and the network is banned. */
-enum { USERS_MAX = 2, NAME_MAX_HASHED = 256 };
+enum { USERS_MAX = 2 };
 
 static struct option_rate users_rate(const struct client_table *t)
 {
@@ -19,15 +17,9 @@ static struct span octets_of(const struct network *n)
     return (struct span){n->first.octets, sizeof n->first.octets};
 }
 
-/* The key of a user in a network; the case of ASCII letters does not matter, as at most servers. */
 static uint64_t key_of_user(const struct client_table *t, const struct network *network, const char *user)
 {
-    uint8_t name[NAME_MAX_HASHED];
-    size_t len = 0;
-    for (; user[len] != '\0' && len < sizeof name; len++) {
-        name[len] = (uint8_t)tolower((unsigned char)user[len]);
-    }
-    struct span pieces[] = {octets_of(network), {name, len}, span_of(user + len)};
+    struct span pieces[] = {octets_of(network), span_of(user)};
     return client_table_hash(t, pieces, sizeof pieces / sizeof pieces[0]);
 }
 

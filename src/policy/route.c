@@ -8,12 +8,20 @@
 #include <string.h>
 
 #include "base/glob.h"
+#include "policy/user_name.h"
 
 enum { USER_MAX = 1024 }; /* octets of a user name that are hashed */
 
 static const char *check_pattern(const char *text)
 {
     return text[0] != '\0' ? NULL : "a name, in which \"*\" stands for any characters";
+}
+
+static const char *check_domain(const char *text)
+{
+    return text[0] == '\0' || (strpbrk(text, "@ *") == NULL && user_name_is_visible(text))
+               ? NULL
+               : "a domain, such as \"example.org\"";
 }
 
 /* clang-format off */
@@ -26,6 +34,8 @@ static const struct option_row rows[] = {
      .check = option_check_name},
     {.name = "backup", .type = OPTION_TEXTS, .offset = offsetof(struct route_options, backup), .default_value = "",
      .check = option_check_name},
+    {.name = "default_domain", .type = OPTION_TEXT, .offset = offsetof(struct route_options, default_domain),
+     .default_value = "", .check = check_domain},
     {.name = "strip_domain", .type = OPTION_FLAG, .offset = offsetof(struct route_options, strip_domain),
      .default_value = "false"},
     {0},
@@ -216,6 +226,20 @@ size_t route_user_len(const struct route *route, const char *user)
 {
     const char *at = route->options != NULL && route->options->strip_domain ? strrchr(user, '@') : NULL;
     return at != NULL && at != user ? (size_t)(at - user) : strlen(user);
+}
+
+char *route_account(const struct route *route, const char *user)
+{
+    const char *domain = route != NULL && route->options != NULL ? route->options->default_domain : "";
+    size_t len = route != NULL ? route_user_len(route, user) : strlen(user);
+    bool complete = domain == NULL || domain[0] == '\0' || memchr(user, '@', len) != NULL;
+    char *name;
+    if (asprintf(&name, "%.*s%s%s", (int)len, user, complete ? "" : "@", complete ? "" : domain) == -1) {
+        return NULL;
+    }
+    char *folded = user_name_fold(name);
+    free(name);
+    return folded;
 }
 
 /* Returns the weight of a backend for a user, a hash of both names. The backend with the highest weight comes first. */

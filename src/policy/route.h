@@ -14,6 +14,7 @@ struct route_options {
     struct option_list server_names; /* of char *: patterns for the client's server name (SNI); empty: any */
     struct option_list backends;     /* of char *: names of backends */
     struct option_list backup;       /* of char *: names of backends that are used if all of `backends` are down */
+    char *default_domain;            /* of users who are named without one; "": none */
     bool strip_domain;               /* log in to the backend as "anna" for "anna@example.org" */
 };
 
@@ -52,6 +53,13 @@ bool routes_strip_domain(const struct routes *routes);
  * before its last "@" if the route has `strip_domain` and this part is not empty.
  */
 size_t route_user_len(const struct route *route, const char *user);
+
+/*
+ * Returns the name by which the user of a login is counted, folded (user_name.h): the name that the backends of this
+ * route expect, or with `default_domain`, the name with its domain. So it is one, whichever way the user writes it. If
+ * `route` is NULL, it is the user's name. The caller frees it; NULL if there is no memory.
+ */
+char *route_account(const struct route *route, const char *user);
 
 /*
  * Writes the indexes of the route's backends to `order`, in the order in which they should be tried for `user` (NULL if

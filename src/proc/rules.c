@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/user_name.h"
+
 struct access *rules_load(const struct config *config, struct option_report *report)
 {
     const struct listener_options *listeners = config->listeners.items;
@@ -71,9 +73,12 @@ static int answer(const struct config *config, const struct access *access, stru
     fputs("\nat connect:\n", stdout);
     struct verdict verdict = access_explain(access, &facts, stdout);
     if (question->user != NULL && verdict.action == ACCESS_ALLOW) { /* otherwise it never gets as far */
-        facts.user = question->user;
+        char *folded = user_name_fold(question->user);
+        facts.user = folded != NULL ? folded : question->user;
         fputs("at login:\n", stdout);
         verdict = access_explain(access, &facts, stdout);
+        facts.user = NULL;
+        free(folded);
     }
     if (verdict.action == ACCESS_ALLOW) {
         printf("verdict: allow, %s\n", verdict.limits ? "within the limits" : "neither counted nor banned");

@@ -175,7 +175,7 @@ static void accept_cb(struct ev_loop *ev, struct ev_io *watcher, int revents)
     (void)ev;
     if ((revents & EV_ERROR) != 0) {
         /* libev could not watch the socket, for want of memory in the kernel, and has given it up. */
-        log_rarely(w, &w->unwatched_logged_at, "listener-unwatched_logged_at", "watched again after a moment");
+        log_rarely(w, &w->unwatched_logged_at, "listener-unwatched", "watched again after a moment");
         stop_accepting(w);
         return;
     }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/admission.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/user_name.h"
 #include "proxy/attempt.h"
 #include "proxy/session_log.h"
 #include "proxy/waiting.h"
@@ -72,19 +75,37 @@ bool admission_is_banned(const struct session *s)
     return !s->connection.unlimited && client_table_is_banned(s->proxy->table, s->connection.ref, clock_boot_us());
 }
 
+/* Asks the rules about one user, by the name that was written and by the one that the backend knows. */
+static enum reason ask_about(struct session *s, const char *written, struct verdict *verdict)
+{
+    struct facts *facts = &s->connection.facts;
+    char *user = user_name_fold(written), *account = route_account(s->attempt->route, written);
+    enum reason reason = REASON_MEMORY;
+    if (user != NULL && account != NULL) {
+        facts->user = user;
+        facts->account = account;
+        *verdict = access_ask(s->connection.generation->access, facts, observed, &s->connection);
+        reason = verdict->action == ACCESS_ALLOW    ? REASON_NONE
+                 : verdict->action == ACCESS_TARPIT ? REASON_TARPIT
+                                                    : REASON_DENIED;
+    }
+    facts->user = facts->account = NULL;
+    free(user);
+    free(account);
+    return reason;
+}
+
 enum reason admission_login(struct session *s, const char **rule)
 {
-    struct connection *conn = &s->connection;
     const struct credentials *c = &s->attempt->credentials;
     const char *const names[] = {c->user, c->authorize};
     bool limits = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && names[i] != NULL; i++) {
-        conn->facts.user = names[i];
-        struct verdict verdict = access_ask(s->connection.generation->access, &conn->facts, observed, conn);
-        conn->facts.user = NULL;
-        if (verdict.action != ACCESS_ALLOW) {
+        struct verdict verdict = {0};
+        enum reason reason = ask_about(s, names[i], &verdict);
+        if (reason != REASON_NONE) {
             *rule = verdict.rule;
-            return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
+            return reason;
         }
         limits = limits || verdict.limits;
     }
@@ -103,7 +124,7 @@ enum guess_permission admission_guess(struct session *s)
     if (conn->unlimited) {
         return GUESS_ALLOWED;
     }
-    enum guess_permission permission = guess_charge(s->proxy->table, conn->ref, &conn->facts.address, c->user,
+    enum guess_permission permission = guess_charge(s->proxy->table, conn->ref, &conn->facts.address, a->account,
                                                     hidden ? NULL : &c->secret, now, &a->guess, &ban, &begun);
     if (begun) {
         session_log_banned(s, &ban, now);

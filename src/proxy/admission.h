@@ -19,7 +19,7 @@ void admission_end(struct proxy *proxy, struct connection *conn);
 
 /*
  * Asks the rules for the users of the attempt. Returns REASON_NONE when the login may go on; DENIED or TARPIT (refuse
- * late) with the name of the rule in `rule`; or BANNED, when the client's network was banned after it came in.
+ * late) with the name of the rule in `rule`; BANNED, when the client's network was banned after it came in; or MEMORY.
  */
 enum reason admission_login(struct session *s, const char **rule);
 

@@ -21,6 +21,7 @@ void attempt_free(struct attempt *a)
         return;
     }
     credentials_clear(&a->credentials);
+    free(a->account);
     dial_clear(&a->dial);
     response_reader_fini(&a->reader);
     buffer_clear(&a->said);

@@ -14,6 +14,7 @@ struct attempt {
     struct buffer tag; /* of the client's command */
     ev_tstamp began;   /* when the command came */
     struct credentials credentials;
+    char *account;             /* the user as rules and limits know it, see route_account(); NULL: not known yet */
     struct guess guess;        /* charged from the moment at which a backend may be asked, up to the verdict */
     bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
     bool judged;               /* a backend may have judged the secret, although the login goes on with another */

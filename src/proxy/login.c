@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/user_name.h"
 #include "proxy/admission.h"
 #include "proxy/attempt.h"
 #include "proxy/backend_state.h"
@@ -45,6 +46,7 @@ enum rejection {
     REJECTED_TO_CONTACT_ADMIN,
     REJECTED_IN_ITS_WORDS,
     REJECTED_NO_ROUTE,
+    REJECTED_NAME,
     REJECTED_BY_RULE,
     REJECTED_BY_TARPIT,
     REJECTED_BANNED,
@@ -74,6 +76,7 @@ static const struct rejection_row {
                                    true, false, DELAY_GROWING},
     [REJECTED_IN_ITS_WORDS] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
     [REJECTED_NO_ROUTE] = {"no-route", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
+    [REJECTED_NAME] = {"invisible-characters", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
     [REJECTED_BY_RULE] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
     [REJECTED_BY_TARPIT] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_LONGEST},
     [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
@@ -261,13 +264,45 @@ int login_begin(struct session *s, struct span tag)
     return 0;
 }
 
+/* The mailbox is that of the authorization identity, which decides on which backend it is. */
+static const char *owner_of(const struct credentials *c)
+{
+    return c->authorize != NULL ? c->authorize : c->user;
+}
+
+/* Returns true if a route is for the user; the order of its backends is known afterwards. */
+static bool choose_route(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
+    a->route = routes_find(s->connection.generation->backends->routes, owner_of(&a->credentials), server_name);
+    if (a->route == NULL) {
+        return false;
+    }
+    a->count = route_order(a->route, owner_of(&a->credentials), a->order);
+    a->client = (struct dial_client){
+        .peer = s->connection.peer, .local = s->connection.local, .id = {buffer_data(&s->client_id), s->client_id.len}};
+    return true;
+}
+
 /* Takes over the credentials. Returns UNDECIDED if the rules allow their user, otherwise the rules' verdict. */
 static struct login_verdict ask_rules(struct session *s, struct credentials *c)
 {
     struct login_verdict v = {.kind = REJECTED};
-    credentials_clear(&s->attempt->credentials);
-    s->attempt->credentials = *c;
+    struct attempt *a = s->attempt;
+    credentials_clear(&a->credentials);
+    a->credentials = *c;
     *c = (struct credentials){0};
+    if (!user_name_is_visible(a->credentials.user) ||
+        (a->credentials.authorize != NULL && !user_name_is_visible(a->credentials.authorize))) {
+        v.rejection = REJECTED_NAME;
+        return v;
+    }
+    (void)(a->route != NULL || choose_route(s)); /* without a route, the login goes as far as CONNECT */
+    a->account = route_account(a->route, a->credentials.user);
+    if (a->account == NULL) {
+        return (struct login_verdict){.kind = FAULTY, .fault = FAULT_OUT_OF_MEMORY};
+    }
     switch (admission_login(s, &v.rule)) {
     case REASON_NONE:
         v.kind = UNDECIDED;
@@ -278,6 +313,8 @@ static struct login_verdict ask_rules(struct session *s, struct credentials *c)
     case REASON_TARPIT:
         v.rejection = REJECTED_BY_TARPIT;
         break;
+    case REASON_MEMORY:
+        return (struct login_verdict){.kind = FAULTY, .fault = FAULT_OUT_OF_MEMORY};
     default:
         v.rejection = REJECTED_BY_RULE;
         break;
@@ -404,27 +441,6 @@ static struct step backend_failed(struct session *s, enum fault fault)
 }
 
 /* --- CONNECT -------------------------------------------------------------------------------------------------- */
-
-/* The mailbox is that of the authorization identity, which decides on which backend it is. */
-static const char *owner_of(const struct credentials *c)
-{
-    return c->authorize != NULL ? c->authorize : c->user;
-}
-
-/* Returns true if a route is for the user; the order of its backends is known afterwards. */
-static bool choose_route(struct session *s)
-{
-    struct attempt *a = s->attempt;
-    const char *server_name = SSL_get_servername(s->client_stream.tls, TLSEXT_NAMETYPE_host_name);
-    a->route = routes_find(s->connection.generation->backends->routes, owner_of(&a->credentials), server_name);
-    if (a->route == NULL) {
-        return false;
-    }
-    a->count = route_order(a->route, owner_of(&a->credentials), a->order);
-    a->client = (struct dial_client){
-        .peer = s->connection.peer, .local = s->connection.local, .id = {buffer_data(&s->client_id), s->client_id.len}};
-    return true;
-}
 
 static struct step dialled(struct session *s, enum dial_result result)
 {

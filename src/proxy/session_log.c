@@ -105,13 +105,17 @@ void session_log_alpn_foreign(struct session *s)
     log_end(&line);
 }
 
-static void put_credentials(struct log_line *line, const struct credentials *c)
+static void put_credentials(struct log_line *line, const struct attempt *a)
 {
+    const struct credentials *c = &a->credentials;
     if (c->user != NULL) {
         log_quoted(line, "user", c->user, strlen(c->user));
     }
     if (c->authorize != NULL) {
         log_quoted(line, "authorize", c->authorize, strlen(c->authorize));
+    }
+    if (a->account != NULL && c->user != NULL && strcmp(a->account, c->user) != 0) {
+        log_quoted(line, "account", a->account, strlen(a->account));
     }
     log_word(line, "method", c->method);
 }
@@ -120,7 +124,7 @@ void session_log_login_refused(struct session *s, const char *reason, const char
 {
     struct log_line line;
     begin(s, &line, LOG_LEVEL_INFO, "login-refused");
-    put_credentials(&line, &s->attempt->credentials);
+    put_credentials(&line, s->attempt);
     put_client_name(s, &line);
     log_word(&line, "reason", reason);
     if (rule != NULL) {
@@ -133,7 +137,7 @@ void session_log_login_refused(struct session *s, const char *reason, const char
 static void begin_login(struct session *s, struct log_line *line, enum log_level level, const char *event)
 {
     begin(s, line, level, event);
-    put_credentials(line, &s->attempt->credentials);
+    put_credentials(line, s->attempt);
     if (s->backend != NULL) {
         log_word(line, "backend", s->backend->options->name);
     }

@@ -96,6 +96,30 @@ def test_denied_users_never_reach_the_backend(guard, backend):
     assert not server.peers
 
 
+@pytest.mark.parametrize("written", ["admin", "Admin", "admin@x", "ADMIN@example.org", "\uff41dmin", "a\u200bdmin"])
+def test_no_other_way_to_write_a_name_leads_around_a_rule(guard, backend, written):
+    """With strip_domain, all of these are the same user at the backend, or might be."""
+    server = backend()
+    front = guard(server.address, access=[rule("deny", users=["admin"])],
+                  routes=[{"backends": ["legacy"], "strip_domain": True}])
+    with front.secure() as wire:
+        name = written.encode()
+        assert wire.command(b"LOGIN {%d+}\r\n%s x" % (len(name), name)).status.startswith(b"NO [AUTHENTICATIONFAILED]")
+        assert wire.command(b"LOGIN other@x " + password().encode()).status.startswith(b"OK")
+    assert [peer.login.user for peer in server.peers if peer.login] == [b"other"]
+    assert front.event("login", user="other@x")["account"] == "other"
+
+
+@pytest.mark.parametrize("users", [["*@example.org"], ["anna"]])
+def test_a_rule_may_have_either_name(guard, backend, users):
+    front = guard(backend().address, access=[rule("allow", "these", users=users), rule("deny", "others", users=["*"])],
+                  routes=[{"backends": ["legacy"], "default_domain": "example.org"}])
+    for name in (b"anna", b"Anna@Example.org"):
+        with front.secure() as wire:
+            granted = wire.command(b"LOGIN " + name + b" " + password().encode()).status.startswith(b"OK")
+            assert granted == (users == ["*@example.org"] or name == b"anna")
+
+
 def test_tarpit_holds_without_a_word(guard, backend):
     front = guard(backend().address, access=[rule("tarpit", networks=["127.0.3.0/24"])],
                   limits={"login_timeout": "2s"})

@@ -134,14 +134,14 @@ Test(guess, the_same_wrong_password_counts_once_where_it_is_in_hand)
 Test(guess, a_user_who_has_logged_in_there_neither_waits_nor_shuts_others_out)
 {
     PLAY(ASK(0, "a", "1"), END('R', 0), ASK(0, "x", "1"), ASK(1, "x", "2"), ASK(2, "x", "3"), WAITS(3, "y", "1"),
-         ASK(3, "A", "1"), END('W', 3), ASK(3, "a", "2"), END('W', 3), ASK(3, "a", "3"), END('W', 3),
+         ASK(3, "a", "1"), END('W', 3), ASK(3, "a", "2"), END('W', 3), ASK(3, "a", "3"), END('W', 3),
          {'?', 3, "a", "4", GUESS_USER_BANNED, 'U', 0}, {'?', 3, "a", "1", GUESS_USER_BANNED, 0, 0}, END('N', 0),
          ASK(3, "y", "1"));
 }
 
 Test(guess, a_hidden_password_counts_each_time_and_bans_the_user)
 {
-    PLAY(WRONG("phone", NULL), WRONG("phone", NULL), WRONG("PHONE", NULL), {'?', 0, "phone", NULL, GUESS_USER_BANNED, 'U', 0},
+    PLAY(WRONG("phone", NULL), WRONG("phone", NULL), WRONG("phone", NULL), {'?', 0, "phone", NULL, GUESS_USER_BANNED, 'U', 0},
          WRONG("other", "1"), WRONG("other", "2"), {'?', 0, "phone", "1", GUESS_USER_BANNED, 0, 0});
 }
 

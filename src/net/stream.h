@@ -97,7 +97,7 @@ int stream_set_tls(struct stream *s, SSL *tls);
 
 /*
  * Continues the TLS handshake. Returns STREAM_READY if it is complete, STREAM_AGAIN to be called after the next event,
- * or how it failed. After STREAM_FAILED, tls_failure() returns the cause.
+ * or how it failed. After STREAM_FAILED, tls_take_error() returns the cause.
  */
 enum stream_status stream_handshake(struct stream *s);
 

@@ -168,13 +168,13 @@ static int configure(SSL_CTX *ctx, const struct tls_options *o, struct ticket_ke
     SSL_CTX_set_alpn_select_cb(ctx, alpn_callback, NULL);
     SSL_CTX_set_timeout(ctx, o->ticket_rotation_ms / 1000);
     if (SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1) {
-        option_error(report, "tls", "OpenSSL: %s", tls_failure());
+        option_error(report, "tls", "OpenSSL: %s", tls_take_error());
     }
     if (!o->session_tickets) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);
     } else if (ticket_keys_use(tickets, ctx) != 0) {
-        option_error(report, "tls.session_tickets", "OpenSSL: %s", tls_failure());
+        option_error(report, "tls.session_tickets", "OpenSSL: %s", tls_take_error());
     }
     return report->errors == errors ? 0 : -1;
 }
@@ -220,7 +220,7 @@ static SSL_CTX *offer(struct tls *tls, uint64_t set, const struct tls_options *o
         if ((set >> i & 1) != 0 && SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1) {
             char path[64];
             snprintf(path, sizeof path, "tls.certificates.[%zu].chain", i);
-            option_error(report, path, "OpenSSL does not take this certificate: %s", tls_failure());
+            option_error(report, path, "OpenSSL does not take this certificate: %s", tls_take_error());
             SSL_CTX_free(ctx);
             return NULL;
         }
@@ -381,7 +381,7 @@ void tls_stop_wiping(struct stream *stream)
     (void)SSL_clear_options(stream->tls, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
-const char *tls_failure(void)
+const char *tls_take_error(void)
 {
     unsigned long error = ERR_peek_last_error();
     const char *text = error != 0 ? ERR_reason_error_string(error) : NULL;

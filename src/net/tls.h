@@ -60,6 +60,6 @@ void tls_stop_wiping(struct stream *stream);
  * Returns the latest error of OpenSSL as a static text; "connection closed" if there is none. Empties OpenSSL's error
  * queue. Call it right after the failure.
  */
-const char *tls_failure(void);
+const char *tls_take_error(void);
 
 #endif

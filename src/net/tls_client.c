@@ -76,7 +76,7 @@ static void load_authorities(struct tls_client *c, const struct tls_client_optio
     sub_path(at, path, "ca_file");
     if (o->ca_file[0] == '\0') {
         if (SSL_CTX_set_default_verify_paths(c->ctx) != 1) {
-            option_error(report, at, "cannot use the system's certificates: %s", tls_failure());
+            option_error(report, at, "cannot use the system's certificates: %s", tls_take_error());
         }
         return;
     }
@@ -110,7 +110,7 @@ static void load_certificate(struct tls_client *c, const struct tls_client_optio
         return;
     }
     if (SSL_CTX_use_cert_and_key(c->ctx, own.leaf, own.key, own.chain, 1) != 1) {
-        option_error(report, chain, "OpenSSL does not take this certificate: %s", tls_failure());
+        option_error(report, chain, "OpenSSL does not take this certificate: %s", tls_take_error());
     }
     certificate_free(&own);
 }
@@ -295,7 +295,7 @@ enum tls_client_failure tls_client_failure(const struct stream *stream, const ch
     };
     static char explanation[160];
     long error = SSL_get_verify_result(stream->tls);
-    *text = tls_failure();
+    *text = tls_take_error();
     /* Without verification OpenSSL keeps the result all the same, and it ends no handshake. */
     if (error == X509_V_OK || SSL_get_verify_mode(stream->tls) == SSL_VERIFY_NONE) {
         return TLS_CLIENT_FAILED;

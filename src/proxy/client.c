@@ -515,7 +515,7 @@ struct step client_handshake(struct session *s)
     }
     if (status != STREAM_READY) {
         bool flooded = status == STREAM_FLOODED;
-        session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_failure());
+        session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_take_error());
         return step_end(flooded ? REASON_TLS_FLOOD : REASON_TLS_FAILED);
     }
     if (s->client_stream.alpn_foreign) {

@@ -307,8 +307,8 @@ Test(tls, a_reason_for_a_failure_is_always_given)
 {
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL);
     ERR_clear_error();
-    cr_expect_str_eq(tls_failure(), "connection closed");
+    cr_expect_str_eq(tls_take_error(), "connection closed");
     ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
-    cr_expect_str_eq(tls_failure(), "http request");
+    cr_expect_str_eq(tls_take_error(), "http request");
     cr_expect_eq(ERR_peek_error(), 0, "the queue is empty again");
 }

@@ -54,8 +54,8 @@ struct stream {
     bool drained;      /* OpenSSL has no complete record and must read from the kernel first */
     bool established;  /* the handshake is complete */
     bool connecting;   /* connect() is in progress; set by the caller, cleared by stream_connected() */
-    bool alpn_strict;  /* see tls_accept() */
-    bool alpn_foreign; /* see tls_accept() */
+    bool alpn_strict;  /* see tls_start_server() */
+    bool alpn_foreign; /* see tls_start_server() */
 };
 
 /* Called for every event of the stream. io->data is the `data` of stream_init(). */

@@ -362,7 +362,7 @@ void tls_warn(const struct tls *tls)
     }
 }
 
-int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict)
+int tls_start_server(struct tls *tls, struct stream *stream, bool alpn_strict)
 {
     ERR_clear_error();
     SSL *ssl = SSL_new(tls->offers[0].ctx);

@@ -51,7 +51,7 @@ void tls_warn(const struct tls *tls);
  * is set. OpenSSL wipes decrypted octets after they are read, until tls_stop_wiping() is called. stream_handshake()
  * must be called next. Returns 0, or -1 if there is no memory. RFC 7301 3.2.
  */
-int tls_accept(struct tls *tls, struct stream *stream, bool alpn_strict);
+int tls_start_server(struct tls *tls, struct stream *stream, bool alpn_strict);
 
 /* Stops wiping decrypted octets. Call it after the login, when the client sends no more passwords. */
 void tls_stop_wiping(struct stream *stream);

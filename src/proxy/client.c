@@ -505,8 +505,8 @@ struct step client_handshake(struct session *s)
 {
     /* TLS state is made at the client's first octet: a client that only connects costs none. */
     if (s->client_stream.tls == NULL &&
-        tls_accept(s->connection.generation->tls, &s->client_stream,
-                   s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
+        tls_start_server(s->connection.generation->tls, &s->client_stream,
+                         s->connection.listener->options->alpn == LISTENER_ALPN_STRICT) != 0) {
         return step_end(REASON_MEMORY);
     }
     enum stream_status status = stream_handshake(&s->client_stream);

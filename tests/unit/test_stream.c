@@ -57,7 +57,7 @@ static void begin_tls(void)
     test_report_init(&r);
     t.tls = tls_new(&t.options, NULL, &r.report);
     cr_assert_not_null(t.tls, "%s", r.text);
-    cr_assert_eq(tls_accept(t.tls, &t.s, true), 0);
+    cr_assert_eq(tls_start_server(t.tls, &t.s, true), 0);
     t.client = client_new(t.peer, (struct client_options){0});
     cr_assert(shake_hands(&t.s, t.client));
 }

@@ -65,7 +65,7 @@ static struct connection connection(struct tls *tls, struct client_options how, 
     stream_init(c.server, &loop, fds[0], on_event, NULL);
     c.peer = fds[1];
     c.client = client_new(fds[1], how);
-    cr_assert_eq(tls_accept(tls, c.server, strict), 0);
+    cr_assert_eq(tls_start_server(tls, c.server, strict), 0);
     ERR_clear_error();
     c.good = shake_hands(c.server, c.client);
     return c;

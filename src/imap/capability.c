@@ -89,7 +89,7 @@ bool capability_has(struct span list, struct span word)
     return false;
 }
 
-bool capability_offers(struct span list, const struct sasl_mechanism *mechanism)
+bool capability_allows_mechanism(struct span list, const struct sasl_mechanism *mechanism)
 {
     struct span word;
     while (mechanism->passthrough && span_word(&list, &word)) {

@@ -40,7 +40,7 @@ bool capability_has(struct span list, struct span word);
  * Returns true if clients may use the mechanism: it is PLAIN or LOGIN, which imapguard translates for the backend, or
  * the list contains its "AUTH=" word.
  */
-bool capability_offers(struct span list, const struct sasl_mechanism *mechanism);
+bool capability_allows_mechanism(struct span list, const struct sasl_mechanism *mechanism);
 
 /*
  * Appends to `out` the capabilities that clients get after TLS and before the login: CAPABILITY_TLS, then those that

@@ -310,7 +310,7 @@ static bool is_offered(const struct session *s, const struct sasl_mechanism *mec
 {
     char list[CAPABILITY_OFFER_MAX];
     offer_read(&s->connection.generation->backends->offer, list);
-    return capability_offers(span_of(list), mechanism);
+    return capability_allows_mechanism(span_of(list), mechanism);
 }
 
 static struct step do_authenticate(struct session *s)

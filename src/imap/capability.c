@@ -185,7 +185,7 @@ static bool is_excluded(struct span word)
     return false;
 }
 
-int capability_pass(struct span list, struct buffer *out, size_t limit)
+int capability_append_filtered(struct span list, struct buffer *out, size_t limit)
 {
     struct span word;
     bool first = true;

@@ -60,7 +60,7 @@ int capability_offer(const struct span lists[], size_t count, uint32_t mechanism
  *
  * Returns 0, or -1 if `out` would exceed `limit` octets or there is no memory. A part may have been appended then.
  */
-int capability_pass(struct span list, struct buffer *out, size_t limit);
+int capability_append_filtered(struct span list, struct buffer *out, size_t limit);
 
 /*
  * Checks a word of the option `capabilities`. Returns NULL if the word may be announced to clients, or a static

@@ -143,7 +143,8 @@ static int put_text(struct output out, const char *text)
 
 static int put_list(struct output out, const char *before, struct span list, const char *after)
 {
-    return put_text(out, before) == 0 && capability_pass(list, out.buffer, out.limit) == 0 && put_text(out, after) == 0
+    return put_text(out, before) == 0 && capability_append_filtered(list, out.buffer, out.limit) == 0 &&
+                   put_text(out, after) == 0
                ? 0
                : -1;
 }

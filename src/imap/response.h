@@ -65,7 +65,7 @@ bool response_code_capability(const struct response *a, struct span *list);
  * Appends to `buffer` (at most `limit` octets) the line that the client gets for a response of its backend's to its login,
  * with CRLF; nothing where the client gets none. An untagged OK, NO or BAD passes as it is, since the client must show
  * an ALERT (RFC 9051 7.1). A capability list, untagged or as a code, loses what is not true of a connection through
- * imapguard (capability_pass()). A tagged OK or NO gets the client's `tag`, and keeps its code and text but for
+ * imapguard (capability_append_filtered()). A tagged OK or NO gets the client's `tag`, and keeps its code and text but for
  * CAPABILITY with NO and for REFERRAL (RFC 2221), which would lead the client to another server; NO gets `code` (such as
  * "UNAVAILABLE") where it kept none. Anything else passes not at all. Returns 0, or -1 when it does not fit.
  */

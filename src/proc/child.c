@@ -14,14 +14,14 @@ static const ev_tstamp HEARTBEAT_SECONDS = 1.;
 
 static void publish_heartbeat(struct child *child)
 {
-    struct process_status *status = service_own_status(child->service, child->index);
+    struct process_status *status = service_writable_status(child->service, child->index);
     atomic_store_explicit(&status->heartbeat_ms, clock_boot_us() / 1000, memory_order_relaxed);
 }
 
 /* Publishes the versions in use: the master sends newer ones. */
 static void publish_databases(struct child *child)
 {
-    struct process_status *status = service_own_status(child->service, child->index);
+    struct process_status *status = service_writable_status(child->service, child->index);
     for (unsigned i = 0; i < GEOIP_DATABASES && child->service->geoip != NULL; i++) {
         atomic_store(&status->geoip[i], geoip_version(child->service->geoip, i));
     }

@@ -132,7 +132,7 @@ static void open_table(struct service *service, struct config_source *source)
 
 static void take_back_status(void *data, unsigned child)
 {
-    struct process_status *status = service_own_status(data, child);
+    struct process_status *status = service_writable_status(data, child);
     atomic_store(&status->heartbeat_ms, 0);
     atomic_store(&status->sessions, 0);
     atomic_store(&status->activity.session, 0);
@@ -222,7 +222,7 @@ const struct process_status *service_status(const struct service *service, unsig
     return service->processes[index].read;
 }
 
-struct process_status *service_own_status(const struct service *service, unsigned index)
+struct process_status *service_writable_status(const struct service *service, unsigned index)
 {
     return service->processes[index].write;
 }

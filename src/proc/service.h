@@ -75,7 +75,7 @@ void service_purge(struct service *service, unsigned index);
  * Return the status of a child, to read and to write. Only the child writes to it, and the master once the child has died.
  */
 const struct process_status *service_status(const struct service *service, unsigned index);
-struct process_status *service_own_status(const struct service *service, unsigned index);
+struct process_status *service_writable_status(const struct service *service, unsigned index);
 
 /* Closes the sockets, releases the configuration and frees the rest. */
 void service_free(struct service *service);

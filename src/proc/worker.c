@@ -284,7 +284,7 @@ static int prepare(struct worker *w)
     }
     client_table_set_worker(service->table, w->index);
     w->child->data = w;
-    w->status = service_own_status(service, w->index);
+    w->status = service_writable_status(service, w->index);
     w->capacity = descriptor_capacity();
     w->pause_logged_at = w->unwatched_logged_at = loop_now(&w->loop) - LOG_AGAIN_SECONDS - 1.;
     w->proxy = (struct proxy){

@@ -570,7 +570,7 @@ void log_flush(void)
  * On a stream that parent and child share, parts of their lines would mix. The child therefore opens its own connection
  * to syslog. It opens standard error while it still has the privileges to do so.
  */
-void log_forked(void)
+void log_after_fork(void)
 {
     pthread_mutex_lock(&lock);
     queue.used = queue.written = 0;

@@ -72,7 +72,7 @@ void log_flush(void);
  * Makes the log of a child independent of its parent: discards the queued lines, which the parent writes, and connects
  * to syslog again. Call it in the child after fork(), before any line and before privileges are dropped.
  */
-void log_forked(void);
+void log_after_fork(void);
 
 /*
  * Opens the file of the log again after a log rotation; does nothing for other targets. `owner` is as in log_open(). If

@@ -161,7 +161,7 @@ static void start_child(struct child_slot *slot)
     sigprocmask(SIG_SETMASK, &all, &before); /* the child reads its signals once it has begun */
     pid_t pid = fork();
     if (pid == 0) {
-        log_forked();
+        log_after_fork();
         close(ends[0]);
         leave_loop(m);
         int status = slot->role->run(&self);

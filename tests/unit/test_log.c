@@ -462,7 +462,7 @@ Test(log, a_child_forgets_what_its_parent_has_queued)
     log_numbers(0, 500);
     pid_t child = fork();
     if (child == 0) {
-        log_forked();
+        log_after_fork();
         read_some(); /* there is room in the pipe, which the child could use */
         unsigned first = 0;
         for (const char *line = reader.text; (line = strchr(line, '\n')) != NULL; line++) {
@@ -678,7 +678,7 @@ Test(log, a_line_that_half_fits_is_shown_elsewhere_and_joined_to_no_other)
     limit_file(RLIM_INFINITY);
     pid_t child = fork(); /* it knows nothing of its own about the line */
     if (child == 0) {
-        log_forked();
+        log_after_fork();
         log_event(LOG_LEVEL_INFO, "child", "%s", "");
         _exit(0);
     }

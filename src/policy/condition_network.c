@@ -21,7 +21,7 @@ static void report_bad(const struct networks_file_bad *bad, const char *file, co
     for (size_t i = 0; i < bad->count && i < NETWORKS_FILE_BAD_MAX; i++) {
         option_error(report, at,
                      "%s:%zu: expected a network such as 192.0.2.0/24 or 2001:db8::/32, or an address, found \"%s\"",
-                     file, bad->lines[i].number, bad->lines[i].found);
+                     file, bad->lines[i].line, bad->lines[i].text);
     }
     if (bad->count > NETWORKS_FILE_BAD_MAX) {
         option_error(report, at, "%s: and %zu more lines that are no network", file,

@@ -32,9 +32,9 @@ static void add_bad(struct networks_file_bad *bad, size_t number, struct span li
     if (bad->count++ >= NETWORKS_FILE_BAD_MAX) {
         return;
     }
-    char *found = bad->lines[bad->count - 1].found;
+    char *found = bad->lines[bad->count - 1].text;
     size_t len = line.len < NETWORKS_FILE_FOUND_SIZE ? line.len : NETWORKS_FILE_FOUND_SIZE - 1;
-    bad->lines[bad->count - 1].number = number;
+    bad->lines[bad->count - 1].line = number;
     for (size_t i = 0; i < len; i++) {
         found[i] = (char)(line.bytes[i] < 0x20 || line.bytes[i] >= 0x7f ? '?' : line.bytes[i]);
     }

@@ -15,8 +15,8 @@ enum { NETWORKS_FILE_BAD_MAX = 20, NETWORKS_FILE_FOUND_SIZE = 64 };
 struct networks_file_bad {
     size_t count;
     struct {
-        size_t number;                        /* of the line, from 1 */
-        char found[NETWORKS_FILE_FOUND_SIZE]; /* its text, cut to fit, with "?" for each octet that cannot be printed */
+        size_t line;                         /* its number, from 1 */
+        char text[NETWORKS_FILE_FOUND_SIZE]; /* its text, cut to fit, with "?" for each octet that cannot be printed */
     } lines[NETWORKS_FILE_BAD_MAX];
 };
 

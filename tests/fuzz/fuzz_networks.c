@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct network_set set = {0};
     struct networks_file_bad bad;
     if (networks_file_parse((struct span){data, size}, &set, &bad) != 0 || bad.count > size ||
-        (bad.count > 0 && bad.lines[0].number > size)) {
+        (bad.count > 0 && bad.lines[0].line > size)) {
         abort();
     }
     network_set_seal(&set);

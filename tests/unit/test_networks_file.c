@@ -34,7 +34,7 @@ Test(networks_file, one_network_a_line_and_each_bad_line_is_told)
         struct span text = {(const uint8_t *)rows[i].text, rows[i].len};
         cr_expect_eq(networks_file_parse(text, &set, &bad), 0);
         for (size_t j = 0; j < bad.count; j++) {
-            sprintf(wrong + strlen(wrong), "%zu %s, ", bad.lines[j].number, bad.lines[j].found);
+            sprintf(wrong + strlen(wrong), "%zu %s, ", bad.lines[j].line, bad.lines[j].text);
         }
         cr_expect_str_eq(wrong, rows[i].wrong, "%s: %s", show(text), wrong);
         cr_expect_eq(set.count, rows[i].count, "%s", show(text));
@@ -52,7 +52,7 @@ Test(networks_file, bad_lines_are_counted_beyond_those_that_are_kept)
     }
     cr_expect_eq(networks_file_parse((struct span){(const uint8_t *)text, sizeof text}, &set, &bad), 0);
     cr_expect_eq(bad.count, NETWORKS_FILE_BAD_MAX + 3);
-    cr_expect_eq(bad.lines[NETWORKS_FILE_BAD_MAX - 1].number, NETWORKS_FILE_BAD_MAX);
+    cr_expect_eq(bad.lines[NETWORKS_FILE_BAD_MAX - 1].line, NETWORKS_FILE_BAD_MAX);
 }
 
 Test(networks_file, what_is_no_file_is_told)

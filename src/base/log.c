@@ -614,6 +614,12 @@ static void put(struct log_line *line, const char *text, size_t len)
     line->len += len;
 }
 
+/* Returns true if " key=value" fits whole, with a value of `len` octets. */
+static bool fits(const struct log_line *line, const char *key, size_t len)
+{
+    return len + strlen(key) + 2 < sizeof line->text - line->len;
+}
+
 static void put_key(struct log_line *line, const char *key)
 {
     put(line, " ", 1);
@@ -637,9 +643,11 @@ void log_word(struct log_line *line, const char *key, const char *value)
 void log_number(struct log_line *line, const char *key, uint64_t value)
 {
     char text[24];
-    int len = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    put_key(line, key);
-    put(line, text, (size_t)len);
+    size_t len = (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    if (fits(line, key, len)) { /* a number that was cut off would be another number */
+        put_key(line, key);
+        put(line, text, len);
+    }
 }
 
 /*
@@ -667,7 +675,7 @@ void log_quoted(struct log_line *line, const char *key, const void *value, size_
         }
     }
     out[n++] = '"';
-    if (n + strlen(key) + 2 < sizeof line->text - line->len) { /* a value that was cut off would leave a quote open */
+    if (fits(line, key, n)) { /* a value that was cut off would leave a quote open */
         put_key(line, key);
         put(line, out, n);
     }

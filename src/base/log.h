@@ -35,7 +35,7 @@ extern const struct option_table log_option_table;
 
 /*
  * A line while it is built, usually on the stack: log_begin(), then any number of values, then log_end(). A quoted
- * value that does not fit is left out; other text is cut off.
+ * value or a number that does not fit is left out with its key; other text is cut off.
  */
 struct log_line {
     size_t len;
@@ -98,7 +98,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *event);
 /* Adds " key=value". `value` is not escaped: it must not come from the network or contain quotes or spaces. */
 void log_word(struct log_line *line, const char *key, const char *value);
 
-/* Adds " key=value" with `value` in decimal. */
+/* Adds " key=value" with `value` in decimal; adds nothing if that does not fit. */
 void log_number(struct log_line *line, const char *key, uint64_t value);
 
 /*

@@ -118,6 +118,31 @@ Test(log, a_line_that_is_full_never_ends_inside_a_quoted_value)
     }
 }
 
+Test(log, a_number_that_does_not_fit_is_left_out_whole)
+{
+    static const char rest[] = " n=12345\n";
+    enum { ROOM = sizeof(((struct log_line *)0)->text) - sizeof "event pad= n=12345" };
+    for (size_t fill = ROOM - 20; fill <= ROOM + 20; fill++) { /* a word of more than ROOM octets leaves no room */
+        struct log_line line;
+        char word[ROOM + 21];
+        memset(word, 'w', fill);
+        word[fill] = '\0';
+        capture_begin();
+        log_begin(&line, LOG_LEVEL_INFO, "event");
+        log_word(&line, "pad", word);
+        log_number(&line, "n", 12345);
+        log_end(&line);
+        const char *got = behind_stamp(capture_end());
+        size_t len = strlen(got);
+        cr_assert_lt(len, sizeof line.text + 1);
+        if (fill <= ROOM) {
+            cr_expect_str_eq(got + len - (sizeof rest - 1), rest, "word of %zu octets", fill);
+        } else {
+            cr_expect_eq(got[len - 2], 'w', "word of %zu octets: %s", fill, got + len - sizeof rest);
+        }
+    }
+}
+
 Test(log, words_and_numbers_are_added_in_order)
 {
     struct log_line line;

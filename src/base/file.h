@@ -9,19 +9,20 @@
 enum { FILE_CAUSE_SIZE = 96 };
 
 /*
- * Reads a file, or a pipe up to its end, of at most `max` octets. Returns the content, which the caller frees, with a
- * NUL after its `*len` octets. Returns NULL when it cannot be read, with errno set and the reason in `cause`; a pipe
- * whose writer does nothing for five seconds is such a case. What a secret was read from is the caller's to wipe.
+ * Reads a regular file, or a pipe up to its end, of at most `max` octets. Returns the content, and writes its length in
+ * octets to *len; a NUL follows the content. The caller frees it with free(), and wipes it before if it is a secret.
+ * Returns NULL with errno set and the reason, terminated, in `cause`; *len is undefined then. A file of more than `max`
+ * octets fails with EFBIG, a pipe whose writer writes nothing for five seconds with ETIMEDOUT.
  */
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE]);
 
 /*
- * Writes to `folder` the folder that a path lies in: "/" for a file of the root, "." for a path without a slash. Returns
- * 0, or -1 with errno ENAMETOOLONG.
+ * Writes the folder of a path to `folder`, terminated: "/" for a path in the root folder, "." for a path without a
+ * slash. Does not look at the file system. Returns 0, or -1 with errno ENAMETOOLONG.
  */
 int file_folder(const char *path, char folder[PATH_MAX]);
 
-/* Checks that this process can create files in the folder that a path lies in. Returns 0, or -1 with errno set. */
+/* Checks that this process can create files in the folder of the path. Returns 0, or -1 with errno set. */
 int file_check_folder(const char *path);
 
 /* Checks that this process can write the file, or create it if it does not exist. Returns 0, or -1 with errno set. */

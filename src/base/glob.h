@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * Returns true if the pattern matches the whole text. "*" matches any number of characters, also none. Every other
- * character matches itself, without regard to case.
+ * Returns true if the pattern matches the whole text. "*" matches any number of octets, also none. Every other octet
+ * matches itself, without regard to the case of ASCII letters. Both are terminated strings.
  */
 bool glob_matches(const char *pattern, const char *text);
 

@@ -50,13 +50,14 @@ struct log_line {
 int log_check(const struct log_options *options);
 
 /*
- * Opens the target and copies what it needs of the options. Lines before this call go to standard error, later lines to
- * the target. Call it before the first fork, and ignore SIGPIPE before.
+ * Opens the target and copies what it needs of the options, which may be freed afterwards. Before this call, lines of
+ * LOG_LEVEL_INFO and above go to standard error; later lines go to the target. A target that was open before is closed
+ * by log_close(), which may wait. The process must ignore SIGPIPE, and must not have forked yet.
  *
- * A missing file is created with mode 0640. If the process is root, the file is given to the uid `owner`, also if it
- * existed; -1 keeps its owner. If the file takes only a part of a line (a full disk), the line goes to standard error
- * instead; if that is closed or /dev/null, the line is queued for the file. Two lines are never joined: a partial line
- * is ended with a newline, and the line is written again as a whole.
+ * A missing file is created with mode 0640. If the process is root, `owner` is the uid that becomes the owner of the
+ * file, also of a file that existed; -1 keeps the owner. If the file cannot take a line, or takes only a part of it (a
+ * full disk), the whole line goes to standard error; if that is closed, full or /dev/null, the line is queued for the
+ * file. Two lines are never joined: after a partial line, the next line in the file begins with a newline.
  *
  * syslogd need not run: lines are queued, and a new connection is tried once a second at most.
  *
@@ -75,27 +76,36 @@ void log_flush(void);
 void log_after_fork(void);
 
 /*
- * Opens the file of the log again after a log rotation; does nothing for other targets. `owner` is as in log_open(). If
- * the file cannot be opened, the old one stays in use and "log-reopen-failed" is logged.
+ * Opens the file of the log again after a log rotation; does nothing for other targets. `owner` is as in log_open().
+ * Queued lines go to the new file. If it cannot be opened, the old one stays in use and "log-reopen-failed" is logged.
  */
 void log_reopen(int64_t owner);
 
 /*
- * Closes the target; later lines go to standard error. Waits up to LOG_CLOSE_MS until the queue is written; lines that
- * remain in the queue are lost.
+ * Closes the target; later lines go to standard error, at the same level. Waits up to LOG_CLOSE_MS until the queue is
+ * written. Lines that remain in the queue are lost, and the next line is preceded by "log-lost". Can be called again.
  */
 void log_close(void);
 
 /* Returns true if lines of this level are written. A caller can avoid building a line that is not. */
 bool log_wants(enum log_level level);
 
-/* Returns the syslog facility (LOG_MAIL, ...) of `choice`, the index of a choice of `log.facility`. */
+/*
+ * Returns the facility as syslog(3) expects it (LOG_MAIL, ...). `choice` is the index of a choice of `log.facility`, as
+ * in struct log_options; it is not checked.
+ */
 int log_facility(uint32_t choice);
 
-/* Begins a line with `event`, a literal without spaces. Initialises all of `line`; nothing must be freed. */
+/*
+ * Begins a line with `event`, a literal without spaces. `line` may have any content before. Its first `len` octets of
+ * `text` are valid afterwards; they are not terminated. `line` owns no memory and may be dropped without log_end().
+ */
 void log_begin(struct log_line *line, enum log_level level, const char *event);
 
-/* Adds " key=value". `value` is not escaped: it must not come from the network or contain quotes or spaces. */
+/*
+ * Adds " key=value". `value` is a terminated string. It is not escaped: it must not come from the network or contain
+ * quotes or spaces.
+ */
 void log_word(struct log_line *line, const char *key, const char *value);
 
 /* Adds " key=value" with `value` in decimal; adds nothing if that does not fit. */
@@ -103,16 +113,20 @@ void log_number(struct log_line *line, const char *key, uint64_t value);
 
 /*
  * Adds ' key="value"' with `len` octets from the network, of which the first 256 are written. They are quoted and
- * escaped, so that the value cannot end early and cannot end the line.
+ * escaped, so that the value cannot end early and cannot end the line. Adds nothing if that does not fit.
  */
 void log_quoted(struct log_line *line, const char *key, const void *value, size_t len);
 
-/* Writes the line or adds it to the queue. Does nothing if log_wants() is false for its level. */
+/*
+ * Writes the line or adds it to the queue; if the queue is full, the line is lost. Does nothing if log_wants() is false
+ * for its level. `line` is unchanged.
+ */
 void log_end(struct log_line *line);
 
 /*
- * Writes a whole line: `event`, then the text of `format`, which is "key=value ..." and 1023 octets at most. Values are
- * not escaped and must not come from the network. May be "" if there are no values.
+ * Writes a whole line, as log_end() does: `event`, a literal without spaces, then the text of `format`, which has pairs
+ * "key=value". The text may be empty, and is cut off after 1023 octets. Nothing in it is escaped: values must not come
+ * from the network, and the caller quotes those that contain spaces.
  */
 void log_event(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -44,12 +44,16 @@ bool network_is_loopback(const struct network_address *a);
 bool network_is_private(const struct network_address *a);
 
 /*
- * Parses "A.B.C.D/LEN", "V6/LEN" or an address alone, which means a network of one address. `text` has `len` octets
- * and need not be terminated. Bits after the prefix are cleared. Returns 0, or -1 if the text is no network.
+ * Parses "A.B.C.D/LEN", "V6/LEN" or an address alone, which means a network of one address. `text` has `len` octets and
+ * need not be terminated. Bits after the prefix are cleared. Returns 0, or -1 with `out` unchanged if the text is no
+ * network.
  */
 int network_parse(const char *text, size_t len, struct network *out);
 
-/* Checks the value of an option. Returns NULL if it is a network, or a static description of the expected text. */
+/*
+ * Checks the value of an option, a terminated string. Returns NULL if network_parse() accepts it, or a static
+ * description of the expected text.
+ */
 const char *network_check(const char *text);
 
 /*

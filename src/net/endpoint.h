@@ -13,7 +13,7 @@
 enum { ENDPOINT_ADDRESSES_MAX = 8 };
 
 struct endpoint_address {
-    socklen_t len;
+    socklen_t len; /* octets of the address, for connect() */
     union {
         struct sockaddr sa;
         union address ip;
@@ -26,7 +26,10 @@ struct endpoint {
     struct endpoint_address addresses[ENDPOINT_ADDRESSES_MAX];
 };
 
-/* Returns true if the host of the text is a name: it needs the DNS, and its addresses may change. */
+/*
+ * Returns true if the host of the text is a name: it needs the DNS, and its addresses may change. Returns false for a
+ * numeric address, a UNIX socket, and a text that endpoint_check() refuses.
+ */
 bool endpoint_is_name(const char *text);
 
 /*
@@ -40,9 +43,9 @@ const char *endpoint_check(const char *text);
 
 /*
  * Resolves a text that endpoint_check() has accepted, and writes up to ENDPOINT_ADDRESSES_MAX addresses to `out`. It
- * may wait for the DNS; never call it in an event loop. Returns NULL, or a static text with the cause of the failure.
- * After a failure, `out` is unchanged, and *temporary is true if the DNS did not answer and a later call may succeed.
- * `temporary` may be NULL.
+ * may wait for the DNS; never call it in an event loop. Several threads may call it at once. Returns NULL, or a static
+ * text with the cause of the failure. After a failure, `out` is unchanged or has no address, and *temporary is true if
+ * the DNS did not answer and a later call may succeed. `temporary` may be NULL.
  */
 const char *endpoint_resolve(const char *text, struct endpoint *out, bool *temporary);
 

@@ -13,16 +13,19 @@ struct fingerprint {
     uint8_t octets[FINGERPRINT_SIZE];
 };
 
-/* Reads a text; letters of either case, and colons between the octets, are accepted. Returns 0, or -1 if it is none. */
+/*
+ * Parses a terminated text. Letters of either case, and colons between the octets, are accepted. Returns 0, or -1 if
+ * the text is no fingerprint; `out` is undefined then.
+ */
 int fingerprint_parse(const char *text, struct fingerprint *out);
 
-/* For option tables: returns NULL if the text is a fingerprint, or what was expected. */
+/* Checks the value of an option. Returns NULL if it is a fingerprint, or a static description of the expected text. */
 const char *fingerprint_check(const char *text);
 
-/* Computes the fingerprint of a certificate. Returns 0, or -1 when memory is short. */
+/* Computes the fingerprint of a certificate. Returns 0, or -1 if there is no memory; `out` is undefined then. */
 int fingerprint_of(const X509 *certificate, struct fingerprint *out);
 
-/* Writes the text that fingerprint_parse() reads, in lower case. Returns `text`. */
+/* Writes the text of a fingerprint in lower case, without colons and terminated. Returns `text`. */
 const char *fingerprint_text(const struct fingerprint *f, char text[FINGERPRINT_TEXT_SIZE]);
 
 #endif

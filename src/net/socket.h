@@ -10,24 +10,28 @@
 #include "net/endpoint.h"
 
 /*
- * Creates a TCP socket that listens on the address. Fails with EADDRINUSE if another socket listens there, even one
- * with SO_REUSEPORT, so that a second imapguard on the same address fails. Sets SO_REUSEPORT afterwards, for
- * socket_listen_shared(). Returns the descriptor, or -1 with errno set.
+ * Creates a TCP socket that listens on the address. An IPv6 socket has IPV6_V6ONLY: it accepts no IPv4. Fails with
+ * EADDRINUSE if another socket listens there, even one with SO_REUSEPORT, so that a second imapguard on the same
+ * address fails. Sets SO_REUSEPORT afterwards, for socket_listen_shared(). Returns the descriptor, or -1 with errno
+ * set.
  */
 int socket_listen(const union address *address);
 
-/* Returns true if the socket listens. A process that shares it may have shut it down for all. */
+/* Returns true if the socket listens. shutdown(2) in one process ends that for all processes that share the socket. */
 bool socket_is_listening(int fd);
 
 /*
- * Creates another socket on the address of a socket_listen(), by the same account. The kernel distributes connections
- * over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
+ * Creates another socket, with the same options, that listens on the address of an open socket of socket_listen(). The
+ * effective uid must be the one that called socket_listen(), or the kernel refuses it. The kernel distributes
+ * connections over all sockets of the address (SO_REUSEPORT). Returns the descriptor, or -1 with errno set.
  */
 int socket_listen_shared(const union address *address);
 
 /*
  * Creates a socket and begins to connect it to the address. Sets *pending to true if the connection is still in
- * progress, otherwise to false. Returns the descriptor, or -1 with errno set.
+ * progress: the socket becomes writable when it is made or has failed. Sets *pending to false if it is made. Returns
+ * the descriptor, or -1 with errno set; *pending is undefined then. A UNIX socket whose queue is full fails with
+ * EAGAIN.
  */
 int socket_connect(const struct endpoint_address *address, bool *pending);
 

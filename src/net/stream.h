@@ -58,7 +58,10 @@ struct stream {
     bool alpn_foreign; /* see tls_start_server() */
 };
 
-/* Called for every event of the stream. io->data is the `data` of stream_init(). */
+/*
+ * Called for every event of the stream. io->data is the `data` of stream_init(). `revents` has EV_READ or EV_WRITE; it
+ * has EV_ERROR if the kernel cannot watch the descriptor, and no further events come.
+ */
 typedef void stream_callback(struct ev_loop *ev, struct ev_io *io, int revents);
 
 /*
@@ -90,14 +93,16 @@ enum stream_status stream_connected(struct stream *s);
 
 /*
  * Starts TLS on s: all later octets go through `tls`. The buffers of s must be empty, and s must not move in memory,
- * because OpenSSL points to it. s owns `tls` afterwards. Returns 0, or -1 if there is no memory; `tls` then still
- * belongs to the caller.
+ * because OpenSSL points to it. s owns `tls` afterwards. Returns 0, or -1 with s unchanged if there is no memory; `tls`
+ * then still belongs to the caller.
  */
 int stream_set_tls(struct stream *s, SSL *tls);
 
 /*
- * Continues the TLS handshake. Returns STREAM_READY if it is complete, STREAM_AGAIN to be called after the next event,
- * or how it failed. After STREAM_FAILED, tls_take_error() returns the cause.
+ * Continues the TLS handshake of a stream on which tls_start_server() or tls_client_connect() has started TLS. Returns
+ * STREAM_READY if it is complete, and STREAM_AGAIN if the caller must call it again after the next event. Any other
+ * result means that it has failed; the caller must then close the stream. After STREAM_FAILED, tls_take_error() returns
+ * the cause.
  */
 enum stream_status stream_handshake(struct stream *s);
 
@@ -116,8 +121,8 @@ enum stream_status stream_peek(struct stream *s, struct span *bytes);
 int stream_take(struct stream *s, size_t len);
 
 /*
- * Copies up to `size` octets that wait in the socket to `into`, without consuming or decrypting them. Returns their
- * number; 0 if there are none.
+ * Copies up to `size` octets that wait in the socket to `into`, without consuming or decrypting them. Octets in the
+ * buffers of s are not among them. Returns their number; 0 if there are none or the socket fails.
  */
 size_t stream_waiting(struct stream *s, uint8_t *into, size_t size);
 

@@ -6,9 +6,9 @@
 #include "base/span.h"
 
 /*
- * Returns the static name of the protocol whose clients begin with the words `first` and `second`, or NULL if it may be
- * IMAP. `second` is empty if there is no second word. If `second` is an IMAP command, the result is NULL, because an
- * IMAP tag may be any word.
+ * Returns the static name of the protocol whose clients begin with the words `first` and `second` ("http", "smtp",
+ * "tls", ...), or NULL if it may be IMAP. The case of ASCII letters does not matter. `second` is empty if there is no
+ * second word. If `second` is a command of command_find(), the result is NULL, because an IMAP tag may be any word.
  */
 const char *foreign_protocol(struct span first, struct span second);
 

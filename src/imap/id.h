@@ -23,7 +23,7 @@ int id_parse(const struct lexer *l, struct span *name);
  * - pairs that might make `out` exceed `limit` octets, so that the backend does not refuse the whole command;
  * - keys with which a proxy reports the address of a client (Dovecot's x-originating-*, x-connected-*, x-proxy-ttl,
  *   x-session-*, x-forward-*), because any client could forge them;
- * - NIL values, and pairs for which quote_fits() is false.
+ * - NIL values, pairs for which quote_fits() is false, and pairs for which there is no memory.
  */
 void id_forward(const struct lexer *l, struct buffer *out, size_t limit);
 

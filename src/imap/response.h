@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a backend says up to the answer to the login: lines, and what they mean (RFC 9051 section 7).
- * Pure: bytes in, lines out, whatever the pieces in which they come. A backend is not trusted either.
+ * Parses the responses of a backend up to the answer to the login: splits octets into lines, and lines into their
+ * parts. The octets may arrive in pieces of any size. These functions do no I/O. A backend is not trusted. RFC 9051 7.
  */
 #ifndef IMAPGUARD_IMAP_RESPONSE_H
 #define IMAPGUARD_IMAP_RESPONSE_H
@@ -9,72 +9,84 @@
 #include "base/buffer.h"
 #include "base/span.h"
 
-enum { RESPONSE_LINE_MAX = 64 * 1024 };
+enum { RESPONSE_LINE_MAX = 64 * 1024 }; /* octets of a line with its CRLF */
 
 enum response_result {
-    RESPONSE_MORE,     /* all was taken, the line is not complete */
+    RESPONSE_MORE,     /* all octets are consumed; the line is incomplete */
     RESPONSE_LINE,     /* a line is complete */
-    RESPONSE_TOO_LONG, /* over RESPONSE_LINE_MAX */
-    RESPONSE_BAD_BYTE, /* a NUL, or a LF or CR without the other */
-    RESPONSE_MEMORY,
+    RESPONSE_TOO_LONG, /* the line exceeds RESPONSE_LINE_MAX */
+    RESPONSE_BAD_BYTE, /* the line has a NUL, a LF without CR, or a CR without LF */
+    RESPONSE_MEMORY,   /* no memory */
 };
 
-/* What of a line came so far. All zero is a reader between two lines; it owns memory only within one. */
+/* The state of reading lines. All zero is the start. It owns memory only while a line has arrived in several pieces. */
 struct response_reader {
     struct buffer partial;
-    bool complete; /* `partial` is the line that was handed out last */
+    bool complete; /* `partial` is the line that the last call returned */
 };
 
 /*
- * Takes up to `len` octets, at most to the end of one line, and writes to `taken` how many they were. On
- * RESPONSE_LINE, `line` is the line without CRLF: valid until the next call and while `bytes` are.
+ * Consumes up to `len` octets, and none after the end of the line; writes their number to `taken`. On RESPONSE_LINE,
+ * `line` is the line without CRLF; it is valid until the next call, and only as long as `bytes`. After
+ * RESPONSE_TOO_LONG, RESPONSE_BAD_BYTE or RESPONSE_MEMORY, only response_reader_fini() may be called.
  */
 enum response_result response_feed(struct response_reader *r, const void *bytes, size_t len, size_t *taken,
                                    struct span *line);
 
-/* Gives back what the reader holds. */
+/* Frees what the reader owns. It is all zero afterwards and can be used again. */
 void response_reader_fini(struct response_reader *r);
 
 enum response_kind {
-    RESPONSE_OK, /* with `tagged` the answer to our command; without, for information */
+    RESPONSE_OK, /* OK, NO and BAD are tagged or untagged */
     RESPONSE_NO,
     RESPONSE_BAD,
-    RESPONSE_PREAUTH, /* never tagged, as the next two */
+    RESPONSE_PREAUTH, /* this and the next three are untagged */
     RESPONSE_BYE,
     RESPONSE_CAPABILITY, /* `text` is the list */
     RESPONSE_OTHER,      /* any other untagged response */
-    RESPONSE_CONTINUE,   /* "+" */
-    RESPONSE_NONSENSE,   /* neither untagged, nor "+", nor under our tag */
+    RESPONSE_CONTINUE,   /* the line begins with "+" */
+    RESPONSE_NONSENSE,   /* none of these, for example a line with another tag */
 };
 
 struct response {
-    struct span line; /* all of it, without CRLF */
+    struct span line; /* the whole line, without CRLF */
     enum response_kind kind;
-    bool tagged;
-    struct span code; /* what stands in brackets, "" when nothing does */
-    struct span text; /* what follows */
+    bool tagged;      /* the line begins with the expected tag */
+    struct span code; /* the response code without its brackets; empty if there is none */
+    struct span text; /* the text after kind and code; the line for RESPONSE_CONTINUE; any for RESPONSE_NONSENSE */
 };
 
-/* Tells what a line means to somebody who waits for an answer under `tag`. The spans point into the line. */
+/*
+ * Parses a line without CRLF from a backend that has a command with the tag `tag` to answer; "" if it has none. The tag
+ * is compared exactly, everything else without regard to case. The result points into the line and is valid as long as
+ * it.
+ */
 struct response response_parse(struct span line, const char *tag);
 
-/* The list in a CAPABILITY response code; false when the code is another. */
+/*
+ * Returns true if the response code is CAPABILITY, and writes its list to `list`, which points into the line. Otherwise
+ * returns false, with `list` unchanged.
+ */
 bool response_code_capability(const struct response *a, struct span *list);
 
 /*
- * Appends to `buffer` (at most `limit` octets) the line that the client gets for a response of its backend's to its login,
- * with CRLF; nothing where the client gets none. An untagged OK, NO or BAD passes as it is, since the client must show
- * an ALERT (RFC 9051 7.1). A capability list, untagged or as a code, loses what is not true of a connection through
- * imapguard (capability_append_filtered()). A tagged OK or NO gets the client's `tag`, and keeps its code and text but for
- * CAPABILITY with NO and for REFERRAL (RFC 2221), which would lead the client to another server; NO gets `code` (such as
- * "UNAVAILABLE") where it kept none. Anything else passes not at all. Returns 0, or -1 when it does not fit.
+ * Appends to `buffer` the line, with CRLF, that the client gets for a response of the backend to its login:
+ * - A tagged OK or NO gets the client's tag, `tag`. Its text is kept, or "Done." if it has none. Its code is kept,
+ *   except REFERRAL, which would send the client to another server (RFC 2221), and CAPABILITY with NO. A NO without a
+ *   code after that gets `code`, for example "UNAVAILABLE".
+ * - An untagged OK, NO or BAD is appended unchanged, because the client must show an ALERT (RFC 9051 7.1). If its code
+ *   is CAPABILITY, an untagged CAPABILITY response replaces it.
+ * - Every capability list is filtered by capability_append_filtered().
+ * - For any other response, nothing is appended.
+ *
+ * Returns 0, or -1 if `buffer` would exceed `limit` octets or there is no memory. A part may have been appended then.
  */
 int response_for_client(const struct response *r, struct span tag, const char *code, struct buffer *buffer,
                         size_t limit);
 
 /*
- * Returns true if the code of a NO says that the user is not to blame for it (RFC 5530: UNAVAILABLE, SERVERBUG, INUSE,
- * LIMIT).
+ * Returns true if the code of a NO to a login says that the login did not fail because of its credentials: UNAVAILABLE,
+ * SERVERBUG, INUSE or LIMIT. RFC 5530 3.
  */
 bool response_is_unavailable(const struct response *r);
 

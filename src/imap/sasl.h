@@ -75,8 +75,8 @@ void sasl_start(struct sasl *s, const struct sasl_mechanism *mechanism);
 enum sasl_result sasl_step(struct sasl *s, struct span response, const char **challenge, struct credentials *out);
 
 /*
- * Checks a later response of the client in a passthrough mechanism, a line of base64 that may be empty. Returns SASL_DONE
- * if it may go to the backend, SASL_CANCELLED if it is "*" (RFC 9051 6.2.2), or SASL_BAD.
+ * Checks a later response of the client in a passthrough mechanism, a line of base64 that may be empty. Returns
+ * SASL_DONE if it may go to the backend, SASL_CANCELLED if it is "*" (RFC 9051 6.2.2), or SASL_BAD.
  */
 enum sasl_result sasl_check_response(struct span response);
 
@@ -93,8 +93,8 @@ void sasl_clear(struct sasl *s);
 int sasl_encode(struct span octets, struct buffer *out, size_t limit);
 
 /*
- * Appends the PLAIN message for these credentials to `out` in base64, without a line end. Returns 0, or -1 if `out`
- * would exceed `limit` octets or there is no memory; `out` is unchanged then. RFC 4616.
+ * Appends the PLAIN message for these credentials to `out` in base64, without a line end. c->passthrough must be NULL.
+ * Returns 0, or -1 if `out` would exceed `limit` octets or there is no memory; `out` is unchanged then. RFC 4616.
  */
 int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t limit);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration file: libconfig to the structs of the floors below, by their option tables. */
+/* Reads the configuration file with libconfig into the structs of the modules, by their option tables. */
 #ifndef IMAPGUARD_CONFIG_H
 #define IMAPGUARD_CONFIG_H
 
@@ -15,43 +15,49 @@
 
 struct config {
     char *user;
-    uint32_t workers;             /* as configured: 0 is one for each CPU */
-    uint32_t max_sessions;        /* 0: as many as the descriptor limit carries */
-    uint32_t hang_timeout_ms;     /* a process whose loop does not go round for so long is killed and replaced */
+    uint32_t workers;             /* 0: one for each CPU */
+    uint32_t max_sessions;        /* of all workers together; 0: limited by the descriptors of each worker only */
+    uint32_t hang_timeout_ms;     /* a child whose event loop stands still for longer is killed and replaced */
     struct option_list listeners; /* of struct listener_options */
     struct tls_options tls;
     struct option_list backends;     /* of struct backend_options */
     struct option_list routes;       /* of struct route_options */
-    struct option_list capabilities; /* of char *: what clients are told before the login; none: what was learned */
+    struct option_list capabilities; /* of char *: announced before the login; empty: learned from the backends */
     struct geoip_options geoip;
     struct option_list access; /* of struct rule_options */
     struct limits limits;
     struct log_options log;
 };
 
-/* A file that was read: what later checks find wrong can still be told with its line. */
+/* A parsed file, kept so that later checks can report problems with their file and line. */
 struct config_source {
-    struct option_report report; /* hand this to whoever checks further; prints to standard error */
+    struct option_report report; /* prints each problem to standard error; pass it to later checks */
     const char *path;
-    void *parsed;
+    void *parsed; /* the config_t of libconfig */
     struct config_text *text;
 };
 
 /*
- * Reads and checks the file, and fills `config`, whose texts it owns from then on. Every problem is printed
- * to standard error as "FILE:LINE: KEY: what was expected". 0 when the file could be parsed: `config` is to be
- * freed, and may only be used when source->report counts no error (a text that was missing or wrong is NULL);
- * -1 when not, with nothing to free but the source.
+ * Reads and checks the file at `path`, and fills `config` and `source`, whose content before does not matter. `path`
+ * must outlive the source. Prints every problem to standard error as "FILE:LINE: KEY: what was expected".
+ *
+ * Returns 0 if the file could be parsed. `config` then owns its texts and lists, and config_free() frees them. It may
+ * only be used if source->report.errors is 0; otherwise a text that was missing or wrong is NULL. Returns -1 if the
+ * file could not be read or parsed; `config` is then all zero, and source->report must not be used. In both cases the
+ * caller must call config_source_fini().
  */
 int config_load(struct config *config, struct config_source *source, const char *path);
 
-/* Forgets the file; the configuration stays. */
+/*
+ * Frees what the source owns. The configuration stays, but source->report must not be used any more. Can be called
+ * again.
+ */
 void config_source_fini(struct config_source *source);
 
-/* Frees what a load has filled. */
+/* Frees the texts and lists of a configuration, but not the struct itself. */
 void config_free(struct config *config);
 
-/* The table of the whole file: what the manual has to explain. */
+/* The table of the whole file. imapguard.conf(5) explains each of its options. */
 extern const struct option_table config_option_table;
 
 #endif

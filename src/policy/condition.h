@@ -13,7 +13,7 @@ struct rule {
     struct network_set networks; /* sealed; of `networks` and `networks_file` */
 };
 
-/* matches(), explain() and covers() are called only for rules for which is_set() is true. */
+/* matches(), explain() and covers() are called only for rules for which is_set() is true; covers() for two of them. */
 struct condition {
     /* Returns true if the rule has a condition of this kind. */
     bool (*is_set)(const struct rule *rule);
@@ -27,7 +27,7 @@ struct condition {
     bool (*matches)(const struct rule *rule, struct facts *facts);
     /* Prints why the condition does not match, without a line end. matches() must be false. */
     void (*explain)(const struct rule *rule, struct facts *facts, FILE *out);
-    /* Returns true if the condition of `rule` matches every client that the one of `inner` matches. Both have one. */
+    /* Returns true if the condition of `rule` matches every client that the condition of `inner` matches. */
     bool (*covers)(const struct rule *rule, const struct rule *inner);
 };
 
@@ -42,10 +42,10 @@ const char *condition_check_user(const char *text);
 /* Returns true if the list of char * contains the text; case matters. */
 bool condition_has_text(const struct option_list *list, const char *text);
 
-/* Returns true if the list contains every text of `inner`. */
+/* Returns true if the list of char * contains every text of `inner`; case matters. */
 bool condition_has_texts(const struct option_list *list, const struct option_list *inner);
 
-/* Prints the texts of the list, separated by ", ". */
+/* Prints the texts of the list of char * to `out`, separated by ", ". */
 void condition_print_texts(const struct option_list *list, FILE *out);
 
 #endif

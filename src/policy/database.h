@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One database in MaxMind's format, in an anonymous file that is sealed once it is filled (fcntl(2), F_SEAL_WRITE,
- * F_SEAL_SHRINK): libmaxminddb maps the file, and a process that could cut it short would kill all readers. A newer
- * database is another file.
+ * A database in MaxMind's format, in an anonymous file that is sealed once it is filled (fcntl(2), F_SEAL_WRITE,
+ * F_SEAL_SHRINK): libmaxminddb maps the file, and a process that could truncate it would kill all readers. A newer
+ * version is in another anonymous file.
  */
 #ifndef IMAPGUARD_POLICY_DATABASE_H
 #define IMAPGUARD_POLICY_DATABASE_H
@@ -12,52 +12,59 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-enum { DATABASE_PATH_MAX = 3 }; /* of the fields below */
+enum { DATABASE_PATH_MAX = 3 }; /* elements of database_field.path, with the NULL */
 
-/* A field of a record that a database is for. */
+/* A field that is read from the records of a database. */
 struct database_field {
     const char *path[DATABASE_PATH_MAX]; /* ends with NULL */
     uint32_t type;                       /* MMDB_DATA_TYPE_... */
 };
 
+/* The caller sets `name`, `path`, `fields` and file = -1, and all other fields to zero. */
 struct database {
-    const char *name;                    /* for the log */
-    char *path;                          /* of the file; NULL or "": there is none; the owner frees it */
-    const struct database_field *fields; /* ends with one without a path; the first is the one that it must have */
-    int file;                            /* the anonymous one; -1: none */
-    uint32_t version;                    /* how often there was a new one */
-    bool open;
-    MMDB_s mmdb;       /* of `file` */
-    struct stat seen;  /* the file, when it was last looked at ... */
-    struct stat taken; /* ... and when it was last read */
-    unsigned settling; /* looks to let pass before the file is read */
+    const char *name;                    /* for the log; static */
+    char *path;                          /* of the database's own file; NULL or "": none; the caller owns it */
+    const struct database_field *fields; /* ends with a field without a path; some record must have the first field */
+    int file;                            /* descriptor of the anonymous file; -1: none */
+    uint32_t version;                    /* number of versions used so far; in a worker, that of the master */
+    bool open;                           /* a database is in use */
+    MMDB_s mmdb;                         /* of `file`, if `open` is true */
+    struct stat seen;                    /* the own file at the last database_poll() */
+    struct stat taken;                   /* the own file when it was last read */
+    unsigned settling;                   /* calls of database_poll() until the file counts as settled */
 };
 
 /*
- * Reads the file at `path`, checks all of it and uses it. Returns NULL, or what is wrong (static); then what was used before
- * stays. If `path` is not the database's own, database_poll() takes the database's own file as soon as it changes.
+ * Reads the file at `path`, of at most 1 GiB, checks all of it, and uses it in place of the database before. Returns
+ * NULL, or a static text with the cause of the failure; the database before then stays in use. `path` is d->path, or
+ * that of a copy; a copy is used until d->path changes, see database_poll().
  */
 const char *database_load(struct database *d, const char *path);
 
 /*
- * Writes the database in use to a file, whole beside the old one and renamed, with the time of the database's own file.
- * Does nothing if the file at `path` has that time and size already. Returns 0, or -1 with errno set.
+ * Writes a copy of the database in use, of which there must be one, to the file at `path`: writes `path`.new and
+ * renames it. The copy gets the modification time of the database's own file; if the file at `path` has this time and
+ * size already, nothing is written. Returns 0, or -1 with errno set and an old copy unchanged.
  */
 int database_save(const struct database *d, const char *path);
 
-/* Looks at the file, once a second. Returns true if it is not the one that was read last, and has stopped changing. */
+/*
+ * Checks the database's own file for a change, with one stat(). Call it about once a second. Returns true if the file
+ * is not the one that database_load() read last, and has not changed for two calls; the caller then loads it.
+ */
 bool database_poll(struct database *d);
 
-/* What database_adopt() returns when it can be tried again. */
+/* The result of database_adopt() if this host has no memory or descriptor: the caller may try again. */
 extern const char database_shortage[];
 
 /*
- * Uses an anonymous file that database_load() has filled in another process, and owns the descriptor from then on, also
- * on failure. NULL, or what is wrong (static), and the one before stays: a file that is not sealed is not believed.
+ * Uses an anonymous file that database_load() has filled and checked in another process. d owns the descriptor `file`
+ * afterwards, also on failure. Returns NULL, or a static text with the cause of the failure, for example that the file
+ * is not sealed; the database before then stays in use. d->version is unchanged in both cases.
  */
 const char *database_adopt(struct database *d, int file);
 
-/* Frees what d owns. */
+/* Closes the database and its descriptor. The caller frees d->path. */
 void database_fini(struct database *d);
 
 #endif

@@ -24,10 +24,10 @@ struct routes;
 struct route;
 
 /*
- * Compiles a list of struct route_options for the `count` backends `names`, ROUTE_BACKENDS_MAX at most. The list and
- * the names must outlive the result. An empty list means one route for every user to all backends. The caller owns the
- * result; routes_free() frees it. Returns NULL after an error in `report`. A route that never matches, and a backend
- * without a route, are warnings.
+ * Compiles a list of struct route_options for the `count` backends `names`, ROUTE_BACKENDS_MAX at most, whose names
+ * option_check_name() has accepted. The list and the names must outlive the result. An empty list means one route for
+ * every user to all backends. The caller owns the result; routes_free() frees it. Returns NULL if the call has added an
+ * error to `report`. A route that never matches, and a backend without a route, are warnings.
  */
 struct routes *routes_new(const struct option_list *options, const char *const names[], size_t count,
                           struct option_report *report);
@@ -42,7 +42,7 @@ void routes_free(struct routes *routes);
  */
 const struct route *routes_find(const struct routes *routes, const char *user, const char *server_name);
 
-/* Returns true if the choice of a backend can depend on the user: a route has `users` or more than one backend. */
+/* Returns true if a route has `users`, or more than one of `backends`: the first backend then depends on the user. */
 bool routes_need_user(const struct routes *routes);
 
 /* Returns true if any route has `strip_domain`. */

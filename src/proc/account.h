@@ -8,19 +8,22 @@
 
 struct account {
     bool change; /* false: imapguard was not started as root, and all processes keep the account that started it */
-    uid_t uid;
+    uid_t uid;   /* the account's, or without `change` the present one */
     gid_t gid;
 };
 
 /*
- * Looks up the account of that name, unless imapguard was not started as root. Returns 0, or -1 when there is no such
- * account, or it is root.
+ * If the process is root, looks up the account `name`, a terminated string; otherwise `name` is ignored. Fills
+ * `account`, whose content before does not matter. Returns 0, or -1 if there is no such account, it cannot be looked
+ * up, or its uid is 0; `account` must not be used then.
  */
 int account_find(struct account *account, const char *name);
 
 /*
- * Changes to the account for good: drops groups, identities and capabilities, and sets no_new_privs. Then no other process
- * of the account may trace this one or read its memory. Returns 0, or -1 with errno set: the process must not go on.
+ * Changes to the account for good: if account->change is true, drops all supplementary groups, user and group ids, and
+ * with them the capabilities. In any case sets no_new_privs, and forbids other processes of the account to trace this
+ * one or to read its memory (prctl(2), PR_SET_DUMPABLE). Returns 0, or -1 with errno set; the process must then exit,
+ * because it may still have privileges.
  */
 int account_become(const struct account *account);
 

@@ -8,7 +8,16 @@
 
 #include "proc/service.h"
 
-/* Runs the service until SIGTERM or SIGINT. Returns the exit status: 0, or 1 when no worker could start its work. */
+/*
+ * Runs the service until SIGTERM or SIGINT. service_open() and log_open() must have succeeded, and SIGPIPE must be
+ * ignored. SIGUSR1 makes all processes open their log again; SIGHUP is logged and has no other effect.
+ *
+ * Returns the exit status of the process, only in the master and after all children have ended; children that do not
+ * stop within 5 s are killed. All signals are blocked then, so that none interrupts service_free(), which the caller
+ * calls next. The status is 0 after a signal. It is 1 if one worker cannot start its work (CHILD_UNABLE) and no process
+ * of this worker has ever served: the other children are then stopped. It is also 1 if there is no memory to begin:
+ * then no child was started, and the signals are not blocked.
+ */
 int master_run(struct service *service);
 
 #endif

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The access rules of a configuration, and --explain, which says how they come to a verdict. */
+/* The access rules of a configuration, and the answer to --explain: how the rules decide about a client. */
 #ifndef IMAPGUARD_PROC_RULES_H
 #define IMAPGUARD_PROC_RULES_H
 
 #include "config.h"
 #include "policy/access.h"
 
-/* Compiles the rules of a configuration that outlives them. NULL after an error, which is in `report`. */
+/*
+ * Compiles the access rules of a configuration, which must outlive the result. The caller owns the result;
+ * access_free() frees it. Returns NULL if the call has added an error to `report`.
+ */
 struct access *rules_load(const struct config *config, struct option_report *report);
 
-/* A question of an administrator: what would the rules say of this client? */
+/* A client about which an administrator asks. */
 struct rules_question {
-    const char *address;
-    const char *user;     /* NULL: at connect */
-    const char *listener; /* NULL: the first */
+    const char *address;  /* a numeric IPv4 or IPv6 address */
+    const char *user;     /* NULL: explain the decision at connect only */
+    const char *listener; /* name of a listener; NULL: the first one of the configuration */
 };
 
 /*
- * Answers it on standard output, by the rules and databases of the file at `path`; what is wrong with that or
- * with the question is printed to standard error. 0 or -1.
+ * Reads the configuration at `path` with its networks and databases, and prints to standard output how its rules decide
+ * about the client. Returns 0, or -1 if the configuration or the question has an error, which is printed to standard
+ * error.
  */
 int rules_explain(const char *path, const struct rules_question *question);
 

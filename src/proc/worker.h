@@ -5,7 +5,11 @@
 
 #include "proc/child.h"
 
-/* Runs a worker until SIGTERM, in a process just forked with all signals blocked. Returns the exit status, see child.h. */
+/*
+ * Runs a worker until SIGTERM or the death of the master. Call it in a process just forked, with all signals blocked,
+ * and with the fields of `child` that the master sets. Drops the privileges of the process. Returns its exit status,
+ * see child.h; the caller exits.
+ */
 int worker_run(struct child *child);
 
 #endif

@@ -6,24 +6,24 @@
 #include "base/option.h"
 #include "net/tls_client.h"
 
-/* In the order of the choices of a backend's `tls`. */
+/* The choices of a backend's `tls`, in the same order. */
 enum backend_tls { BACKEND_TLS_NONE, BACKEND_TLS_STARTTLS, BACKEND_TLS_IMPLICIT };
 
 struct backend_options {
     char *name;
-    char *address; /* as endpoint_check() reads it */
-    uint32_t tls;
+    char *address; /* for endpoint_resolve() */
+    uint32_t tls;  /* an enum backend_tls */
     struct tls_client_options tls_client;
-    uint32_t proxy_protocol; /* enum proxy_header_version */
-    bool forward_id;
-    bool pass_refusal_text; /* clients get the backend's own words about a wrong password */
-    uint32_t connect_timeout_ms;
-    uint32_t login_timeout_ms; /* from connected to the answer to the login */
-    uint32_t max_sessions;     /* over all workers; 0: any number */
-    uint32_t resolve_interval_ms;
-    uint32_t check_interval_ms; /* 0: no checks */
-    uint32_t check_rise;
-    uint32_t check_fall;
+    uint32_t proxy_protocol;      /* an enum proxy_header_version */
+    bool forward_id;              /* send the address and the ID of the client in ID (RFC 2971) */
+    bool pass_refusal_text;       /* clients get the text and the code with which the backend refused a login */
+    uint32_t connect_timeout_ms;  /* for each address */
+    uint32_t login_timeout_ms;    /* from the connection to the answer to the login */
+    uint32_t max_sessions;        /* of all workers together; 0: any number */
+    uint32_t resolve_interval_ms; /* between two look-ups of a host name */
+    uint32_t check_interval_ms;   /* from the end of a check to the next one; 0: no checks */
+    uint32_t check_rise;          /* checks in a row that must succeed to mark the backend up */
+    uint32_t check_fall;          /* checks in a row that must fail to mark the backend down */
 };
 
 extern const struct option_table backend_option_table;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all processes share about the backends, each part with one writer, so that a worker that was taken over can send
- * no other worker's logins elsewhere: the monitor publishes where backends are; every process has a column of its own
- * with its sessions at each backend, and whether it found the backend up.
+ * The state of the backends that all processes share. Each part has one writer, so that a compromised worker cannot
+ * send the logins of another worker elsewhere: the monitor publishes the endpoints of the backends, and every child has
+ * a column of its own with its sessions at each backend and its latest finding, up or down.
  */
 #ifndef IMAPGUARD_PROXY_BACKEND_STATE_H
 #define IMAPGUARD_PROXY_BACKEND_STATE_H
@@ -10,40 +10,56 @@
 #include "proxy/backend.h"
 #include "proxy/fault.h"
 
-/* Maps the shared state of b->count backends in the arena. Returns 0, or -1 with errno set when memory is short. */
+/*
+ * Maps the shared state of b->count backends in the arena; called by backends_new(). b must stay at its address.
+ * Returns 0, or -1 with errno set if there is no memory.
+ */
 int backends_map(struct backends *b, struct arena *arena);
 
-/* In a child, before it uses a backend: from here on it writes to the column of that child. */
+/*
+ * Sets the column that this process writes to: that of child number `child`. Call it in a child, before it reserves a
+ * session or marks a backend up or down.
+ */
 void backends_set_child(struct backends *b, unsigned child);
 
-/* Sets where a backend is. Only one thread of the monitor does this for each backend, and the master at the start. */
+/*
+ * Sets the endpoint of a backend. If its address is a name, the endpoint is published to all processes: only the master
+ * before the first fork, and one thread of the monitor for each backend, may call it. Otherwise it is set in this
+ * process.
+ */
 void backend_publish_endpoint(struct backend *backend, const struct endpoint *endpoint);
 
-/* Writes where the backend is to `out`, which is empty when that is not known. */
+/* Copies the endpoint of the backend to `out`; out->count is 0 if it is unknown. */
 void backend_endpoint(const struct backend *backend, struct endpoint *out);
 
 /*
- * Returns true unless the backend was down when a process looked last. Without checks in its options, a backend that was
- * down counts as up again after 10 s.
+ * Returns false if the latest finding of all processes is that the backend is down, otherwise true. Without checks in
+ * the options of the backend, a finding counts for 10 s only.
  */
 bool backend_is_up(const struct backend *backend);
 
 /* Returns true if some process has found the backend up or down. */
 bool backend_is_known(const struct backend *backend);
 
-/* Marks the backend up, and logs "backend-up" if it was not. */
+/*
+ * Marks the backend up in the column of this process. Logs "backend-up" if the latest finding was another one or none.
+ */
 void backend_mark_up(struct backend *backend);
 
-/* Marks the backend down, and logs "backend-down" if it was not. `said` explains the fault, as in struct dial; or "". */
+/*
+ * Marks the backend down in the column of this process. Logs "backend-down" with the fault if the latest finding was
+ * another one or none. `said` is logged as the explanation, see struct dial; it may be empty, and is quoted.
+ */
 void backend_mark_down(struct backend *backend, enum fault fault, struct span said);
 
 /*
- * Counts one session of this process more, to be given back by backend_release_session(). Returns false, with nothing
- * counted, when the backend has max_sessions over all workers, a number that is never exceeded.
+ * Counts a session of this process at the backend, which backend_release_session() must release. Returns true, or false
+ * with nothing counted if there would be more than max_sessions in all workers together. The limit is never exceeded;
+ * of two workers that want the last session, both may fail.
  */
 bool backend_reserve_session(const struct backend *backend);
 
-/* Counts one session of this process less. */
+/* Releases a session for which backend_reserve_session() has returned true. */
 void backend_release_session(const struct backend *backend);
 
 #endif

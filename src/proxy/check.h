@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The monitor's checks of one backend: dials it again and again as a login does, notes whether that works and which
- * capabilities the backend lists, and sends LOGOUT. A check never logs in.
+ * The checks of one backend by the monitor. A check dials the backend as a login does, marks it up or down, keeps its
+ * capability list, and sends LOGOUT. It never logs in.
  */
 #ifndef IMAPGUARD_PROXY_CHECK_H
 #define IMAPGUARD_PROXY_CHECK_H
@@ -26,18 +26,24 @@ struct check {
 };
 
 /*
- * Starts the first check at once, and each further one `check_interval` after the end of the one before. A check marks the
- * backend up or down by `check_rise` and `check_fall`, and then calls `done`. If the backend's options have no checks,
- * `ended` becomes true and `done` is called once.
+ * Starts the checks of a backend: the first one in the next iteration of the loop, and each further one
+ * check_interval_ms after the end of the one before. `c` may have any content before; it must not move, and `backend`
+ * and `loop` must stay valid, until check_stop().
+ *
+ * A check that succeeds marks the backend up; if the backend was down, only after check_rise successes in a row. A
+ * check that fails because of a fault with marks_down marks the backend down after check_fall failures in a row, or
+ * immediately if the backend was neither up nor down before. Then `done` is called with `data`. If check_interval_ms is
+ * 0, there are no checks: c->ended becomes true, and check_start() calls `done` once itself.
  */
 void check_start(struct check *c, struct backend *backend, struct loop *loop, void (*done)(void *data), void *data);
 
-/* Stops checking, also in the middle of a check, and frees what c owns. */
+/* Stops the checks, also during a check, and frees what c owns. check_start() must have been called. */
 void check_stop(struct check *c);
 
 /*
- * Once each check has ended at least once: offers clients what all backends have in common. A backend that never answered
- * is left out: nobody can log in there either, and it counts once it is back.
+ * Calls offer_learn() with the capability lists of the `count` backends, one for each of `checks`, ROUTE_BACKENDS_MAX
+ * at most. Does nothing until each check has ended at least once. A backend that has never answered is left out:
+ * clients cannot log in there. A backend without checks counts as one without capabilities.
  */
 void checks_learn_offer(const struct check *checks, size_t count, struct offer *offer);
 

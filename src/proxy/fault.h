@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What can go wrong on the way to a backend and at the login there: the rows of fault.def as an enum and a table. */
+/* The faults of connections to backends and of logins there: the rows of fault.def as an enum and a table. */
 #ifndef IMAPGUARD_PROXY_FAULT_H
 #define IMAPGUARD_PROXY_FAULT_H
 
@@ -17,16 +17,16 @@ enum fault {
 enum fault_origin { ORIGIN_BACKEND, ORIGIN_NETWORK, ORIGIN_LOCAL, ORIGIN_CLIENT };
 
 struct fault_row {
-    const char *word; /* the value of `reason` in the log */
+    const char *word; /* value of `reason` in the log; static */
     enum fault_origin origin;
-    bool marks_down;   /* before the login was sent, it marks the backend down */
-    bool tries_next;   /* the login goes on with the next backend of its route */
-    const char *reply; /* the text of the tagged answer to the client; NULL: the backend's own answer */
+    bool marks_down;   /* the fault can mark the backend down, see fault.def */
+    bool tries_next;   /* the login tries the next backend of its route */
+    const char *reply; /* the tagged answer to the client, without its tag; NULL: the answer of the backend */
 };
 
 extern const struct fault_row faults[FAULT_COUNT];
 
-/* Returns the value of `origin` in the log. */
+/* Returns the static value of `origin` in the log. `fault` is not FAULT_NONE. */
 const char *fault_origin_word(enum fault fault);
 
 #endif

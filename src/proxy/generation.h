@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What one reading of the configuration makes, as sessions use it: options, TLS contexts, backends, routes, rules and
- * limits. A generation is complete before the first session sees it, and never changes. A session holds the generation
- * that it began with until it ends, so that a newer one can take its place for the sessions that begin later. What a
- * process is and counts (loop, sockets, shared memory, databases) is in struct proxy and in proc/service.h.
+ * A generation of the configuration, as sessions use it: limits, TLS contexts, backends with their routes, and access
+ * rules. A generation is complete before the first session uses it, and never changes. A session keeps the generation
+ * with which it began until it ends, so that later sessions can use a newer one. The state of a process (loop, sockets,
+ * shared memory, databases) is in struct proxy and in proc/service.h.
  *
- * Each process counts its own references, because each has its own copy after fork(): a generation that one process
- * destroys goes on in the others.
+ * Each process counts its own references, because each has its own copy after fork(): if one process destroys a
+ * generation, the others still have it.
  */
 #ifndef IMAPGUARD_PROXY_GENERATION_H
 #define IMAPGUARD_PROXY_GENERATION_H
@@ -17,19 +17,21 @@
 #include "proxy/limits.h"
 
 struct generation {
-    unsigned references; /* its maker's is the first */
+    unsigned references; /* 1 at first: that of the creator */
     const struct limits *limits;
     struct tls *tls;
     struct backends *backends;
     const struct access *access;
-    /* Frees the generation with all that belongs to it; set by its maker. Called when the last reference is released. */
+    /*
+     * Frees the generation and all that it points to; set by the creator. Called when the last reference is released.
+     */
     void (*destroy)(struct generation *g);
 };
 
-/* Adds a reference, to be given back by generation_release(). Returns g. */
+/* Adds a reference, which generation_release() must release. Returns g. */
 struct generation *generation_hold(struct generation *g);
 
-/* Gives a reference back, and destroys the generation if it was the last one. NULL is fine. */
+/* Releases a reference, and calls g->destroy if it was the last one. Does nothing if g is NULL. */
 void generation_release(struct generation *g);
 
 #endif

@@ -13,9 +13,14 @@ enum reason {
 };
 
 struct reason_row {
-    const char *word;     /* in the log */
-    enum log_level level; /* of the disconnect line */
-    const char *bye;      /* the text of "* BYE"; NULL: the client is told nothing */
+    const char *word;     /* value of `reason` in the log; static */
+    enum log_level level; /* of the line "disconnect" */
+    /*
+     * The text after "* BYE "; static. NULL: the session ends without BYE. A session ends with BYE only before its
+     * login, and not while its client waits for TLS. A client that is refused at connect gets BYE only for
+     * REASON_SESSIONS, on a STARTTLS listener.
+     */
+    const char *bye;
 };
 
 extern const struct reason_row reasons[REASON_COUNT];

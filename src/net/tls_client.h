@@ -27,6 +27,7 @@ struct tls_client;
  * group, for example "backends.[0]"; errors and warnings are added to `report` for options in it.
  *
  * The caller owns the result; tls_client_free() frees it. Returns NULL if the call has added an error to `report`.
+ * If a text of `options` is NULL, NULL is returned without a new error: the malformed option was reported before.
  */
 struct tls_client *tls_client_new(const struct tls_client_options *options, const char *host, const char *path,
                                   struct option_report *report);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/certificate.h"
+#include "net/tls_client.h"
 #include "pki.h"
 #include "support.h"
 
@@ -301,6 +302,24 @@ Test(tls, every_certificate_that_is_wrong_is_reported)
     cr_expect_not_null(strstr(report.text, "error tls.certificates.[2].key: "), "%s", report.text);
     cr_expect_eq(report.report.errors, 2);
     done(NULL);
+}
+
+Test(tls, a_malformed_option_of_a_backend_was_reported_before)
+{
+    char *empty = strdup(""), *ca_file = strdup("/nowhere");
+    const struct tls_client_options rows[] = {
+        {.verify = true, .ca_file = NULL, .server_name = empty, .certificate = {empty, empty}},
+        {.verify = true, .ca_file = ca_file, .server_name = NULL, .certificate = {empty, empty}},
+        {.verify = true, .ca_file = ca_file, .server_name = empty, .certificate = {NULL, empty}},
+        {.verify = true, .ca_file = ca_file, .server_name = empty, .certificate = {empty, NULL}},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_report_init(&report);
+        cr_expect_null(tls_client_new(&rows[i], "localhost", "backends.[0]", &report.report), "row %zu", i);
+        cr_expect_str_eq(report.text, "", "row %zu: %s", i, report.text);
+    }
+    free(empty);
+    free(ca_file);
 }
 
 Test(tls, a_reason_for_a_failure_is_always_given)

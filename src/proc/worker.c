@@ -2,6 +2,7 @@
 #include "proc/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 #include "net/loop.h"
 #include "proc/child.h"
 #include "proxy/proxy.h"
+#include "proxy/shed.h"
 
 enum {
     ACCEPT_BATCH = 64,      /* connections in one callback */
@@ -110,13 +112,8 @@ static void resume_accepting(struct worker *w)
 
 static void retry_now(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
-    struct worker *w = timer->data;
     (void)ev, (void)revents;
-    if (is_full(w)) {
-        pause_accepting(w, "max_sessions");
-    } else {
-        resume_accepting(w);
-    }
+    resume_accepting(timer->data); /* if it is full, the next client that comes finds out who may make room */
 }
 
 /* Returns true if an error of accept() concerns one connection only: accept() may be called again at once. */
@@ -140,13 +137,20 @@ static bool is_transient(int error)
     }
 }
 
+/* Returns true if there is a connection to accept. */
+static bool somebody_waits(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
 /* Accepts one connection. Returns false when there is none, or no place. */
 static bool accept_one(struct worker *w, struct ev_io *watcher)
 {
     const struct listen_socket *listen_socket = &w->service->listen_sockets[watcher - w->accept_watchers];
     union address peer = {0}, local = listen_socket->address;
     socklen_t len = sizeof peer;
-    if (!reserve(w)) {
+    if (!reserve(w) && !(somebody_waits(watcher->fd) && shed_idle(&w->proxy) && reserve(w))) {
         pause_accepting(w, "max_sessions");
         return false;
     }
@@ -154,6 +158,9 @@ static bool accept_one(struct worker *w, struct ev_io *watcher)
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
+        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy)) {
+            return true;
+        }
         if (error != EAGAIN && error != EWOULDBLOCK && !is_transient(error)) {
             pause_accepting(w, strerror(error));
         }

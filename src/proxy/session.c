@@ -510,6 +510,21 @@ void session_end(struct session *s, enum reason reason)
     }
 }
 
+bool session_is_before_login(const struct session *s)
+{
+    return rows[s->state].before_login;
+}
+
+void session_drop(struct session *s, enum reason reason)
+{
+    s->reason = reason;
+    if (rows[s->state].before_login) {
+        client_bye(s, reason);
+        stream_flush(&s->client_stream);
+    }
+    destroy(s);
+}
+
 void session_end_all(struct proxy *proxy, enum reason reason)
 {
     for (struct session *s = LIST_FIRST(&proxy->sessions), *next; s != NULL; s = next) {

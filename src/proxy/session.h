@@ -99,6 +99,12 @@ ev_tstamp session_after(ev_tstamp from, uint32_t ms);
 /* Returns the time at the beginning of the loop's present iteration, see loop_now(). */
 ev_tstamp session_now(const struct session *s);
 
+/* Returns true if the client has not logged in, and the session still waits for that. */
+bool session_is_before_login(const struct session *s);
+
+/* Tells the client why, as far as it takes that at once, and frees s. Never call it from one of s's own handlers. */
+void session_drop(struct session *s, enum reason reason);
+
 /* Ends s and may free it. Never call it from one of s's own handlers: they return step_end(). */
 void session_end(struct session *s, enum reason reason);
 

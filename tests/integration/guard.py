@@ -57,7 +57,7 @@ class Guard:
 
     def __init__(self, binary, place, backend, certificates, *, workers=1, tls=None, limits=None,
                  backend_settings=None, log=None, descriptors=None, listen="127.0.0.1", access=None, geoip=None,
-                 listeners=None, backends=None, routes=None, capabilities=None, program=None):
+                 listeners=None, backends=None, routes=None, capabilities=None, max_sessions=None, program=None):
         self.binary = program or binary
         self.certificates = certificates
         self.place = place
@@ -81,7 +81,8 @@ class Guard:
         }
         if access is not None:
             self.settings["access"] = access
-        for key, value in (("geoip", geoip), ("routes", routes), ("capabilities", capabilities)):
+        for key, value in (("geoip", geoip), ("routes", routes), ("capabilities", capabilities),
+                           ("max_sessions", max_sessions)):
             if value is not None:
                 self.settings[key] = value
         self.config = place / f"imapguard-{self.starttls_port}.conf"

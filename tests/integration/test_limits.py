@@ -201,3 +201,32 @@ def fill(front, held):
         wire.close()
         time.sleep(0.05)
     return len(held)
+
+
+def test_idle_connections_keep_nobody_out(guard, backend):
+    """All places are taken by one network that does not log in; who logs in finds one, and who has keeps it."""
+    front = guard(backend().address, workers=1, max_sessions=30, limits={"sessions": 1000})
+    with front.session(source=THERE) as kept:
+        idle = [front.connect(source=HERE) for _ in range(60)]
+        for _ in range(5):
+            with front.session(source=THERE) as wire:
+                assert wire.command(b"NOOP").status.startswith(b"OK")
+        assert kept.command(b"NOOP").status.startswith(b"OK")
+        shed = {event["rip"] for event in front.events("disconnect", reason="shed")}
+        assert shed == {HERE}
+        heard = idle[0].rest()
+        assert heard.endswith(b"* BYE [UNAVAILABLE] The server is full.\r\n"), heard
+        for wire in idle:
+            wire.close()
+
+
+def test_of_those_who_do_not_log_in_the_greediest_network_makes_room(guard, backend):
+    front = guard(backend().address, workers=1, max_sessions=12, limits={"sessions": 1000})
+    few = [front.plain(source=THERE) for _ in range(2)]
+    many = [front.plain(source=HERE) for _ in range(10)]
+    more = [front.plain(source=f"127.0.9.{number}") for number in range(1, 5)]
+    assert [event["rip"] for event in front.events("disconnect", reason="shed")] == [HERE] * 4
+    for wire in [*few, *more]:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+    for wire in [*few, *many, *more]:
+        wire.close()

@@ -834,7 +834,8 @@ def no_descriptor_left(pid):
 def test_descriptors_that_are_used_up_mark_no_backend_down(guard, backend):
     """Really used up, in the worker and in the monitor. Every login fails for it, and works as soon as there are some."""
     servers = [{"name": name, "address": backend().address, "check_interval": "1s", "check_fall": 1} for name in ("one", "two")]
-    front = guard("", backends=servers)
+    # Exempt from limits: none of them has to make room for another.
+    front = guard("", backends=servers, access=[{"name": "us", "action": "allow", "limits": False}])
     wait_for(lambda: len(front.events("backend-up")) == 2, "the first checks")
     monitor, worker = int(front.event("monitor-started")["pid"]), front.workers()[0]
     with contextlib.ExitStack() as wires:
@@ -1322,9 +1323,12 @@ def test_an_orphan_does_not_serve(faulty, backend):
 
 
 def test_max_sessions_is_exact_over_all_workers(faulty, backend):
-    """Of clients that come at once never more are greeted than there is room for, and all of the room is given."""
+    """Of clients that come at once never more are greeted than there is room for, and all of the room is given.
+
+    They are exempt from limits: so none of them has to make room for another.
+    """
     front = faulty(backend().address, workers=4, extra={"max_sessions": 20}, log={"level": "info"},
-                   limits={"connection_rate": "1000000/1s"})
+                   access=[{"name": "us", "action": "allow", "limits": False}])
     for _ in range(2):
         crowd = []
         for _ in range(60):

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "proxy/shed.h"
+
+#include <string.h>
+
+#include "proxy/session.h"
+
+/* Networks are told apart by their entry in the client table, up to a collision that only makes the choice coarser. */
+enum { NETWORKS = 4096, AT_ONCE = 16 };
+
+static bool is_idle(const struct session *s)
+{
+    return session_is_before_login(s) && s->attempt == NULL && !s->connection.unlimited;
+}
+
+static unsigned network_of(const struct session *s)
+{
+    return s->connection.ref.slot % NETWORKS;
+}
+
+/* Returns how many idle sessions the network with the most of them has, and which network that is. */
+static unsigned find_most(const struct proxy *proxy, unsigned *network)
+{
+    static uint16_t counts[NETWORKS]; /* not on the stack */
+    struct session *s;
+    unsigned most = 0;
+    memset(counts, 0, sizeof counts);
+    LIST_FOREACH (s, &proxy->sessions, entry) {
+        uint16_t *count = &counts[network_of(s)];
+        if (is_idle(s) && *count < UINT16_MAX && ++*count > most) {
+            most = *count;
+            *network = network_of(s);
+        }
+    }
+    return most;
+}
+
+/*
+ * Drops the oldest idle sessions of a network that has so many: a sixteenth of them, so that a flood of connections does
+ * not make every one of them search again.
+ */
+static void drop_oldest(struct proxy *proxy, unsigned network, unsigned number)
+{
+    struct session *oldest[AT_ONCE] = {0}, *s;
+    unsigned wanted = number / AT_ONCE + 1, at = 0;
+    wanted = wanted < AT_ONCE ? wanted : AT_ONCE;
+    LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
+        if (is_idle(s) && network_of(s) == network) {
+            oldest[at++ % wanted] = s;
+        }
+    }
+    for (unsigned i = 0; i < wanted && oldest[i] != NULL; i++) {
+        session_drop(oldest[i], REASON_SHED);
+    }
+}
+
+bool shed_idle(struct proxy *proxy)
+{
+    unsigned network = 0, most;
+    if (proxy->tarpit_count > 0) {
+        session_drop(TAILQ_FIRST(&proxy->tarpit), REASON_SHED);
+        return true;
+    }
+    most = find_most(proxy, &network);
+    if (most > 0) {
+        drop_oldest(proxy, network, most);
+    }
+    return most > 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Room in a full house: idle connections must not keep out who wants to log in. */
+#ifndef IMAPGUARD_PROXY_SHED_H
+#define IMAPGUARD_PROXY_SHED_H
+
+#include <stdbool.h>
+
+#include "proxy/proxy.h"
+
+/*
+ * Frees sessions of this worker, with their descriptors: one in the tarpit, or of the client network that has the most
+ * sessions which wait for a login and have none in progress, the oldest ones, at most 16. Clients without limits are
+ * spared. Returns false if there is no such session.
+ */
+bool shed_idle(struct proxy *proxy);
+
+#endif

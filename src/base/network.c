@@ -32,18 +32,6 @@ struct network_address network_address_of(const union address *a)
     return out;
 }
 
-void network_address_to(const struct network_address *a, union address *out)
-{
-    *out = (union address){0};
-    if (is_ipv4(a)) {
-        out->in.sin_family = AF_INET;
-        memcpy(&out->in.sin_addr, a->octets + sizeof mapped, 4);
-    } else {
-        out->in6.sin6_family = AF_INET6;
-        memcpy(&out->in6.sin6_addr, a->octets, 16);
-    }
-}
-
 /* Replaces all bits after the prefix with those of `fill`. */
 static void fill_after(struct network_address *a, unsigned prefix, uint8_t fill)
 {
@@ -58,6 +46,70 @@ static struct network network_make(const struct network_address *a, unsigned pre
     struct network n = {*a, prefix};
     fill_after(&n.first, prefix, 0);
     return n;
+}
+
+static struct network_address mapped_from(const uint8_t ipv4[4])
+{
+    struct network_address out;
+    memcpy(out.octets, mapped, sizeof mapped);
+    memcpy(out.octets + sizeof mapped, ipv4, 4);
+    return out;
+}
+
+bool network_address_in_nat64(const struct network_address *a, const struct network *nat64, struct network_address *out)
+{
+    struct network around = network_make(a, nat64->prefix);
+    uint8_t ipv4[4];
+    if (nat64->prefix % 8 != 0 || memcmp(&around.first, &nat64->first, sizeof around.first) != 0) {
+        return false;
+    }
+    for (size_t i = 0, at = nat64->prefix / 8; i < sizeof ipv4 && at < sizeof a->octets; at++) {
+        if (at != 8) { /* the octet "u" */
+            ipv4[i++] = a->octets[at];
+        }
+    }
+    *out = mapped_from(ipv4);
+    return true;
+}
+
+static bool find_ipv4(const struct network_address *a, struct network_address *out)
+{
+    static const uint8_t six_to_four[] = {0x20, 0x02}, zeros[12] = {0};
+    static const struct network well_known = {.first = {{0x00, 0x64, 0xff, 0x9b}}, .prefix = 96};
+    if (memcmp(a->octets, six_to_four, sizeof six_to_four) == 0) {
+        *out = mapped_from(a->octets + sizeof six_to_four);
+        return true;
+    }
+    /* ::a.b.c.d, but neither ::, nor ::1, nor any other of 0.0.0.0/8 */
+    if (memcmp(a->octets, zeros, sizeof zeros) == 0 && a->octets[sizeof zeros] != 0) {
+        *out = mapped_from(a->octets + sizeof zeros);
+        return true;
+    }
+    return network_address_in_nat64(a, &well_known, out);
+}
+
+struct network_address network_address_unwrap(const struct network_address *a)
+{
+    struct network_address out;
+    bool found = find_ipv4(a, &out) && !network_is_private(&out) && !network_is_loopback(&out);
+    return found ? out : *a;
+}
+
+void network_address_to(const struct network_address *a, union address *out)
+{
+    *out = (union address){0};
+    if (is_ipv4(a)) {
+        out->in.sin_family = AF_INET;
+        memcpy(&out->in.sin_addr, a->octets + sizeof mapped, 4);
+    } else {
+        out->in6.sin6_family = AF_INET6;
+        memcpy(&out->in6.sin6_addr, a->octets, 16);
+    }
+}
+
+bool network_is_ipv4(const struct network *n)
+{
+    return is_ipv4(&n->first) && n->prefix >= MAPPED_BITS;
 }
 
 struct network network_around(const struct network_address *a, unsigned ipv4_prefix, unsigned ipv6_prefix)
@@ -115,7 +167,7 @@ const char *network_check(const char *text)
 
 const char *network_text(const struct network *n, char text[NETWORK_TEXT_SIZE])
 {
-    bool ipv4 = is_ipv4(&n->first) && n->prefix >= MAPPED_BITS;
+    bool ipv4 = network_is_ipv4(n);
     const void *from = ipv4 ? n->first.octets + sizeof mapped : n->first.octets;
     if (inet_ntop(ipv4 ? AF_INET : AF_INET6, from, text, NETWORK_TEXT_SIZE) == NULL) {
         text[0] = '\0';

@@ -28,11 +28,28 @@ struct network {
 /* Returns the 128 bits of `a`, without its port; all zero if `a` is unknown. */
 struct network_address network_address_of(const union address *a);
 
+/*
+ * Writes the IPv4 address that an IPv6 address contains to `out`, as network_address_of() returns it. `nat64` is a prefix of
+ * a translator, of 32, 40, 48, 56, 64 or 96 bits (RFC 6052 2.2). Returns false, with `out` unchanged, if `a` is not in it.
+ */
+bool network_address_in_nat64(const struct network_address *a, const struct network *nat64,
+                              struct network_address *out);
+
+/*
+ * Returns the IPv4 address of a 6to4 address (RFC 3056 2), of an IPv4-compatible address (RFC 4291 2.5.5.1), or of one with
+ * the well-known NAT64 prefix 64:ff9b::/96 (RFC 6052 2.1), as network_address_of() returns it; otherwise `a`. A private or
+ * loopback address inside is not believed, because nobody on the Internet has it.
+ */
+struct network_address network_address_unwrap(const struct network_address *a);
+
 /* Converts `a` to a socket address with port 0. An IPv4-mapped address becomes an IPv4 address. */
 void network_address_to(const struct network_address *a, union address *out);
 
 /* Returns the network around `a`: `ipv4_prefix` (0..32) bits of an IPv4 address, `ipv6_prefix` (0..128) of others. */
 struct network network_around(const struct network_address *a, unsigned ipv4_prefix, unsigned ipv6_prefix);
+
+/* Returns true if the network is one of IPv4 addresses. */
+bool network_is_ipv4(const struct network *n);
 
 /* Returns true for an address of this host alone: 127.0.0.0/8 (RFC 1122 3.2.1.3) or ::1 (RFC 4291 2.5.3). */
 bool network_is_loopback(const struct network_address *a);

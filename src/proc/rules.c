@@ -61,7 +61,8 @@ static int answer(const struct config *config, const struct access *access, stru
     if (listener == NULL) {
         return -1;
     }
-    struct network_address octets = network_address_of(&address);
+    struct network_address written = network_address_of(&address);
+    struct network_address octets = limits_unwrap(&config->limits, &written);
     struct facts facts = facts_at_connect(&octets, listener, geoip);
     const struct place *place = facts_place(&facts);
     printf("address %s, listener %s, country %s, continent %s, AS ", address_text(&address, text), listener,

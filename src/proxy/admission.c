@@ -43,7 +43,8 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
     static const enum reason refusals[] = {[CLIENT_TABLE_BANNED] = REASON_BANNED,
                                            [CLIENT_TABLE_RATE] = REASON_CONNECTION_RATE,
                                            [CLIENT_TABLE_SESSIONS] = REASON_SESSIONS};
-    struct network_address address = network_address_of(&conn->peer);
+    struct network_address written = network_address_of(&conn->peer);
+    struct network_address address = limits_unwrap(conn->generation->limits, &written);
     conn->facts = facts_at_connect(&address, conn->listener->options->name, proxy->geoip);
     struct verdict verdict = access_ask(conn->generation->access, &conn->facts, observed, conn);
     if (verdict.action != ACCESS_ALLOW) {

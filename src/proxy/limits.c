@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/limits.h"
 
+#include <string.h>
+
 enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
+
+static const char *check_nat64(const char *text)
+{
+    struct network n;
+    bool well = network_parse(text, strlen(text), &n) == 0 && n.prefix >= 32 && (n.prefix <= 64 || n.prefix == 96) &&
+                n.prefix % 8 == 0 && !network_is_ipv4(&n);
+    return well ? NULL : "an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, such as \"2001:db8:64::/96\"";
+}
+
+struct network_address limits_unwrap(const struct limits *limits, const struct network_address *address)
+{
+    char *const *texts = limits->nat64.items;
+    for (size_t i = 0; i < limits->nat64.count; i++) {
+        struct network prefix;
+        struct network_address out;
+        if (network_parse(texts[i], strlen(texts[i]), &prefix) == 0 &&
+            network_address_in_nat64(address, &prefix, &out)) {
+            return out;
+        }
+    }
+    return network_address_unwrap(address);
+}
 
 /* clang-format off */
 static const struct option_row rows[] = {
+    {.name = "nat64", .type = OPTION_TEXTS, .offset = offsetof(struct limits, nat64), .default_value = "", .check = check_nat64},
     {.name = "ipv4_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv4_prefix),
      .default_value = "32", .min = 8, .max = 32},
     {.name = "ipv6_prefix", .type = OPTION_COUNT, .offset = offsetof(struct limits, network.ipv6_prefix),

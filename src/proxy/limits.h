@@ -7,6 +7,7 @@
 #include "policy/client_table.h"
 
 struct limits {
+    struct option_list nat64;           /* of char *: prefixes of NAT64 translators, besides 64:ff9b::/96 */
     struct client_table_limits network; /* for each client network, over all workers */
     char *state_file;                   /* the file that keeps the bans over a restart; "": none */
     uint32_t login_attempts;            /* failed logins on one connection, after which it ends */
@@ -18,5 +19,8 @@ struct limits {
 };
 
 extern const struct option_table limits_option_table;
+
+/* Returns the address as rules and limits know it: the IPv4 address that an IPv6 address contains, see network.h. */
+struct network_address limits_unwrap(const struct limits *limits, const struct network_address *address);
 
 #endif

@@ -96,6 +96,17 @@ def test_denied_users_never_reach_the_backend(guard, backend):
     assert not server.peers
 
 
+@pytest.mark.parametrize("source", ["::ffff:192.0.2.7", "2002:c000:207::1", "64:ff9b::c000:207", "2001:db8:64::c000:207"])
+def test_an_ipv4_address_inside_an_ipv6_address_is_the_client(guard, backend, source):
+    front = guard(backend().address, access=[rule("deny", networks=["192.0.2.0/24"])],
+                  listeners={"proxy_protocol": ["127.0.0.1"]}, limits={"nat64": ["2001:db8:64::/96"]})
+    with front.connect(header=b"PROXY TCP6 " + source.encode() + b" 2001:db8::1 40000 143\r\n") as wire:
+        assert wire.rest() == b""
+    assert front.event("denied")["rule"] == "it"
+    with front.connect(header=b"PROXY TCP6 2001:db8:65::c000:207 2001:db8::1 40000 143\r\n") as wire:
+        assert wire.line().startswith(b"* OK")
+
+
 @pytest.mark.parametrize("written", ["admin", "Admin", "admin@x", "ADMIN@example.org", "\uff41dmin", "a\u200bdmin"])
 def test_no_other_way_to_write_a_name_leads_around_a_rule(guard, backend, written):
     """With strip_domain, all of these are the same user at the backend, or might be."""

@@ -147,3 +147,36 @@ Test(network, a_set_of_a_hundred_thousand_says_what_a_walk_says)
     network_set_clear(&set);
     free(all);
 }
+
+Test(network, the_ipv4_address_inside_is_found)
+{
+    static const struct {
+        const char *address, *nat64, *inside; /* NULL: none */
+    } rows[] = {
+        {"2002:c000:207::1", NULL, "192.0.2.7"}, {"2002:c000:207:5:6:7:8:9", NULL, "192.0.2.7"},
+        {"2003:c000:207::1", NULL, NULL}, {"2002:a00:1::1", NULL, NULL}, {"64:ff9b::127.0.0.1", NULL, NULL},
+        {"64:ff9b:1::10.0.0.1", "64:ff9b:1::/96", "10.0.0.1"}, {"::192.0.2.7", NULL, "192.0.2.7"}, {"::1", NULL, NULL}, {"::", NULL, NULL},
+        {"::0.1.2.3", NULL, NULL}, {"::ffff:192.0.2.7", NULL, "192.0.2.7"}, {"64:ff9b::192.0.2.7", NULL, "192.0.2.7"},
+        {"64:ff9b:0:0:1::192.0.2.7", NULL, NULL}, {"64:ff9b:1::192.0.2.7", NULL, NULL}, {"2001:db8::7", NULL, NULL},
+        /* RFC 6052 2.4 */
+        {"2001:db8:c000:221::", "2001:db8::/32", "192.0.2.33"}, {"2001:db8:1c0:2:21::", "2001:db8:100::/40", "192.0.2.33"},
+        {"2001:db8:122:c000:2:2100::", "2001:db8:122::/48", "192.0.2.33"},
+        {"2001:db8:122:3c0:0:221::", "2001:db8:122:300::/56", "192.0.2.33"},
+        {"2001:db8:122:344:c0:2:2100::", "2001:db8:122:344::/64", "192.0.2.33"},
+        {"2001:db8:122:344::192.0.2.33", "2001:db8:122:344::/96", "192.0.2.33"},
+        {"2001:db8:122:345::192.0.2.33", "2001:db8:122:344::/96", NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[NETWORK_TEXT_SIZE], expected[NETWORK_TEXT_SIZE];
+        struct network whole = parsed(rows[i].address), found = whole;
+        if (rows[i].nat64 != NULL) {
+            struct network prefix = parsed(rows[i].nat64);
+            bool in = network_address_in_nat64(&whole.first, &prefix, &found.first);
+            cr_expect_eq(in, rows[i].inside != NULL, "%s", rows[i].address);
+        } else {
+            found.first = network_address_unwrap(&whole.first);
+        }
+        struct network wanted = rows[i].inside != NULL ? parsed(rows[i].inside) : whole;
+        cr_expect_str_eq(network_text(&found, text), network_text(&wanted, expected), "%s", rows[i].address);
+    }
+}

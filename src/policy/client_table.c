@@ -36,6 +36,12 @@ struct network client_table_network(const struct client_table *t, const struct n
     return network_around(address, t->limits.ipv4_prefix, t->limits.ipv6_prefix);
 }
 
+bool client_table_is_gateway(const struct client_table *t, const struct network_address *address)
+{
+    return t->limits.private_addresses == CLIENT_TABLE_GATEWAY &&
+           (network_is_private(address) || network_is_loopback(address));
+}
+
 uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count)
 {
     uint8_t out[16] = {0};
@@ -481,7 +487,8 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
 {
     struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
-    return ref.slot != 0 && !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
+    return ref.slot != 0 && !client_table_is_gateway(t, address) &&
+           !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
            client_table_begin_ban(t, slot, &network, false, now_us, ban);
 }
 

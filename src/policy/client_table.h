@@ -20,6 +20,12 @@
 #include "base/network.h"
 #include "base/option.h"
 
+/*
+ * What stands behind a private or loopback address: the choices of `private_addresses`, in the same order. Behind a gateway
+ * are many clients, so that each user there is banned alone, and never the address.
+ */
+enum client_table_private { CLIENT_TABLE_GATEWAY, CLIENT_TABLE_CLIENT };
+
 /* The limits of a client network: options of the group `limits`. */
 struct client_table_limits {
     uint32_t ipv4_prefix;               /* bits of an IPv4 client network */
@@ -28,6 +34,7 @@ struct client_table_limits {
     struct option_rate connection_rate; /* connections, see rate.h */
     struct option_rate login_failures;  /* guesses that are in flight or were wrong; more begin a ban */
     struct option_rate login_faults;    /* guesses without a verdict; more begin a ban */
+    uint32_t private_addresses;         /* an enum client_table_private */
     uint32_t ban_time_ms;               /* the first ban in a row; each further one lasts twice as long, see ban.h */
     uint32_t ban_time_max_ms;           /* the longest ban */
     uint32_t table_size;                /* number of networks */
@@ -91,7 +98,8 @@ bool client_table_is_banned(const struct client_table *t, struct client_table_re
 
 /*
  * Counts an offence of a counted session as a failed login of its network, see guess.h. Returns true if a ban of the
- * network begins, and writes it to `ban`. Does nothing if `ref` is all zero.
+ * network begins, and writes it to `ban`. Does nothing if `ref` is all zero, or the
+ * address may be a gateway's.
  */
 bool client_table_charge(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
                          uint64_t now_us, struct client_table_ban *ban);

@@ -53,6 +53,9 @@ struct client_table {
 /* Returns the network in which the table counts the address. */
 struct network client_table_network(const struct client_table *t, const struct network_address *address);
 
+/* Returns true if many clients may have the address, see enum client_table_private. */
+bool client_table_is_gateway(const struct client_table *t, const struct network_address *address);
+
 /* Returns a keyed hash of the pieces and their lengths, which is the key of a slot. SipHash-2-4. */
 uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count);
 

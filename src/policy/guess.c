@@ -98,7 +98,7 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
         }
     }
     bool known = g->user != 0 && atomic_load(&t->entries[g->user - 1].right_s) != 0;
-    bool of_user = g->user != 0 && (known || password == NULL);
+    bool of_user = g->user != 0 && (known || password == NULL || client_table_is_gateway(t, address));
     uint32_t slot = of_user ? g->user : ref.slot;
     enum guess_permission permission = take(t, slot - 1, &network, of_user, now_us, ban, begun);
     if (permission != GUESS_ALLOWED) {
@@ -150,7 +150,7 @@ bool guess_settle(struct client_table *t, struct client_table_ref ref, const str
         if (verdict != GUESS_WRONG) {
             rate_give_back(&e->failures, &t->limits.login_failures, 1);
         }
-        if (verdict == GUESS_WRONG && !settle_wrong(t, ref, g, now_us)) {
+        if (verdict == GUESS_WRONG && !settle_wrong(t, ref, g, now_us) && !client_table_is_gateway(t, address)) {
             begun = client_table_begin_ban(t, ref.slot - 1, &network, false, now_us, ban);
         }
         if (verdict == GUESS_UNKNOWN && !rate_take(&e->faults, &t->limits.login_faults, now_us)) {

@@ -4,10 +4,10 @@
  * back only when the backend accepts the secret or has not seen it. So however many guesses are in flight at one time, in
  * however many processes, a backend never judges more of them than the rate `login_failures` allows.
  *
- * A guess is charged to the client's network. Two kinds are charged to the user in that network instead, and ban only
- * that user from it: those of a user who has logged in from there before, and those by a mechanism that hides the
- * password, with which the same wrong password cannot be recognised. The network is banned if three users have failed by
- * such mechanisms.
+ * A guess is charged to the client's network. Three kinds are charged to the user in that network instead, and ban only
+ * that user from it: those of a user who has logged in from there before; those by a mechanism that hides the password,
+ * with which the same wrong password cannot be recognised; and those from an address that may be a gateway's (enum
+ * client_table_private). The network is banned if three users have failed by mechanisms of the second kind.
  */
 #ifndef IMAPGUARD_POLICY_GUESS_H
 #define IMAPGUARD_POLICY_GUESS_H

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WINDOW = 100 };
+enum { WINDOW = 10 };
 
 static bool same(const struct network_address *a, const struct network_address *b)
 {
@@ -20,7 +20,7 @@ bool shared_address_count(struct shared_address *g, const struct network_address
     if (++g->seen < WINDOW) {
         return false;
     }
-    bool found = g->matching > WINDOW / 2 && network_is_private(&g->suspect);
+    bool found = g->matching > WINDOW / 2 && (network_is_private(&g->suspect) || network_is_loopback(&g->suspect));
     if (!found) {
         g->suspect = g->leader;
     }

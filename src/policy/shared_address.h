@@ -20,8 +20,9 @@ struct shared_address {
 };
 
 /*
- * Counts a client with the address a. Returns true if a window of 100 clients has just ended in which more than half
- * had the address g->suspect, and this address is private (RFC 1918, RFC 6598, RFC 4193). Otherwise returns false.
+ * Counts a client with the address a. Returns true if a window of 10 clients has just ended in which more than half had
+ * the address g->suspect, and this address is private (RFC 1918, RFC 6598, RFC 4193) or a loopback address. Otherwise
+ * returns false. An address that all clients have is found with the twentieth of them.
  */
 bool shared_address_count(struct shared_address *g, const struct network_address *a);
 

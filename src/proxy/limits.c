@@ -27,6 +27,8 @@ struct network_address limits_unwrap(const struct limits *limits, const struct n
     return network_address_unwrap(address);
 }
 
+static const char *const private_names[] = {[CLIENT_TABLE_GATEWAY] = "gateway", [CLIENT_TABLE_CLIENT] = "client", NULL};
+
 /* clang-format off */
 static const struct option_row rows[] = {
     {.name = "nat64", .type = OPTION_TEXTS, .offset = offsetof(struct limits, nat64), .default_value = "", .check = check_nat64},
@@ -42,6 +44,8 @@ static const struct option_row rows[] = {
      .default_value = "10/10m", .min = 1, .max = 1000000},
     {.name = "login_faults", .type = OPTION_RATE, .offset = offsetof(struct limits, network.login_faults),
      .default_value = "60/10m", .min = 1, .max = 1000000},
+    {.name = "private_addresses", .type = OPTION_CHOICE, .offset = offsetof(struct limits, network.private_addresses),
+     .default_value = "gateway", .choices = private_names},
     {.name = "ban_time", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_ms),
      .default_value = "15m", .min = SECOND, .max = 30u * DAY},
     {.name = "ban_time_max", .type = OPTION_DURATION, .offset = offsetof(struct limits, network.ban_time_max_ms),

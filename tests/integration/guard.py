@@ -76,7 +76,8 @@ class Guard:
             # A fake backend counts its connections: no test but those of the checks wants any.
             "backends": [{"check_interval": "0s", **item} for item in
                          backends or [{"name": "legacy", "address": backend, **(backend_settings or {})}]],
-            "limits": {"login_delay": "1s", **(limits or {})},
+            # All clients of the tests have loopback addresses, and stand for clients of the Internet.
+            "limits": {"login_delay": "1s", "private_addresses": "client", **(limits or {})},
             "log": {"target": "stderr", "level": "debug", **(log or {})},
         }
         if access is not None:

@@ -204,6 +204,19 @@ def test_several_users_with_a_challenge_shut_out_their_network(judged):
     assert "user" not in front.event("banned", rip=HERE).values
 
 
+def test_behind_a_gateway_users_are_banned_and_not_the_address(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge, private_addresses="gateway")
+    with front.secure(source=HERE) as wire:
+        for number in range(LIMIT):
+            assert login(wire, b"guess%d" % number, user=b"joe").startswith(b"a NO [AUTHENTICATIONFAILED]")
+        assert login(wire, b"another", user=b"joe").startswith(b"a NO [CONTACTADMIN]")
+    assert front.event("banned", rip=HERE)["user"] == "joe"
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD).startswith(b"a OK")
+    assert len(judge.judged) == LIMIT + 1
+
+
 def test_an_exemption_is_earned_by_a_login(judged):
     judge = Judge(seconds=0)
     rule = {"name": "monitor", "action": "allow", "users": ["monitor"], "limits": False}

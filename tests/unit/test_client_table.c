@@ -25,7 +25,7 @@ static struct client_table_limits limits_of(uint32_t sessions, uint32_t size)
 {
     return (struct client_table_limits){.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = sessions,
                                  .connection_rate = {1000000, 1000}, .login_failures = {3, 60000}, .login_faults = {5, 60000},
-                                 .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = size};
+                                 .private_addresses = CLIENT_TABLE_CLIENT, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = size};
 }
 
 static struct client_table *table_of(const struct client_table_limits *limits, unsigned workers)

@@ -19,7 +19,7 @@ TestSuite(guess, .fini = test_over);
 
 static const struct client_table_limits limits = {
     .ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 1000, .connection_rate = {1000000, 1000}, .login_failures = {3, 60000},
-    .login_faults = {4, 60000}, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = 1024};
+    .login_faults = {4, 60000}, .private_addresses = CLIENT_TABLE_CLIENT, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = 1024};
 
 enum { IN_FLIGHT_MAX = 8 };
 

@@ -16,7 +16,7 @@ Test(shared_address, one_private_address_of_most_clients_is_noticed)
     } rows[] = {
         {"172.17.0.1", 100, true}, {"10.0.0.1", 60, true}, {"192.168.1.1", 60, true}, {"100.64.0.1", 60, true}, {"fd00::1", 60, true},
         {"::ffff:10.0.0.1", 60, true}, {"172.17.0.1", 40, false}, {"172.32.0.1", 100, false}, {"192.0.2.1", 100, false},
-        {"127.0.0.1", 100, false}, {"2001:db8::1", 100, false}, {"fe80::1", 100, false},
+        {"127.0.0.1", 100, true}, {"::1", 60, true}, {"2001:db8::1", 100, false}, {"fe80::1", 100, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct shared_address g = {0};

@@ -50,6 +50,9 @@ static enum guess_permission take(struct client_table *t, size_t slot, const str
     if (client_table_guesses(t, slot) > 0 || atomic_load(failures) != before) {
         return GUESS_WAITS; /* the last one in flight may have been taken back just now */
     }
+    if (!of_user && client_table_is_gateway(t, &network->first)) {
+        return GUESS_WAITS;
+    }
     *begun = client_table_begin_ban(t, slot, network, of_user, now_us, ban);
     return of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
 }
@@ -86,12 +89,14 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
     if (client_table_slot_is_banned(t, ref.slot - 1, now_us)) {
         return GUESS_NETWORK_BANNED;
     }
-    hold_user(t, g, &network, user, now_us);
+    if (user != NULL) {
+        hold_user(t, g, &network, user, now_us);
+    }
     if (g->user != 0 && client_table_slot_is_banned(t, g->user - 1, now_us)) {
         drop_user(t, g);
         return GUESS_USER_BANNED;
     }
-    if (password != NULL) {
+    if (user != NULL && password != NULL) {
         g->wrong = hash_of_guess(t, &network, user, password);
         if (atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
             return GUESS_ALLOWED;

@@ -39,7 +39,9 @@ enum guess_verdict {
 
 /*
  * Charges a guess of a counted session. `ref` and `address` are the client's, `user` is the name that it wants to log in
- * as, folded (user_name.h). `password` is NULL if the mechanism hides it. If the rate is exceeded and no guess is in flight, a ban begins: it is
+ * as, folded (user_name.h). `user` is NULL if it is not
+ * known yet: the guess is then one of the network, and must be settled as GUESS_UNSENT and charged again once it is.
+ * `password` is NULL if the mechanism hides it. If the rate is exceeded and no guess is in flight, a ban begins: it is
  * written to `ban`, and `*begun` is true; otherwise `*begun` is false. Overwrites `g`, of which nothing but
  * `waits` is set unless the result is GUESS_ALLOWED. A password that is known to be wrong is not charged, and neither is a guess with `ref` all zero.
  */

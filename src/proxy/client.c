@@ -274,12 +274,15 @@ struct step client_challenged(struct session *s)
     return step_more();
 }
 
+ev_tstamp client_challenge_deadline(const struct session *s)
+{
+    return session_after(session_now(s), s->connection.generation->limits->challenge_timeout_ms);
+}
+
 /* From now on the client's next line is a command again. */
 struct step client_challenge_expired(struct session *s)
 {
-    lexer_next(&s->lexer);
-    sasl_clear(&s->sasl);
-    return login_expired(s);
+    return abort_login(s, "NO [UNAVAILABLE] No response to the challenge within the time allowed.");
 }
 
 /*

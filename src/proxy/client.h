@@ -24,8 +24,10 @@ struct step client_starttls(struct session *s);
 
 /* CHALLENGE: takes the client's next line as its response to the backend. */
 struct step client_challenged(struct session *s);
-/* CHALLENGE: the backend's login_timeout is over. */
+/* CHALLENGE: limits.challenge_timeout is over. */
 struct step client_challenge_expired(struct session *s);
+/* When CHALLENGE ends, if it begins now. Called once, on entering it. */
+ev_tstamp client_challenge_deadline(const struct session *s);
 
 /* HANDSHAKE: goes on with the handshake. */
 struct step client_handshake(struct session *s);

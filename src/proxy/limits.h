@@ -15,6 +15,7 @@ struct limits {
     uint32_t login_delay_max_ms;        /* ... up to this */
     uint32_t handshake_timeout_ms;      /* milliseconds for one TLS handshake */
     uint32_t login_timeout_ms;          /* milliseconds from the connection to a successful login */
+    uint32_t challenge_timeout_ms;      /* milliseconds for a response to a challenge of the backend */
     uint32_t idle_timeout_ms;           /* milliseconds after the login in which neither side sends anything */
 };
 

@@ -365,7 +365,7 @@ struct step login_ask_backend(struct session *s, const struct sasl_mechanism *me
 {
     s->attempt->credentials.method = mechanism->name;
     s->attempt->credentials.passthrough = mechanism;
-    return step_go(STATE_CONNECT);
+    return take_turn(s); /* the place at the backend is what it costs until the user is known */
 }
 
 struct step login_abort(struct session *s, const char *reply)
@@ -737,6 +737,7 @@ struct step login_respond(struct session *s, struct span response, struct creden
     if (c == NULL) {
         return step_go(STATE_BACKEND_LOGIN);
     }
+    admission_settle(s, GUESS_UNSENT); /* of a user who was not known */
     v = ask_rules(s, c);
     return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
 }

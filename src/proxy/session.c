@@ -72,7 +72,7 @@ static const struct state_row {
         login_send, client_wait, login_read, NULL, login_deadline, login_expired,
         TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | TO(ABANDONED) | ENDS, NULL},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true, false,
-        client_challenged, client_talk, NULL, NULL, login_deadline, client_challenge_expired,
+        client_challenged, client_talk, NULL, NULL, client_challenge_deadline, client_challenge_expired,
         TO(BACKEND_LOGIN) | TO(QUEUED) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, NULL},
     [STATE_ABANDONED] = {"ABANDONED", SIDE_BACKEND, false, false, false,
         NULL, NULL, login_read, NULL, login_deadline, login_expired,

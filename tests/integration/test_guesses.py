@@ -217,6 +217,23 @@ def test_behind_a_gateway_users_are_banned_and_not_the_address(judged):
     assert len(judge.judged) == LIMIT + 1
 
 
+def test_silent_challenges_hold_no_more_places_than_guesses_may(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge, challenge_timeout="2s")
+    silent = [front.secure(source=HERE) for _ in range(4 * LIMIT)]
+    for wire in silent:
+        wire.send(b"a AUTHENTICATE CRAM-MD5\r\n")
+    held = [wire for wire in silent[:LIMIT] if wire.line().startswith(b"+ ")]
+    assert len(held) == LIMIT
+    assert challenge(front, b"anna", PASSWORD, source=THERE).startswith(b"a OK"), "others are not held up"
+    for wire in held:
+        assert wire.line().startswith(b"a NO [UNAVAILABLE]")
+    assert silent[LIMIT].line().startswith(b"+ "), "the next in the order in which they came"
+    for wire in silent:
+        wire.close()
+    assert not front.events("banned") and not judge.judged[1:]
+
+
 def test_an_exemption_is_earned_by_a_login(judged):
     judge = Judge(seconds=0)
     rule = {"name": "monitor", "action": "allow", "users": ["monitor"], "limits": False}

@@ -89,11 +89,12 @@ Test(exchange, a_client_that_does_not_answer_in_time_may_try_again)
 {
     struct rig r;
     rig_init(&r, LISTENER_IMPLICIT, WHOLE);
-    r.backend_options.login_timeout_ms = 150;
+    r.limits.challenge_timeout_ms = 150;
     rig_set_backends(&r);
     offer_learn(&r.generation.backends->offer, &(struct span){(const uint8_t *)OFFER, sizeof OFFER - 1}, 1);
     rig_connect(&r);
-    rig_play(&r, "too late", GREETING CHALLENGED "< a " UNAVAILABLE "bend\nlog reason=login-timeout\n> " CRAM
+    rig_play(&r, "too late", GREETING CHALLENGED
+        "< a NO [UNAVAILABLE] No response to the challenge within the time allowed.\nbend\n> " CRAM
         "\n< * BAD Unknown command, or not allowed before login.\n" ALIVE);
     rig_over(&r);
 }

@@ -36,7 +36,7 @@ static const struct option_row rows[] = {
     {.name = "proxy_protocol", .type = OPTION_CHOICE, .offset = offsetof(struct backend_options, proxy_protocol),
      .default_value = "none", .choices = proxy_names},
     {.name = "forward_id", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, forward_id),
-     .default_value = "false"},
+     .default_value = "true"},
     {.name = "pass_refusal_text", .type = OPTION_FLAG, .offset = offsetof(struct backend_options, pass_refusal_text),
      .default_value = "false"},
     {.name = "connect_timeout", .type = OPTION_DURATION,

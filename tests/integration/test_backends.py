@@ -353,7 +353,7 @@ def client_address_in(log, user):
 @pytest.mark.parametrize("way", ["v1", "v2", "id", "none"])
 def test_the_backend_learns_the_clients_address(guard, tls_dovecot, certificate, way):
     """By PROXY header or by ID; and by neither it sees imapguard's own."""
-    settings = {"none": {}, "id": {"forward_id": True}}.get(way, {"proxy_protocol": way, "tls": "starttls",
+    settings = {"none": {"forward_id": False}, "id": {}}.get(way, {"proxy_protocol": way, "tls": "starttls",
                                                                   "ca_file": str(certificate.chain)})
     port = tls_dovecot.proxied_port if way.startswith("v") else tls_dovecot.port
     front = guard(f"localhost:{port}", backend_settings={**settings, "check_interval": "1s"})

@@ -260,9 +260,9 @@ static size_t lay_out(struct client_table *t, uint8_t *base)
     } parts[] = {
         {(void **)&t->shared, sizeof *t->shared},
         {(void **)&t->keys, t->slots * sizeof *t->keys},
-        {(void **)&t->bans, t->slots * sizeof *t->bans},
+        {(void **)&t->bans, (t->slots + t->buckets) * sizeof *t->bans},
         {(void **)&t->wrong, t->slots * sizeof *t->wrong},
-        {(void **)&t->entries, t->slots * sizeof *t->entries},
+        {(void **)&t->entries, (t->slots + t->buckets) * sizeof *t->entries},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (base != NULL) {
@@ -289,13 +289,13 @@ static void take_back(void *data, unsigned worker)
         return; /* the monitor has nothing here */
     }
     uint32_t bans = 0;
-    for (size_t slot = 0; slot < t->slots; slot++) {
+    for (size_t slot = 0; slot < t->slots + t->buckets; slot++) {
         uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
         if (guesses > 0) {
             rate_give_back(&t->entries[slot].failures, &t->limits.login_failures, guesses);
         }
         atomic_store(writable(t->sessions, worker, slot), 0);
-        if (atomic_load(&t->keys[slot]) == CLAIM(worker)) {
+        if (slot < t->slots && atomic_load(&t->keys[slot]) == CLAIM(worker)) {
             wipe_slot(t, slot);
             atomic_store(&t->keys[slot], EMPTY);
         }
@@ -312,8 +312,10 @@ static int map(struct client_table *t, struct arena *arena)
                                     .not_for_monitor = true,
                                     .take_back = take_back,
                                     .data = t};
-    struct arena_options sessions = {
-        .name = "sessions", .size = t->slots * sizeof(uint32_t), .writer = ARENA_EACH, .not_for_monitor = true};
+    struct arena_options sessions = {.name = "sessions",
+                                     .size = (t->slots + t->buckets) * sizeof(uint32_t),
+                                     .writer = ARENA_EACH,
+                                     .not_for_monitor = true};
     struct arena_options guesses = sessions;
     guesses.name = "guesses";
     const struct region *region = arena_map(arena, &clients);
@@ -394,9 +396,13 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
                                            uint64_t now_us, struct client_table_ref *ref)
 {
     struct network network = client_table_network(t, address);
-    size_t slot = client_table_hold(t, key_of(t, &network), now_us);
+    uint64_t key = key_of(t, &network);
+    size_t slot = client_table_hold(t, key, now_us);
     *ref = (struct client_table_ref){0};
     if (slot == t->slots) {
+        slot += bucket_of(t, key) / WAYS;
+        atomic_fetch_add(writable(t->sessions, t->worker, slot), 1);
+        ref->slot = (uint32_t)slot + 1;
         return CLIENT_TABLE_ENTERED;
     }
 
@@ -416,6 +422,18 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
     }
     ref->slot = (uint32_t)slot + 1;
     return CLIENT_TABLE_ENTERED;
+}
+
+bool client_table_is_shared(const struct client_table *t, struct client_table_ref ref)
+{
+    return ref.slot > t->slots;
+}
+
+bool client_table_claim_full_log(struct client_table *t, uint64_t now_us)
+{
+    uint32_t now_s = (uint32_t)(now_us / 1000000), before = atomic_load(&t->shared->full_logged_s);
+    return (before == 0 || now_s - before >= LOG_INTERVAL_S) &&
+           atomic_compare_exchange_strong(&t->shared->full_logged_s, &before, now_s);
 }
 
 void client_table_leave(struct client_table *t, struct client_table_ref *ref)
@@ -487,7 +505,7 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
 {
     struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
-    return ref.slot != 0 && !client_table_is_gateway(t, address) &&
+    return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
            !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
            client_table_begin_ban(t, slot, &network, false, now_us, ban);
 }

@@ -84,11 +84,17 @@ void client_table_set_worker(struct client_table *t, unsigned worker);
  * Checks the limits for a client with this address, and counts a connection and a session if they allow it. On CLIENT_TABLE_ENTERED, the
  * caller must call client_table_leave() with `ref` when the session ends. On any other result nothing is counted, and
  * `ref` is all zero. All workers together never count more than `sessions` for a network. If all entries that the
- * network could use have counted sessions, the client is allowed without being counted: the result is CLIENT_TABLE_ENTERED, and
- * `ref` is all zero.
+ * network could use have counted sessions, the client is allowed, and shares one entry with all networks for which that is
+ * so: sessions and connections are not limited there, but guesses are (guess.h).
  */
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
                                            uint64_t now_us, struct client_table_ref *ref);
+
+/* Returns true if the session is counted in an entry that several networks share. */
+bool client_table_is_shared(const struct client_table *t, struct client_table_ref ref);
+
+/* Returns true if the caller should log that the table is full: once a minute, for all workers together. */
+bool client_table_claim_full_log(struct client_table *t, uint64_t now_us);
 
 /* Ends the counting of a session. `ref` is all zero afterwards; does nothing if it is before. */
 void client_table_leave(struct client_table *t, struct client_table_ref *ref);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inside of the client table, for client_table.c and guess.c only. A slot is an entry with its key, its ban, and in
- * each worker's columns its sessions and guesses. Its subject is a client network, or one user in one.
+ * each worker's columns its sessions and guesses. Its subject is a client network, or one user in one. Behind the slots is
+ * one more for each bucket, without a key, for networks that find no place.
  */
 #ifndef IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
 #define IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
@@ -30,6 +31,7 @@ struct entry {
 /* Shared, and followed by the arrays that client_table.c lays out behind it. */
 struct shared {
     _Atomic uint32_t ban_epoch;
+    _Atomic uint32_t full_logged_s; /* when a full table was logged, in seconds since boot; 0: never */
     _Atomic uint32_t bans; /* begun and not yet logged to be over: the master looks for them when there are any */
 };
 

@@ -50,8 +50,8 @@ static enum guess_permission take(struct client_table *t, size_t slot, const str
     if (client_table_guesses(t, slot) > 0 || atomic_load(failures) != before) {
         return GUESS_WAITS; /* the last one in flight may have been taken back just now */
     }
-    if (!of_user && client_table_is_gateway(t, &network->first)) {
-        return GUESS_WAITS;
+    if (!of_user && (client_table_is_gateway(t, &network->first) || slot >= t->slots)) {
+        return GUESS_WAITS; /* who pays for a ban would not be only who has guessed */
     }
     *begun = client_table_begin_ban(t, slot, network, of_user, now_us, ban);
     return of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
@@ -155,10 +155,12 @@ bool guess_settle(struct client_table *t, struct client_table_ref ref, const str
         if (verdict != GUESS_WRONG) {
             rate_give_back(&e->failures, &t->limits.login_failures, 1);
         }
-        if (verdict == GUESS_WRONG && !settle_wrong(t, ref, g, now_us) && !client_table_is_gateway(t, address)) {
+        bool shared = client_table_is_gateway(t, address) || client_table_is_shared(t, ref);
+        if (verdict == GUESS_WRONG && !settle_wrong(t, ref, g, now_us) && !shared) {
             begun = client_table_begin_ban(t, ref.slot - 1, &network, false, now_us, ban);
         }
-        if (verdict == GUESS_UNKNOWN && !rate_take(&e->faults, &t->limits.login_faults, now_us)) {
+        if (verdict == GUESS_UNKNOWN && !rate_take(&e->faults, &t->limits.login_faults, now_us) &&
+            (of_user || !shared)) {
             begun = client_table_begin_ban(t, slot, &network, of_user, now_us, ban);
         }
         client_table_add_guesses(t, slot, -1); /* last: until here, nobody takes the charge for a final one */

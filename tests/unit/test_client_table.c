@@ -307,21 +307,35 @@ Test(client_table, the_least_recent_goes_first_who_is_banned_last_and_who_has_se
     client_table_free(t);
 }
 
-Test(client_table, with_sessions_everywhere_clients_come_in_uncounted)
+Test(client_table, with_sessions_everywhere_clients_come_in_but_share_their_guesses)
 {
-    struct client_table_limits limits = limits_of(9, 16);
+    struct client_table_limits limits = limits_of(1, 16);
     struct client_table *t = table_of(&limits, 1);
-    struct client_table_ref ref;
+    struct client_table_ref ref, refs[3];
+    struct client_table_ban begun;
     for (uint32_t i = 0; i < 16; i++) {
         struct network_address a = numbered(i);
         cr_assert_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
-        cr_assert_neq(ref.slot, 0);
+        cr_assert(!client_table_is_shared(t, ref));
     }
-    struct network_address more = numbered(17);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct network_address a = numbered(17 + i);
+        cr_expect_eq(client_table_enter(t, &a, START, &refs[i]), CLIENT_TABLE_ENTERED);
+        cr_expect(client_table_is_shared(t, refs[i]));
+        char password[] = {(char)('0' + i), '\0'};
+        cr_expect_eq(fail(t, refs[i], &a, "anna", password, START, &begun), FAILURE_COUNTED);
+    }
+    struct network_address more = numbered(20);
     cr_expect_eq(client_table_enter(t, &more, START, &ref), CLIENT_TABLE_ENTERED);
-    cr_expect_eq(ref.slot, 0);
-    cr_expect(client_table_claim_log(t, &more, START) && client_table_claim_log(t, &more, START), "and what is refused of it is always told");
+    cr_expect_eq(fail(t, ref, &more, "anna", "more", START, &begun), FAILURE_REFUSED, "three were judged");
+    cr_expect_not(client_table_is_banned(t, ref, START), "but nobody is banned for others");
+    cr_expect_eq(fail(t, ref, &more, "anna", "more", START + 20 * SECOND, &begun), FAILURE_COUNTED);
+    cr_expect(client_table_claim_full_log(t, START) && !client_table_claim_full_log(t, START + 59 * SECOND) &&
+              client_table_claim_full_log(t, START + 60 * SECOND));
     client_table_leave(t, &ref);
+    for (uint32_t i = 0; i < 3; i++) {
+        client_table_leave(t, &refs[i]);
+    }
     client_table_free(t);
 }
 

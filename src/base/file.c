@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PIPE_PATIENCE_S = 5 };
@@ -122,21 +123,99 @@ int file_folder(const char *path, char folder[PATH_MAX])
     return 0;
 }
 
+/* Mounts where nobody can create a file, root included, whatever the modes of their folders say. */
+static bool is_kernel_mount(const char *folder)
+{
+    struct statfs mount;
+    return statfs(folder, &mount) == 0 && (mount.f_type == PROC_SUPER_MAGIC || mount.f_type == SYSFS_MAGIC);
+}
+
 int file_check_folder(const char *path)
 {
     char folder[PATH_MAX];
-    return file_folder(path, folder) == 0 ? access(folder, W_OK | X_OK) : -1;
+    struct stat info;
+    if (file_folder(path, folder) != 0 || stat(folder, &info) != 0) {
+        return -1;
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        errno = ENOTDIR;
+        return -1;
+    }
+    if (is_kernel_mount(folder)) {
+        errno = EROFS;
+        return -1;
+    }
+    return access(folder, W_OK | X_OK);
+}
+
+const char *file_type_text(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return "a file";
+    case S_IFDIR:
+        return "a folder";
+    case S_IFLNK:
+        return "a symbolic link";
+    case S_IFIFO:
+        return "a FIFO";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
+    }
+}
+
+int file_check_type(mode_t mode)
+{
+    if (S_ISREG(mode) || S_ISFIFO(mode)) {
+        return 0;
+    }
+    errno = S_ISDIR(mode) ? EISDIR : S_ISLNK(mode) ? ELOOP : ENOTSUP;
+    return -1;
+}
+
+/* An open for writing finds more than access(): a program that runs, for example. It changes nothing. */
+static int try_open(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd == -1) {
+        return -1;
+    }
+    close(fd);
+    return 0;
 }
 
 int file_check_write(const char *path)
 {
     struct stat info;
-    if (stat(path, &info) != 0) {
-        return file_check_folder(path);
+    if (lstat(path, &info) != 0) {
+        return errno == ENOENT ? file_check_folder(path) : -1;
     }
-    if (S_ISDIR(info.st_mode)) {
-        errno = EISDIR;
+    if (file_check_type(info.st_mode) != 0) {
         return -1;
     }
-    return access(path, W_OK);
+    return S_ISREG(info.st_mode) ? try_open(path) : access(path, W_OK);
+}
+
+static bool same_inode(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+bool file_is_same(const char *a, const char *b)
+{
+    char here[PATH_MAX], there[PATH_MAX];
+    if (strcmp(a, b) == 0 || same_inode(a, b)) {
+        return true;
+    }
+    return strcmp(last_part(a), last_part(b)) == 0 && file_folder(a, here) == 0 && file_folder(b, there) == 0 &&
+           same_inode(here, there);
 }

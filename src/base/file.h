@@ -4,7 +4,9 @@
 #define IMAPGUARD_BASE_FILE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { FILE_CAUSE_SIZE = 96 };
 
@@ -22,10 +24,32 @@ char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE
  */
 int file_folder(const char *path, char folder[PATH_MAX]);
 
-/* Checks that this process can create files in the folder of the path. Returns 0, or -1 with errno set. */
+/*
+ * Checks that this process can create files in the folder that a path lies in. Returns 0, or -1 with errno set: ENOTDIR
+ * if a part of the path is no folder, EROFS also for /proc and /sys.
+ */
 int file_check_folder(const char *path);
 
-/* Checks that this process can write the file, or create it if it does not exist. Returns 0, or -1 with errno set. */
+/* Returns what an inode of that mode is, for messages: "a file", "a folder", "a symbolic link", "a device". */
+const char *file_type_text(mode_t mode);
+
+/*
+ * Checks that lines can be written to an inode of that mode: a regular file or a FIFO. Returns 0, or -1 with errno
+ * EISDIR for a folder, ELOOP for a symbolic link, and ENOTSUP for a device or a socket.
+ */
+int file_check_type(mode_t mode);
+
+/*
+ * Checks that this process can write lines to the path, or create a file there if nothing exists. Creates nothing, and
+ * opens neither a device nor a FIFO. Returns 0, or -1 with errno set: as of file_check_type() if the path is something
+ * else than a file or a FIFO, or a link to one.
+ */
 int file_check_write(const char *path);
+
+/*
+ * Returns true if both paths lead to the same file: one inode, or, if a file does not exist, one name in one folder. False
+ * also if that cannot be told.
+ */
+bool file_is_same(const char *a, const char *b);
 
 #endif

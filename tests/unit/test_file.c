@@ -103,3 +103,51 @@ Test(file, a_file_can_be_written_where_it_is_or_where_its_folder_is)
         cr_expect(file_check_write(file) == -1 && errno == EACCES);
     }
 }
+
+Test(file, what_lines_cannot_be_written_to)
+{
+    char path[600], target[600], below[700], name[600];
+    snprintf(target, sizeof target, "%s", temp_file("target", "", 0));
+    snprintf(below, sizeof below, "%s/x", target);
+    snprintf(path, sizeof path, "%s", temp_path("link"));
+    cr_assert_eq(symlink(target, path), 0);
+    cr_expect(file_check_write(path) == -1 && errno == ELOOP);
+    cr_assert(unlink(path) == 0 && symlink("/nonexistent/file", path) == 0);
+    cr_expect(file_check_write(path) == -1 && errno == ELOOP, "a link to nothing");
+    cr_assert(unlink(path) == 0 && mkfifo(path, 0600) == 0);
+    cr_expect_eq(file_check_write(path), 0, "nobody reads it, and nothing waits");
+    cr_expect(file_check_write(below) == -1 && errno == ENOTDIR);
+    cr_expect(file_check_folder(below) == -1 && errno == ENOTDIR);
+    cr_assert_eq(chmod(target, 0755), 0);
+    cr_expect(file_check_folder(below) == -1 && errno == ENOTDIR, "x of a file is no x of a folder");
+    static const char *const devices[] = {"/dev/null", "/dev/full", "/dev/zero"};
+    for (size_t i = 0; i < COUNT(devices); i++) {
+        cr_expect(file_check_write(devices[i]) == -1 && errno == ENOTSUP, "%s", devices[i]);
+    }
+    cr_expect_eq(file_check_write("/proc/self/x"), -1);
+    cr_expect(file_check_folder("/proc/x") == -1 && errno == EROFS);
+    memset(name, 'x', 256);
+    name[0] = '/';
+    name[256] = '\0';
+    cr_expect_eq(file_check_write(name), 0, "255 octets are a name: %s", strerror(errno));
+    strcpy(name + 256, "x");
+    cr_expect(file_check_write(name) == -1 && errno == ENAMETOOLONG);
+}
+
+Test(file, two_paths_of_one_file)
+{
+    char file[600], other[600], dots[700];
+    snprintf(file, sizeof file, "%s", temp_file("file", "", 0));
+    snprintf(other, sizeof other, "%s", temp_path("other"));
+    cr_expect(file_is_same(file, file));
+    cr_expect(!file_is_same(file, other));
+    cr_assert_eq(link(file, other), 0);
+    cr_expect(file_is_same(file, other), "a hard link");
+    cr_assert(unlink(other) == 0 && symlink(file, other) == 0);
+    cr_expect(file_is_same(file, other), "a symbolic link");
+    cr_assert(unlink(other) == 0 && unlink(file) == 0);
+    snprintf(dots, sizeof dots, "%.*s/./file", (int)(strrchr(file, '/') - file), file);
+    cr_expect(file_is_same(file, dots), "neither exists");
+    cr_expect(!file_is_same(file, other));
+    cr_expect(!file_is_same("/nonexistent/a", "/nonexistent/./a"), "that cannot be told");
+}

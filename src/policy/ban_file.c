@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,8 +18,52 @@
 
 enum { FILE_MAX = 256 * 1024 * 1024 };
 
-/* --- reading: all is checked before anything is taken --------------------------------------------------- */
+/* --- the file as it is found ----------------------------------------------------------------------------- */
 
+/* Reads as much of the file as a header has, or less of a shorter one. Returns its length, or -1 with errno set. */
+static ssize_t read_header(const char *path, char header[sizeof HEADER])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    ssize_t n = fd != -1 ? read(fd, header, sizeof HEADER) : -1;
+    int error = errno;
+    if (fd != -1) {
+        close(fd);
+    }
+    errno = error;
+    return n;
+}
+
+static int fail_as(int error)
+{
+    errno = error;
+    return -1;
+}
+
+int ban_file_check(const char *path)
+{
+    struct stat info;
+    char header[sizeof HEADER];
+    if (lstat(path, &info) != 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return fail_as(EEXIST);
+    }
+    ssize_t n = read_header(path, header);
+    if (n <= 0) {
+        return (int)n;
+    }
+    return n == sizeof header && memcmp(header, HEADER "\n", sizeof header) == 0 ? 0 : fail_as(EEXIST);
+}
+
+int ban_file_temporary(const char *path, char out[PATH_MAX])
+{
+    return snprintf(out, PATH_MAX, "%s.new", path) < PATH_MAX ? 0 : fail_as(ENAMETOOLONG);
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------- */
+
+/* Cuts the first line off. False if none is left, or what is left has no end. */
 static bool cut_line(struct span *rest, struct span *line)
 {
     const uint8_t *lf = rest->len > 0 ? memchr(rest->bytes, '\n', rest->len) : NULL;
@@ -57,67 +102,94 @@ static bool read_ban(struct span line, struct client_table_ban *ban)
     return true;
 }
 
-/* Goes through a whole file; hands each ban to `take` if that is given. NULL, or what is wrong with it. */
-static const char *walk(struct span text,
-                        void (*take)(struct client_table *t, const struct client_table_ban *ban, void *data),
-                        struct client_table *t, void *data)
+/* "end COUNT": how many bans there are before it, those that are damaged among them. */
+static bool is_end(struct span line, uint64_t count)
 {
-    struct span line, word;
-    struct client_table_ban ban;
-    uint64_t count = 0, stated;
-    if (!cut_line(&text, &line) || !span_is(line, HEADER)) {
-        return "does not begin as a file of bans";
-    }
-    while (cut_line(&text, &line)) {
-        if (span_begins(line, "end ")) {
-            (void)span_word(&line, &word);
-            (void)span_word(&line, &word);
-            return read_number(word, UINT32_MAX, &stated) && stated == count && line.len == 0 && text.len == 0
-                       ? NULL
-                       : "does not end as it should";
-        }
-        if (!read_ban(line, &ban)) {
-            return "a line is damaged";
-        }
-        count++;
-        if (take != NULL) {
-            take(t, &ban, data);
-        }
-    }
-    return "its end is missing";
+    struct span word;
+    uint64_t stated;
+    return span_word(&line, &word) && span_is(word, "end") && span_word(&line, &word) && line.len == 0 &&
+           read_number(word, UINT32_MAX, &stated) && stated == count;
 }
 
 struct loading {
+    struct client_table *table;
     uint64_t now_us;
     uint64_t wall_us;
-    size_t count;
+    size_t count;       /* bans that were taken */
+    size_t skipped;     /* lines that were not understood */
+    size_t first_wrong; /* the number of the first of them, from 1 */
 };
 
-static void take_ban(struct client_table *t, const struct client_table_ban *ban, void *data)
+static void skip_line(struct loading *loading, size_t number)
 {
-    struct loading *loading = data;
-    struct client_table_ban moved = *ban;
-    if (ban->until_us > loading->wall_us) {
-        moved.until_us = loading->now_us + (ban->until_us - loading->wall_us);
-        loading->count += client_table_restore_ban(t, &moved, loading->now_us) == 0;
+    loading->first_wrong = loading->skipped == 0 ? number : loading->first_wrong;
+    loading->skipped++;
+}
+
+static void take_ban(struct loading *loading, struct client_table_ban ban)
+{
+    if (ban.until_us > loading->wall_us) {
+        ban.until_us = loading->now_us + (ban.until_us - loading->wall_us);
+        loading->count += client_table_restore_ban(loading->table, &ban, loading->now_us) == 0;
     }
+}
+
+/* Takes the bans behind the header. A last line that is missing or wrong counts as one that is skipped. */
+static void take_bans(struct loading *loading, struct span text)
+{
+    struct span line = {0};
+    size_t number = 2; /* of the line */
+    for (; cut_line(&text, &line); number++) {
+        struct client_table_ban ban;
+        if (text.len == 0 && is_end(line, number - 2)) {
+            return;
+        }
+        if (read_ban(line, &ban)) {
+            take_ban(loading, ban);
+        } else {
+            skip_line(loading, number);
+        }
+    }
+    if (text.len > 0 || !span_begins(line, "end ")) {
+        skip_line(loading, number);
+    }
+}
+
+static void log_damage(const char *path, const struct loading *loading)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_WARNING, "ban-file-damaged");
+    log_quoted(&line, "path", path, strlen(path));
+    log_number(&line, "skipped", loading->skipped);
+    log_number(&line, "line", loading->first_wrong);
+    log_end(&line);
+}
+
+static void log_ignored(const char *path, const char *reason)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_WARNING, "ban-file-ignored");
+    log_quoted(&line, "path", path, strlen(path));
+    log_quoted(&line, "reason", reason, strlen(reason));
+    log_end(&line);
 }
 
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
-    struct loading loading = {.now_us = now_us, .wall_us = wall_us};
+    struct loading loading = {.table = t, .now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
     char unreadable[FILE_CAUSE_SIZE];
     char *content = file_read(path, FILE_MAX, &len, unreadable);
-    if (content == NULL && errno == ENOENT) {
-        return 0;
+    struct span text = {(const uint8_t *)content, len}, line;
+    if (content == NULL && errno != ENOENT) {
+        log_ignored(path, unreadable);
+    } else if (len > 0 && (!cut_line(&text, &line) || !span_is(line, HEADER))) {
+        log_ignored(path, "does not begin as a file of bans");
+    } else if (len > 0) {
+        take_bans(&loading, text);
     }
-    struct span text = {(const uint8_t *)content, len};
-    const char *cause = content == NULL ? unreadable : walk(text, NULL, NULL, NULL);
-    if (cause != NULL) {
-        log_event(LOG_LEVEL_WARNING, "ban-file-ignored", "path=%s reason=\"%s\"", path, cause);
-    } else {
-        (void)walk(text, take_ban, t, &loading);
+    if (loading.skipped > 0) {
+        log_damage(path, &loading);
     }
     free(content);
     return loading.count;
@@ -167,20 +239,31 @@ static void sync_folder(const char *path)
     }
 }
 
-int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+/*
+ * Opens the file that takes the place of the old one. One that a crash has left there is removed; nothing else is. The
+ * flags matter if somebody puts another one there in between.
+ */
+static int open_temporary(const char *path)
 {
-    char beside[PATH_MAX];
-    if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside) {
-        errno = ENAMETOOLONG;
+    if (ban_file_check(path) != 0 || (unlink(path) != 0 && errno != ENOENT)) {
         return -1;
     }
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+}
+
+int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+{
+    char temporary[PATH_MAX];
+    if (ban_file_check(path) != 0 || ban_file_temporary(path, temporary) != 0) {
+        return -1;
+    }
+    int fd = open_temporary(temporary);
     if (fd == -1) {
         return -1;
     }
-    if (write_bans(t, fd, now_us, wall_us) != 0 || rename(beside, path) != 0) {
+    if (write_bans(t, fd, now_us, wall_us) != 0 || rename(temporary, path) != 0) {
         int error = errno;
-        unlink(beside);
+        unlink(temporary);
         errno = error;
         return -1;
     }

@@ -6,7 +6,19 @@
 #ifndef IMAPGUARD_POLICY_BAN_FILE_H
 #define IMAPGUARD_POLICY_BAN_FILE_H
 
+#include <limits.h>
+
 #include "policy/client_table.h"
+
+/*
+ * Checks that the path is free, or has a file that this module has written: a regular file, no link to one, that is empty
+ * or begins with our header. What follows the header may be damaged. Returns 0, or -1 with errno set: EEXIST if something
+ * else is there.
+ */
+int ban_file_check(const char *path);
+
+/* Writes the name of the file that ban_file_save() writes first. Returns 0, or -1 with errno ENAMETOOLONG. */
+int ban_file_temporary(const char *path, char out[PATH_MAX]);
 
 /*
  * The file has wall-clock times, the table has times since boot. Both functions are given the two clocks as read at the
@@ -14,15 +26,17 @@
  */
 
 /*
- * Takes the bans of the file into the table. A file that cannot be read, or is damaged (a line that imapguard did not
- * write, or a missing end), is ignored as a whole and logged ("ban-file-ignored", warning: path, reason); a file that does
- * not exist is not worth a line. Returns how many bans were taken, 0 in all these cases.
+ * Takes the bans of the file into the table. Lines that imapguard did not write are skipped and logged
+ * ("ban-file-damaged", warning: path, skipped, line: the number of the first); so is a last line that is missing or
+ * states another number of bans. A file that cannot be read, or does not begin with our header, is ignored as a whole and
+ * logged ("ban-file-ignored", warning: path, reason). A file that is empty or does not exist is no problem. Returns how
+ * many bans were taken.
  */
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 
 /*
- * Writes all bans in force to a new file, which then replaces the old one. Returns 0, or -1 with errno set, with the old
- * file unchanged and nothing left beside it.
+ * Writes all bans in force to a new file, which then replaces the old one. Replaces, removes and writes nothing that
+ * ban_file_check() refuses. Returns 0, or -1 with errno set, with the old file unchanged and nothing left beside it.
  */
 int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 

@@ -2,12 +2,15 @@
 #include "proc/configuration.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "net/private_key.h"
+#include "policy/ban_file.h"
 #include "proc/rules.h"
 
 static unsigned count_workers(const struct config *config)
@@ -29,6 +32,19 @@ static void load_listeners(struct configuration *c, struct config_source *source
     }
 }
 
+/* The first part of the path, from its end, that exists and is no folder. */
+static void find_file_above(const char *path, char file[PATH_MAX])
+{
+    struct stat info;
+    char below[PATH_MAX];
+    for (snprintf(file, PATH_MAX, "%s", path); strcmp(file, "/") != 0;) {
+        snprintf(below, sizeof below, "%s", file);
+        if (file_folder(below, file) != 0 || (stat(file, &info) == 0 && !S_ISDIR(info.st_mode))) {
+            return;
+        }
+    }
+}
+
 /* By errno. */
 static void report_unwritable(struct config_source *source, const char *option, const char *path)
 {
@@ -37,17 +53,39 @@ static void report_unwritable(struct config_source *source, const char *option, 
     if (error == ENOENT && file_folder(path, folder) == 0) {
         option_error(&source->report, option,
                      "cannot write to \"%s\": its folder does not exist: create it: mkdir -p %s", path, folder);
+    } else if (error == ENOTDIR) {
+        find_file_above(path, folder);
+        option_error(&source->report, option, "cannot write to \"%s\": %s is not a folder", path, folder);
     } else {
         option_error(&source->report, option, "cannot write to \"%s\": %s", path, strerror(error));
     }
 }
 
-/* It is written beside the old one and renamed while running. */
+static void report_foreign(struct config_source *source, const char *path)
+{
+    struct stat info;
+    bool known = lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    option_error(&source->report, "limits.state_file",
+                 "\"%s\"%s%s is not a file of bans of imapguard: name another one", path, known ? ", which is " : "",
+                 known ? file_type_text(info.st_mode) : "");
+}
+
+/* It is written as a file beside it, which is then renamed. */
 static void check_state_file(struct configuration *c, struct config_source *source)
 {
     const char *path = c->config.limits.state_file;
-    if (path != NULL && path[0] != '\0' && (file_check_folder(path) != 0 || file_check_write(path) != 0)) {
+    char temporary[PATH_MAX];
+    if (path == NULL || path[0] == '\0') {
+        return;
+    }
+    if (ban_file_check(path) != 0 && errno == EEXIST) {
+        report_foreign(source, path);
+    } else if (file_check_folder(path) != 0 || ban_file_check(path) != 0 || ban_file_temporary(path, temporary) != 0) {
         report_unwritable(source, "limits.state_file", path);
+    } else if (ban_file_check(temporary) != 0 && errno == EEXIST) {
+        report_foreign(source, temporary);
+    } else if (ban_file_check(temporary) != 0) {
+        report_unwritable(source, "limits.state_file", temporary);
     }
 }
 

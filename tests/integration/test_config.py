@@ -74,6 +74,15 @@ ERRORS = {
     "log that is a folder": ('"stderr"', '"/etc"', "target", "Is a directory"),
     "state file in a folder that is missing": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/nowhere/bans";',
                                                "state_file", "mkdir -p /nowhere"),
+    "state file below a file": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/etc/passwd/bans";', "state_file",
+                                "/etc/passwd is not a folder"),
+    "state file with a long name": ('login_delay = "1s";', f'login_delay = "1s"; state_file = "/tmp/{"x" * 252}";', "state_file",
+                                    "File name too long"),
+    "state file in /proc": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/proc/bans";', "state_file", "Read-only"),
+    "state file that is a device": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/dev/null";', "state_file",
+                                    "a device is not a file of bans of imapguard: name another one"),
+    "state file that is a key": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "{key}";', "state_file",
+                                 "is not a file of bans of imapguard: name another one"),
     "no backend": ('backends = ( {{ name = "legacy"; address = "127.0.0.1:1"; }} )', "backends = ( )", "backends", "1 to"),
     "missing authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = "/nowhere/ca.pem";', "ca_file",
                             "/nowhere/ca.pem"),
@@ -225,6 +234,19 @@ def test_a_backend_at_an_address_of_this_host(check):
         host = f"[{address}]" if ":" in address else address
         code, output, _ = check(GOOD.replace('"127.0.0.1:{port}"', '"*:{port}"', 1).replace("127.0.0.1:1\"", f"{host}:1143\"", 1))
         assert code == 1 and "of imapguard itself" in output, output
+
+
+@pytest.mark.parametrize("option", ["-t", "-f"])
+@pytest.mark.parametrize("name", ["imapguard.conf", "link", "fifo", "planted"])
+def test_state_files_that_are_something_else_are_left_alone(check, place, name, option):
+    (place / "link").symlink_to(place / "nowhere")
+    os.mkfifo(place / "fifo")
+    os.mkfifo(place / "planted.new")
+    code, output, path = check(GOOD.replace('"1s"', f'"1s"; state_file = "{place}/{name}"', 1), option)
+    assert code == 1 and "is not a file of bans of imapguard: name another one" in output, output
+    assert "workers = 1" in (place / "imapguard.conf").read_text()
+    assert (place / "link").is_symlink() and (place / "fifo").is_fifo() and (place / "planted.new").is_fifo()
+    assert not (place / "planted").exists()
 
 
 @pytest.mark.parametrize("option", ['verify = false', 'server_name = "x"', 'legacy_tls = true'])

@@ -123,11 +123,11 @@ int file_folder(const char *path, char folder[PATH_MAX])
     return 0;
 }
 
-/* Mounts where nobody can create a file, root included, whatever the modes of their folders say. */
-static bool is_kernel_mount(const char *folder)
+/* The files of these mounts are the kernel's, and nobody can create one, root included, whatever the modes say. */
+static bool is_kernel_mount(const char *path)
 {
     struct statfs mount;
-    return statfs(folder, &mount) == 0 && (mount.f_type == PROC_SUPER_MAGIC || mount.f_type == SYSFS_MAGIC);
+    return statfs(path, &mount) == 0 && (mount.f_type == PROC_SUPER_MAGIC || mount.f_type == SYSFS_MAGIC);
 }
 
 int file_check_folder(const char *path)
@@ -193,6 +193,10 @@ int file_check_write(const char *path)
         return errno == ENOENT ? file_check_folder(path) : -1;
     }
     if (file_check_type(info.st_mode) != 0) {
+        return -1;
+    }
+    if (is_kernel_mount(path)) {
+        errno = EROFS;
         return -1;
     }
     return S_ISREG(info.st_mode) ? try_open(path) : access(path, W_OK);

@@ -470,11 +470,24 @@ int log_facility(uint32_t choice)
     return facilities[choice];
 }
 
-/* The file belongs to the account of the workers, because they open it again after a log rotation. */
+/* Gives the file to the account of the workers, because they open it again after a log rotation. */
+static int take_file(int fd, int64_t owner)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || file_check_type(st.st_mode) != 0) {
+        return -1;
+    }
+    return owner != -1 && geteuid() == 0 ? fchown(fd, (uid_t)owner, (gid_t)-1) : 0;
+}
+
+/* The first check keeps a device from being opened, which may start something; the second one sees what was opened. */
 static int open_file(const char *path, int64_t owner)
 {
+    if (file_check_write(path) != 0) {
+        return -1;
+    }
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640);
-    if (fd != -1 && owner != -1 && geteuid() == 0 && fchown(fd, (uid_t)owner, (gid_t)-1) != 0) {
+    if (fd != -1 && take_file(fd, owner) != 0) {
         int error = errno;
         close(fd);
         errno = error;
@@ -485,6 +498,10 @@ static int open_file(const char *path, int64_t owner)
 
 int log_check(const struct log_options *options)
 {
+    if (options->target[0] == '/' && strlen(options->target) >= sizeof sink.path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     return options->target[0] == '/' ? file_check_write(options->target) : 0;
 }
 
@@ -509,11 +526,10 @@ static void share_torn_flags(void)
 int log_open(const struct log_options *options, int64_t owner)
 {
     int fd = -1;
+    if (log_check(options) != 0) {
+        return -1;
+    }
     if (options->target[0] == '/') {
-        if (strlen(options->target) >= sizeof sink.path) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
         fd = open_file(options->target, owner);
         if (fd == -1) {
             return -1;

@@ -44,8 +44,8 @@ struct log_line {
 };
 
 /*
- * Checks that log_open() could open the target, without opening or creating it. It cannot find every obstacle. Returns
- * 0, or -1 with errno set.
+ * Checks what log_open() checks before it opens the target. Creates nothing and opens no FIFO, so that it does not find a
+ * FIFO without a reader. Returns 0, or -1 with errno set.
  */
 int log_check(const struct log_options *options);
 
@@ -61,8 +61,8 @@ int log_check(const struct log_options *options);
  *
  * syslogd need not run: lines are queued, and a new connection is tried once a second at most.
  *
- * Returns 0, or -1 with errno set and the log unchanged. A FIFO without a reader fails with ENXIO, a symbolic link with
- * ELOOP.
+ * Returns 0, or -1 with errno set, and the log and the target unchanged. A FIFO without a reader fails with ENXIO, a
+ * symbolic link with ELOOP, a device or a socket with ENOTSUP.
  */
 int log_open(const struct log_options *options, int64_t owner);
 

@@ -291,7 +291,7 @@ static void check_log(const struct config *config, const struct account *account
     struct stat info;
     if (!account->change || target == NULL || target[0] != '/' ||
         (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) || file_folder(target, folder) != 0 ||
-        access(folder, F_OK) != 0) {
+        stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return;
     }
     if (!can_search(account, folder, closed)) {

@@ -89,11 +89,54 @@ static void check_state_file(struct configuration *c, struct config_source *sour
     }
 }
 
-static void load_log(struct configuration *c, struct config_source *source)
+static void report_log(struct config_source *source, const char *target)
+{
+    struct stat info;
+    int error = errno;
+    if (lstat(target, &info) == 0 && file_check_type(info.st_mode) != 0) {
+        option_error(
+            &source->report, "log.target",
+            "expected \"stderr\", \"syslog\" or the path of a file or a FIFO, found \"%s\", which is %s: name another "
+            "one",
+            target, file_type_text(info.st_mode));
+    } else {
+        errno = error;
+        report_unwritable(source, "log.target", target);
+    }
+}
+
+/* The file that the log must not be written to; NULL: none. */
+static const char *file_at_log(const struct configuration *c, const struct config_source *source, const char *target)
+{
+    char temporary[PATH_MAX];
+    const char *state_file = c->config.limits.state_file;
+    for (size_t i = 0; i < source->text->file_count; i++) {
+        if (file_is_same(target, source->text->files[i])) {
+            return "the configuration";
+        }
+    }
+    if (state_file != NULL && state_file[0] != '\0' &&
+        (file_is_same(target, state_file) ||
+         (ban_file_temporary(state_file, temporary) == 0 && file_is_same(target, temporary)))) {
+        return "limits.state_file";
+    }
+    return NULL;
+}
+
+static void check_log(struct configuration *c, struct config_source *source)
 {
     const struct log_options *options = &c->config.log;
-    if (options->target != NULL && log_check(options) != 0) {
-        report_unwritable(source, "log.target", options->target);
+    if (options->target == NULL || options->target[0] != '/') {
+        return;
+    }
+    const char *other = file_at_log(c, source, options->target);
+    if (other != NULL) {
+        option_error(&source->report, "log.target",
+                     "expected a file of its own, found \"%s\", which is that of %s: name "
+                     "another one",
+                     options->target, other);
+    } else if (log_check(options) != 0) {
+        report_log(source, options->target);
     }
 }
 
@@ -128,7 +171,7 @@ struct configuration *configuration_read(struct config_source *source, const cha
     load_listeners(c, source);
     check_state_file(c, source);
     c->generation.access = c->access = rules_load(&c->config, &source->report);
-    load_log(c, source);
+    check_log(c, source);
     return c;
 }
 

@@ -71,7 +71,14 @@ ERRORS = {
                                        'found tls = "none"'),
     "client key without TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; key = "{key}";', "key", "in the clear"),
     "log in a folder that is missing": ('"stderr"', '"/nowhere/imapguard.log"', "target", "mkdir -p /nowhere"),
-    "log that is a folder": ('"stderr"', '"/etc"', "target", "Is a directory"),
+    "log that is a folder": ('"stderr"', '"/etc"', "target", "which is a folder: name another one"),
+    "log that is a device": ('"stderr"', '"/dev/null"', "target", 'path of a file or a FIFO, found "/dev/null", which is a device'),
+    "log that is a link": ('"stderr"', '"/dev/stderr"', "target", "which is a symbolic link"),
+    "log in /proc": ('"stderr"', '"/proc/log"', "target", "Read-only"),
+    "log that is a file of the kernel": ('"stderr"', '"/proc/version"', "target", "Read-only"),
+    "log with a long name": ('"stderr"', f'"/tmp/{"x" * 256}"', "target", "File name too long"),
+    "log below a file": ('"stderr"', '"/etc/passwd/log"', "target", "/etc/passwd is not a folder"),
+    "log below what is below a file": ('"stderr"', '"/etc/passwd/x/log"', "target", "/etc/passwd is not a folder"),
     "state file in a folder that is missing": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/nowhere/bans";',
                                                "state_file", "mkdir -p /nowhere"),
     "state file below a file": ('login_delay = "1s";', 'login_delay = "1s"; state_file = "/etc/passwd/bans";', "state_file",
@@ -234,6 +241,26 @@ def test_a_backend_at_an_address_of_this_host(check):
         host = f"[{address}]" if ":" in address else address
         code, output, _ = check(GOOD.replace('"127.0.0.1:{port}"', '"*:{port}"', 1).replace("127.0.0.1:1\"", f"{host}:1143\"", 1))
         assert code == 1 and "of imapguard itself" in output, output
+
+
+@pytest.mark.parametrize("option", ["-t", "-f"])
+@pytest.mark.parametrize("name", ["imapguard.conf", "again.conf", "more.conf"])
+def test_the_configuration_is_no_log(check, place, name, option):
+    """By its path, by another link to it, and as an included file; nothing is written to it and nobody else gets it."""
+    (place / "imapguard.conf").write_text("")
+    (place / "more.conf").write_text("# more\n")
+    os.link(place / "imapguard.conf", place / "again.conf")
+    code, output, _ = check('@include "more.conf"\n' + GOOD.replace('"stderr"', f'"{place}/{name}"', 1), option)
+    assert code == 1 and "which is that of the configuration: name another one" in output, output
+    assert (place / "more.conf").read_text() == "# more\n"
+    assert {(place / each).stat().st_uid for each in ("imapguard.conf", "more.conf")} == {os.geteuid()}
+
+
+@pytest.mark.parametrize("log", ["bans", "./bans", "bans.new"])
+def test_the_state_file_is_no_log(check, place, log):
+    text = GOOD.replace('"1s"', f'"1s"; state_file = "{place}/bans"', 1).replace('"stderr"', f'"{place}/{log}"', 1)
+    code, output, _ = check(text)
+    assert code == 1 and "which is that of limits.state_file: name another one" in output, output
 
 
 @pytest.mark.parametrize("option", ["-t", "-f"])

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -254,15 +255,54 @@ Test(log, a_rotation_that_fails_keeps_the_old_file)
     cr_expect_not_null(strstr(file_text(old), "still-there"));
 }
 
+/* A file that may not grow takes no line, as on a full disk. */
 Test(log, lines_that_the_target_does_not_take_go_to_standard_error)
 {
-    struct log_options options = {.target = (char *)"/dev/full", .level = LOG_LEVEL_INFO};
+    struct log_options options = {.target = (char *)temp_path("log"), .level = LOG_LEVEL_INFO};
+    struct rlimit none = {0, RLIM_INFINITY}, before;
     cr_assert_eq(log_open(&options, -1), 0);
     capture_begin();
+    signal(SIGXFSZ, SIG_IGN);
+    int fd = dup(STDERR_FILENO), pipes[2];
+    cr_assert_eq(pipe(pipes), 0);
+    dup2(pipes[1], STDERR_FILENO);
+    getrlimit(RLIMIT_FSIZE, &before);
+    setrlimit(RLIMIT_FSIZE, &none);
     log_event(LOG_LEVEL_ERROR, "lost", "%s", "");
-    const char *got = capture_end();
+    setrlimit(RLIMIT_FSIZE, &before);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+    close(pipes[1]);
+    char got[512] = "";
+    cr_expect_gt(read(pipes[0], got, sizeof got - 1), 0);
+    close(pipes[0]);
+    (void)capture_end();
     log_close();
-    cr_expect_not_null(strstr(got, "lost"), "log.h promises it of log_open()");
+    cr_expect_not_null(strstr(got, "lost"), "log.h promises it of log_open(): %s", got);
+}
+
+Test(log, a_device_is_never_opened)
+{
+    static const char *const targets[] = {"/dev/null", "/dev/full", "/dev/tty", "/"};
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        struct log_options options = {.target = (char *)targets[i], .level = LOG_LEVEL_INFO};
+        struct stat before, after;
+        cr_assert_eq(stat(targets[i], &before), 0);
+        cr_expect(log_check(&options) == -1 && errno == (i < 3 ? ENOTSUP : EISDIR), "%s", targets[i]);
+        cr_expect(log_open(&options, 65534) == -1 && errno == (i < 3 ? ENOTSUP : EISDIR), "%s", targets[i]);
+        cr_expect(stat(targets[i], &after) == 0 && after.st_uid == before.st_uid, "%s was given away", targets[i]);
+    }
+}
+
+Test(log, a_rotation_that_leaves_a_folder_keeps_the_old_file)
+{
+    const char *path = temp_path("log"), *old = temp_path("log.1");
+    struct log_options options = {.target = (char *)path, .level = LOG_LEVEL_INFO};
+    cr_assert_eq(log_open(&options, -1), 0);
+    cr_assert(rename(path, old) == 0 && mkdir(path, 0700) == 0);
+    log_reopen(-1);
+    log_close();
+    cr_expect_not_null(strstr(file_text(old), "log-reopen-failed"));
 }
 
 Test(log, after_close_lines_go_to_standard_error)

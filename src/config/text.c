@@ -142,6 +142,15 @@ static int take_string(struct scanner *s)
     return take_token(s, CONFIG_TOKEN_STRING, n + 1);
 }
 
+/* libconfig takes no comment that ends with the text: a newline is added there. */
+static int take_line_comment(struct scanner *s)
+{
+    if (take(s, strcspn(s->at, "\n")) != 0) {
+        return -1;
+    }
+    return *s->at != '\0' || break_line(s->t, s->place) == 0 ? 0 : fail(s->problem, s->place, "no memory");
+}
+
 static bool begins_comment(const char *at)
 {
     return at[0] == '#' || (at[0] == '/' && (at[1] == '/' || at[1] == '*'));
@@ -184,7 +193,7 @@ static int take_next(struct scanner *s)
         return take(s, 1);
     }
     if (begins_comment(s->at)) {
-        return s->at[1] == '*' && c == '/' ? take_comment(s) : take(s, strcspn(s->at, "\n"));
+        return s->at[1] == '*' && c == '/' ? take_comment(s) : take_line_comment(s);
     }
     if (c == '"') {
         return take_string(s);

@@ -226,6 +226,13 @@ def test_included_files_keep_their_lines(check, place):
     assert (GOOD.count("\n") + 1, "usr") in complaints(output, path), output
 
 
+@pytest.mark.parametrize("end", ["# end", "// end", "/* end */", "#", "  "])
+def test_the_last_line_needs_no_newline(check, place, end):
+    (place / "more.conf").write_text("# more")
+    code, output, _ = check('@include "more.conf"\n' + GOOD + end)
+    assert code == 0, output
+
+
 def test_numbers_are_read_as_they_are_written(check):
     code, output, _ = check(GOOD.replace("workers = 1;", "workers = 0x2; max_sessions = 5000L;", 1))
     assert code == 0, output

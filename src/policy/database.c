@@ -131,9 +131,11 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static const char *copy(int from, int to)
 {
     char *block = malloc(BLOCK);
+    bool empty = true;
     ssize_t n = -1;
     if (block != NULL) {
         while ((n = read(from, block, BLOCK)) > 0) {
+            empty = false;
             for (ssize_t done = 0, m; done < n; done += m) {
                 m = write(to, block + done, (size_t)(n - done));
                 if (m <= 0) {
@@ -144,7 +146,7 @@ static const char *copy(int from, int to)
         }
     }
     free(block);
-    return n == 0 ? NULL : strerror(errno);
+    return n != 0 ? strerror(errno) : empty ? "it is empty" : NULL;
 }
 
 static const char *read_file(const char *path, struct stat *info, int to)

@@ -36,12 +36,37 @@ struct geoip {
     struct database databases[GEOIP_DATABASES];
     char *copies[GEOIP_DATABASES];         /* paths of the last good copies; NULL: none are kept */
     const char *failures[GEOIP_DATABASES]; /* why the own file was not used at start; NULL: it was */
-    bool copy_failed;                      /* logged already */
+    const char
+        *copy_failures[GEOIP_DATABASES]; /* why a copy that exists was not used either; NULL: it was, or none exists */
+    bool copy_failed;                    /* logged already */
 };
 
 static bool exists(const struct database *d)
 {
     return d->path[0] != '\0';
+}
+
+/* Uses the last good copy. Returns 0, or -1 if there is none that can be used. */
+static int load_copy(struct geoip *g, unsigned index)
+{
+    const char *copy = g->copies[index];
+    const char *cause = copy != NULL ? database_load(&g->databases[index], copy) : NULL;
+    if (copy == NULL || cause != NULL) {
+        g->copy_failures[index] = copy != NULL && access(copy, F_OK) == 0 ? cause : NULL;
+        return -1;
+    }
+    return 0;
+}
+
+static void report_unknown(const struct geoip *g, unsigned index, const char *path, struct option_report *report)
+{
+    const struct database *d = &g->databases[index];
+    if (g->copy_failures[index] != NULL) {
+        option_warning(report, path, "cannot use the last good copy %s either: %s", g->copies[index],
+                       g->copy_failures[index]);
+    }
+    option_warning(report, path, "cannot use %s: %s; nothing is known of any address (\"--\") until it can be used",
+                   d->path, g->failures[index]);
 }
 
 /* Uses the file, or else its last good copy. Problems are reported. */
@@ -57,12 +82,11 @@ static void load(struct geoip *g, unsigned index, bool required, struct option_r
     snprintf(path, sizeof path, "geoip.%s", d->name);
     if (required) {
         option_error(report, path, "cannot use %s: %s", d->path, cause);
-    } else if (g->copies[index] != NULL && database_load(d, g->copies[index]) == NULL) {
+    } else if (load_copy(g, index) == 0) {
         option_warning(report, path, "cannot use %s: %s; the last good copy is used, %s", d->path, cause,
                        g->copies[index]);
     } else {
-        option_warning(report, path, "cannot use %s: %s; nothing is known of any address (\"--\") until it can be used",
-                       d->path, cause);
+        report_unknown(g, index, path, report);
     }
 }
 
@@ -123,6 +147,12 @@ static void log_failure(const struct database *d, const char *cause)
     log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\"", d->name, d->path, cause);
 }
 
+static void log_copy_failure(const struct geoip *g, unsigned index, const char *cause)
+{
+    log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", g->databases[index].name,
+              g->copies[index], cause);
+}
+
 /* A copy that cannot be written is logged once, until one could be written again. */
 static void save_copy(struct geoip *g, unsigned index)
 {
@@ -133,8 +163,7 @@ static void save_copy(struct geoip *g, unsigned index)
     if (database_save(d, g->copies[index]) == 0) {
         g->copy_failed = false;
     } else if (!g->copy_failed) {
-        log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", d->name,
-                  g->copies[index], strerror(errno));
+        log_copy_failure(g, index, strerror(errno));
         g->copy_failed = true;
     }
 }
@@ -146,6 +175,9 @@ void geoip_begin(struct geoip *g)
         if (g->failures[i] != NULL) {
             log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\" using=%s", d->name, d->path,
                       g->failures[i], d->open ? g->copies[i] : "none");
+            if (g->copy_failures[i] != NULL) {
+                log_copy_failure(g, i, g->copy_failures[i]);
+            }
         } else if (d->open) {
             save_copy(g, i);
         }

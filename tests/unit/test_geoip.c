@@ -267,6 +267,29 @@ Test(geoip, a_file_that_its_owner_can_still_change_is_not_adopted)
     geoip_free(g);
 }
 
+/* What is logged at the start. */
+static const char *begun(struct geoip *g)
+{
+    capture_begin();
+    geoip_begin(g);
+    return capture_end();
+}
+
+Test(geoip, an_empty_database_is_told_as_that)
+{
+    struct test_report report;
+    replace("own", "country", false);
+    struct geoip *g = opened("own", NULL, &report);
+    char own[700];
+    put_path(own, "own");
+    cr_assert_eq(truncate(own, 0), 0);
+    cr_expect_not_null(strstr(refresh(g), "reason=\"it is empty\""));
+    geoip_free(g);
+    g = opened("own", NULL, &report);
+    cr_expect_not_null(strstr(report.text, "own.mmdb: it is empty; nothing is known"), "%s", report.text);
+    geoip_free(g);
+}
+
 Test(geoip, a_database_that_is_damaged_over_a_restart_is_replaced_by_its_last_good_copy)
 {
     char state[700], copy[800];
@@ -303,6 +326,13 @@ Test(geoip, a_database_that_is_damaged_over_a_restart_is_replaced_by_its_last_go
     cr_assert_eq(truncate(copy, 100), 0);
     g = opened("own", NULL, &report);
     cr_expect_str_eq(place_of(g, "127.0.1.1").country, "--", "a damaged copy is not used");
+    cr_expect_not_null(strstr(report.text, "cannot use the last good copy "), "%s", report.text);
+    cr_expect_eq(count_of(begun(g), " geoip-copy-failed "), 1);
+    geoip_free(g);
+
+    cr_assert_eq(unlink(copy), 0);
+    g = opened("own", NULL, &report);
+    cr_expect_eq(count_of(begun(g), " geoip-copy-failed "), 0, "no copy is no damage");
     geoip_free(g);
 }
 

@@ -219,9 +219,18 @@ static void set_versions(struct tls_client *c, const struct tls_client_options *
     SSL_CTX_set_options(c->ctx, SSL_OP_LEGACY_SERVER_CONNECT);
 }
 
+/* A text that is missing or malformed is NULL, and was reported. */
+static bool is_complete(const struct tls_client_options *o)
+{
+    return o->server_name != NULL && o->ca_file != NULL && o->certificate.chain != NULL && o->certificate.key != NULL;
+}
+
 struct tls_client *tls_client_new(const struct tls_client_options *o, const char *host, const char *path,
                                   struct option_report *report)
 {
+    if (!is_complete(o)) {
+        return NULL;
+    }
     uint32_t errors = report->errors;
     if (o->server_name == NULL || o->ca_file == NULL || o->certificate.chain == NULL || o->certificate.key == NULL) {
         return NULL; /* reported already, as malformed */

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/backend_options.h"
 
+#include <string.h>
+
 #include "net/endpoint.h"
 #include "net/fingerprint.h"
 #include "net/proxy_header.h"
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, COUNT_MAX = 1000000 };
+
+/* RFC 1035 2.3.4: 255 octets on the wire are 253 in text. OpenSSL takes no longer one for SNI either. */
+static const char *check_server_name(const char *text)
+{
+    return strlen(text) <= 253 ? NULL : "the name of a host, of at most 253 characters, or \"\"";
+}
 
 static const char *const tls_names[] = {"none", "starttls", "implicit", NULL};
 /* clang-format off */
@@ -26,7 +34,7 @@ static const struct option_row rows[] = {
     {.name = "ca_file", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.ca_file),
      .default_value = ""},
     {.name = "server_name", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.server_name),
-     .default_value = ""},
+     .default_value = "", .check = check_server_name},
     {.name = "certificate", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.certificate.chain),
      .default_value = ""},
     {.name = "key", .type = OPTION_TEXT, .offset = offsetof(struct backend_options, tls_client.certificate.key),

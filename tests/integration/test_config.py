@@ -104,6 +104,12 @@ ERRORS = {
     "client key with a passphrase": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "starttls"; certificate = "{chain}"; '
                                      'key = "{locked}";', "key", "passphrase"),
     "TLS over a socket without a name": ('"127.0.0.1:1";', '"unix:/nowhere"; tls = "implicit";', "server_name", "name"),
+    "name of a server that is too long": ('"127.0.0.1:1";', f'"127.0.0.1:1"; tls = "implicit"; server_name = "{"x" * 254}";',
+                                          "server_name", "at most 253 characters"),
+    "number for the name of a server": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; server_name = 5;', "server_name", "string"),
+    "number for authorities": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; ca_file = 5;', "ca_file", "string"),
+    "number for a client certificate": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "implicit"; certificate = 5; key = "{key}";',
+                                        "certificate", "string"),
     "wrong backend TLS": ('"127.0.0.1:1";', '"127.0.0.1:1"; tls = "ssl";', "tls", "starttls"),
     "backend that is not there": ('workers = 1;', 'workers = 1; routes = ( {{ backends = [ "lecagy" ]; }} );', "", "lecagy"),
     "route without a backend": ('workers = 1;', 'workers = 1; routes = ( {{ users = [ "*" ]; }} );', "backends", "at least"),
@@ -281,6 +287,11 @@ def test_state_files_that_are_something_else_are_left_alone(check, place, name, 
     assert "workers = 1" in (place / "imapguard.conf").read_text()
     assert (place / "link").is_symlink() and (place / "fifo").is_fifo() and (place / "planted.new").is_fifo()
     assert not (place / "planted").exists()
+
+
+def test_the_longest_name_of_a_server(check):
+    code, output, _ = check(GOOD.replace('"127.0.0.1:1";', f'"127.0.0.1:1"; tls = "implicit"; server_name = "{"x" * 253}";', 1))
+    assert code == 0, output
 
 
 @pytest.mark.parametrize("option", ['verify = false', 'server_name = "x"', 'legacy_tls = true'])

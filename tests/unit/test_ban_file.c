@@ -202,7 +202,7 @@ Test(ban_file, nothing_is_replaced_but_a_file_of_bans)
             cr_expect_eq(ban_file_check(where) == 0, places[i].ours, "%s", places[i].name);
             cr_expect_eq(ban_file_save(t, path, START, WALL) == 0, places[i].ours, "%s", places[i].name);
             cr_expect(places[i].ours || same_place(where, &before), "%s was changed", places[i].name);
-            cr_expect(!places[i].ours || strncmp(file_text(path), HEAD "1", strlen(HEAD "1")) == 0, "%s", places[i].name);
+            cr_expect(!places[i].ours || strstr(file_text(path), "end 3\n") != NULL, "%s", places[i].name);
             unlink(where);
             unlink(path);
         }

@@ -142,6 +142,34 @@ static void check_dates(struct certificate *c, const char *file, const char *pat
     }
 }
 
+static bool key_is_of_chain(const struct certificate *c)
+{
+    for (int i = 0; i < sk_X509_num(c->chain); i++) {
+        if (X509_check_private_key(sk_X509_value(c->chain, i), c->key) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_key(const struct certificate *c, const struct certificate_options *options,
+                     const struct certificate_paths *paths, struct option_report *report)
+{
+    if (X509_check_private_key(c->leaf, c->key) == 1) {
+        return 0;
+    }
+    if (key_is_of_chain(c)) {
+        option_error(report, paths->chain,
+                     "the key in %s is that of a later certificate in %s: the file must begin with the server's own "
+                     "certificate, and those of the authorities follow",
+                     options->key, options->chain);
+    } else {
+        option_error(report, paths->key, "the key in %s does not match the certificate in %s", options->key,
+                     options->chain);
+    }
+    return -1;
+}
+
 int certificate_load(struct certificate *c, const struct certificate_options *options,
                      const struct certificate_paths *paths, uint32_t warn_ms, struct option_report *report)
 {
@@ -157,9 +185,7 @@ int certificate_load(struct certificate *c, const struct certificate_options *op
     if (chain != 0 || key != 0) {
         goto fail;
     }
-    if (X509_check_private_key(c->leaf, c->key) != 1) {
-        option_error(report, paths->key, "the key in %s does not match the certificate in %s", options->key,
-                     options->chain);
+    if (check_key(c, options, paths, report) != 0) {
         goto fail;
     }
     if (load_names(c) != 0) {

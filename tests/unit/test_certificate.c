@@ -132,7 +132,10 @@ Test(certificate, errors_name_the_option_and_the_file)
     make_pair(&old, "rsa", (struct wanted){.type = KEY_RSA});
     make_pair(&locked, "locked", (struct wanted){.passphrase = "open sesame"});
     char *missing = strdup(temp_path("missing")), *text = strdup(temp_file("text", "not PEM\n", 8));
-    char *empty = strdup(temp_file("empty", "", 0));
+    char *empty = strdup(temp_file("empty", "", 0)), all[16384];
+    size_t len = (size_t)snprintf(all, sizeof all, "%s", file_text(other.chain));
+    len += (size_t)snprintf(all + len, sizeof all - len, "%s", file_text(good.chain));
+    char *reversed = strdup(temp_file("reversed", all, len));
     const struct {
         const char *name;
         char *chain, *key;
@@ -148,6 +151,9 @@ Test(certificate, errors_name_the_option_and_the_file)
         {"key is the chain", good.chain, good.chain, "[0].key: no private key in PEM format"},
         {"key of another", good.chain, other.key, "[0].key: the key in"},
         {"key of another type", good.chain, old.key, "[0].key: the key in"},
+        {"key of a later one", reversed, good.key, "[0].chain: the key in"},
+        {"key of a later one, which is said", reversed, good.key, "must begin with the server's own certificate"},
+        {"key of none of them", reversed, old.key, "[0].key: the key in"},
         {"key with a passphrase", locked.chain, locked.key, "passphrase"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -163,6 +169,7 @@ Test(certificate, errors_name_the_option_and_the_file)
     free(missing);
     free(text);
     free(empty);
+    free(reversed);
     option_free(&certificate_option_table, &good);
     option_free(&certificate_option_table, &other);
     option_free(&certificate_option_table, &old);

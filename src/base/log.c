@@ -556,6 +556,15 @@ int log_open(const struct log_options *options, int64_t owner)
     return 0;
 }
 
+static void log_reopen_failed(const char *reason)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_ERROR, "log-reopen-failed");
+    log_quoted(&line, "path", sink.path, strlen(sink.path));
+    log_quoted(&line, "reason", reason, strlen(reason));
+    log_end(&line);
+}
+
 void log_reopen(int64_t owner)
 {
     if (sink.target != TARGET_FILE) {
@@ -563,7 +572,7 @@ void log_reopen(int64_t owner)
     }
     int fd = open_file(sink.path, owner);
     if (fd == -1) {
-        log_event(LOG_LEVEL_ERROR, "log-reopen-failed", "path=\"%s\" reason=\"%s\"", sink.path, strerror(errno));
+        log_reopen_failed(strerror(errno));
         return;
     }
     pthread_mutex_lock(&lock);

@@ -112,7 +112,7 @@ void log_word(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, uint64_t value);
 
 /*
- * Adds ' key="value"' with `len` octets from the network, of which the first 256 are written. They are quoted and
+ * Adds ' key="value"' with `len` octets, of which the first 256 are written. They may come from anywhere: they are quoted and
  * escaped, so that the value cannot end early and cannot end the line. Adds nothing if that does not fit.
  */
 void log_quoted(struct log_line *line, const char *key, const void *value, size_t len);
@@ -126,7 +126,7 @@ void log_end(struct log_line *line);
 /*
  * Writes a whole line, as log_end() does: `event`, a literal without spaces, then the text of `format`, which has pairs
  * "key=value". The text may be empty, and is cut off after 1023 octets. Nothing in it is escaped: values must not come
- * from the network, and the caller quotes those that contain spaces.
+ * from the network, the caller quotes those that contain spaces, and a path of the configuration goes to log_quoted().
  */
 void log_event(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -346,6 +346,18 @@ void tls_free(struct tls *tls)
     free(tls);
 }
 
+/* `left`: seconds, negative once it has ended. */
+static void log_expiry(const char *chain, time_t left)
+{
+    struct log_line line;
+    char days[24];
+    snprintf(days, sizeof days, "%ld", (long)(left / (24L * 3600)));
+    log_begin(&line, LOG_LEVEL_WARNING, "certificate-expiry");
+    log_quoted(&line, "chain", chain, strlen(chain));
+    log_word(&line, "days", days);
+    log_end(&line);
+}
+
 void tls_warn(const struct tls *tls)
 {
     const struct certificate_options *options = tls->options->certificates.items;
@@ -356,8 +368,7 @@ void tls_warn(const struct tls *tls)
     for (size_t i = 0; i < tls->certificate_count; i++) {
         time_t left = tls->certificates[i].not_after - now;
         if (left < (time_t)(tls->options->expiry_warning_ms / 1000)) {
-            log_event(LOG_LEVEL_WARNING, "certificate-expiry", "chain=\"%s\" days=%ld", options[i].chain,
-                      (long)(left / (24L * 3600)));
+            log_expiry(options[i].chain, left);
         }
     }
 }

@@ -142,15 +142,56 @@ void geoip_free(struct geoip *g)
     free(g);
 }
 
+/* "EVENT database=NAME path=\"...\"", which the caller ends. */
+static void begin_line(struct log_line *line, enum log_level level, const char *event, const struct database *d,
+                       const char *path)
+{
+    log_begin(line, level, event);
+    log_word(line, "database", d->name);
+    log_quoted(line, "path", path, strlen(path));
+}
+
+static void add_reason(struct log_line *line, const char *reason)
+{
+    log_quoted(line, "reason", reason, strlen(reason));
+}
+
 static void log_failure(const struct database *d, const char *cause)
 {
-    log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\"", d->name, d->path, cause);
+    struct log_line line;
+    begin_line(&line, LOG_LEVEL_ERROR, "geoip-failed", d, d->path);
+    add_reason(&line, cause);
+    log_end(&line);
+}
+
+/* At start: `copy` is used instead; NULL: nothing is. */
+static void log_failure_at_start(const struct database *d, const char *cause, const char *copy)
+{
+    struct log_line line;
+    begin_line(&line, LOG_LEVEL_ERROR, "geoip-failed", d, d->path);
+    add_reason(&line, cause);
+    if (copy != NULL) {
+        log_quoted(&line, "using", copy, strlen(copy));
+    } else {
+        log_word(&line, "using", "none");
+    }
+    log_end(&line);
 }
 
 static void log_copy_failure(const struct geoip *g, unsigned index, const char *cause)
 {
-    log_event(LOG_LEVEL_WARNING, "geoip-copy-failed", "database=%s path=%s reason=\"%s\"", g->databases[index].name,
-              g->copies[index], cause);
+    struct log_line line;
+    begin_line(&line, LOG_LEVEL_WARNING, "geoip-copy-failed", &g->databases[index], g->copies[index]);
+    add_reason(&line, cause);
+    log_end(&line);
+}
+
+static void log_loaded(const struct database *d)
+{
+    struct log_line line;
+    begin_line(&line, LOG_LEVEL_INFO, "geoip-loaded", d, d->path);
+    log_number(&line, "built", d->mmdb.metadata.build_epoch);
+    log_end(&line);
 }
 
 /* A copy that cannot be written is logged once, until one could be written again. */
@@ -173,8 +214,7 @@ void geoip_begin(struct geoip *g)
     for (unsigned i = 0; i < GEOIP_DATABASES; i++) {
         const struct database *d = &g->databases[i];
         if (g->failures[i] != NULL) {
-            log_event(LOG_LEVEL_ERROR, "geoip-failed", "database=%s path=%s reason=\"%s\" using=%s", d->name, d->path,
-                      g->failures[i], d->open ? g->copies[i] : "none");
+            log_failure_at_start(d, g->failures[i], d->open ? g->copies[i] : NULL);
             if (g->copy_failures[i] != NULL) {
                 log_copy_failure(g, i, g->copy_failures[i]);
             }
@@ -196,8 +236,7 @@ void geoip_refresh(struct geoip *g)
             d->taken = d->seen; /* logged once, until the file changes again */
             log_failure(d, cause);
         } else {
-            log_event(LOG_LEVEL_INFO, "geoip-loaded", "database=%s path=%s built=%llu", d->name, d->path,
-                      (unsigned long long)d->mmdb.metadata.build_epoch);
+            log_loaded(d);
             save_copy(g, i);
         }
     }

@@ -381,13 +381,22 @@ static bool has_state_file(const struct master *m)
     return m->service->current->config.limits.state_file[0] != '\0';
 }
 
+static void log_unsaved(const char *path, const char *reason)
+{
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_ERROR, "ban-file-failed");
+    log_quoted(&line, "path", path, strlen(path));
+    log_quoted(&line, "reason", reason, strlen(reason));
+    log_end(&line);
+}
+
 /* A failure is logged once, until the file could be written again. */
 static void save_bans(struct master *m)
 {
     const char *path = m->service->current->config.limits.state_file;
     bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
-        log_event(LOG_LEVEL_ERROR, "ban-file-failed", "path=%s reason=\"%s\"", path, strerror(errno));
+        log_unsaved(path, strerror(errno));
     }
     m->save_failed = !saved;
     m->unsaved = !saved;
@@ -416,7 +425,11 @@ static void load_bans(struct master *m)
     const char *path = m->service->current->config.limits.state_file;
     if (has_state_file(m)) {
         size_t count = ban_file_load(m->service->table, path, clock_boot_us(), clock_wall_us());
-        log_event(LOG_LEVEL_INFO, "bans-restored", "count=%zu path=%s", count, path);
+        struct log_line line;
+        log_begin(&line, LOG_LEVEL_INFO, "bans-restored");
+        log_number(&line, "count", count);
+        log_quoted(&line, "path", path, strlen(path));
+        log_end(&line);
     }
     m->ban_epoch = client_table_ban_epoch(m->service->table);
 }

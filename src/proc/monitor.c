@@ -34,8 +34,13 @@ static void check_ended(void *data)
 
 static void log_resolve_failed(const struct backend *backend, const char *cause)
 {
-    log_event(LOG_LEVEL_WARNING, "resolve-failed", "backend=%s address=%s reason=\"%s\"", backend->options->name,
-              backend->options->address, cause);
+    const struct backend_options *o = backend->options;
+    struct log_line line;
+    log_begin(&line, LOG_LEVEL_WARNING, "resolve-failed");
+    log_word(&line, "backend", o->name);
+    log_quoted(&line, "address", o->address, strlen(o->address));
+    log_quoted(&line, "reason", cause, strlen(cause));
+    log_end(&line);
 }
 
 /* Looks up a backend's name again and again. While the DNS does not answer, the last addresses hold. */

@@ -64,7 +64,7 @@ static const config_setting_t *nearest_setting(config_t *parsed, const char *pat
 static void print_problem(struct option_report *report, bool fatal, const char *path, const char *text)
 {
     struct config_source *source = (struct config_source *)report;
-    const config_setting_t *setting = nearest_setting(source->parsed, path);
+    const config_setting_t *setting = source->unknown != NULL ? source->unknown : nearest_setting(source->parsed, path);
     /* A missing option at the top level has no line. */
     unsigned line = config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
     struct config_place place = config_text_place(source->text, line);
@@ -238,9 +238,11 @@ static void read_option(struct config_source *source, const config_setting_t *se
     }
 }
 
-static void report_unknown(struct config_source *source, const struct option_table *table, const char *name,
-                           const char *path)
+static void report_unknown(struct config_source *source, const struct option_table *table,
+                           const config_setting_t *setting, const char *path)
 {
+    const char *name = config_setting_name(setting);
+    source->unknown = setting;
     const char *nearest = option_nearest(table, name);
     if (nearest != NULL) {
         option_error(&source->report, path, "unknown key; did you mean \"%s\"?", nearest);
@@ -248,6 +250,7 @@ static void report_unknown(struct config_source *source, const struct option_tab
         char names[384];
         option_error(&source->report, path, "unknown key; there are %s", option_names(table, names, sizeof names));
     }
+    source->unknown = NULL;
 }
 
 static void read_group(struct config_source *source, const config_setting_t *group, const struct option_table *table,
@@ -260,7 +263,7 @@ static void read_group(struct config_source *source, const config_setting_t *gro
         const struct option_row *o = option_find(table, name);
         child_path(at, path, name);
         if (o == NULL) {
-            report_unknown(source, table, name, at);
+            report_unknown(source, table, setting, at);
         } else {
             read_option(source, setting, o, into, at);
         }

@@ -33,7 +33,8 @@ struct config {
 struct config_source {
     struct option_report report; /* prints each problem to standard error; pass it to later checks */
     const char *path;
-    void *parsed; /* the config_t of libconfig */
+    void *parsed;        /* the config_t of libconfig */
+    const void *unknown; /* in `parsed`: the unknown key that is reported, whose path may be too long; or NULL */
     struct config_text *text;
 };
 

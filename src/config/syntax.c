@@ -77,11 +77,11 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct walk *w, const cha
     return false;
 }
 
-/* "line N", with its file when that is another than that of the next token. */
+/* "line N", with its file unless both that and the next token stand in the file that imapguard was given. */
 static const char *place_text(const struct walk *w, size_t index, char out[PATH_SIZE])
 {
     struct config_place place = config_text_place(w->t, w->t->tokens[index].line);
-    if (strcmp(place.file, config_text_place(w->t, token(w)->line).file) == 0) {
+    if (place.file == w->t->files[0] && config_text_place(w->t, token(w)->line).file == place.file) {
         snprintf(out, PATH_SIZE, "line %u", place.line);
     } else {
         snprintf(out, PATH_SIZE, "%.200s:%u", place.file, place.line);

@@ -206,10 +206,18 @@ static int take_next(struct scanner *s)
 
 /* --- files ---------------------------------------------------------------------------------------------------- */
 
+static int fail_at_zero(struct scanner *s)
+{
+    for (; *s->at != '\0'; s->at++) {
+        s->place.line += *s->at == '\n';
+    }
+    return fail(s->problem, s->place, "expected a text, found an octet of zero in it");
+}
+
 static int scan(struct scanner *s, size_t len)
 {
     if (strlen(s->at) != len) {
-        return fail(s->problem, s->place, "expected a text, found an octet of zero in it");
+        return fail_at_zero(s);
     }
     if (add_line(s->t, s->place) != 0) {
         return fail(s->problem, s->place, "no memory");
@@ -244,16 +252,43 @@ static int scan_file(struct config_text *t, const char *path, const struct scann
     return result;
 }
 
-/* The path of an included file: beside the file that includes it, wherever imapguard was started. */
-static int include_path(const char *file, const char *name, size_t len, char path[PATH_MAX])
+/* The length of a string up to its closing quote; `text` begins behind the opening one. */
+static size_t string_len(const char *text)
 {
-    char folder[PATH_MAX];
+    size_t n = 0;
+    while (text[n] != '\0' && strchr("\"\r\n", text[n]) == NULL) {
+        n += text[n] == '\\' && (text[n + 1] == '\\' || text[n + 1] == '"') ? 2 : 1;
+    }
+    return n;
+}
+
+/* Copies a name, in which a backslash and a quote may stand behind a backslash, as in libconfig. Returns its length. */
+static size_t unescape(const char *text, size_t len, char name[PATH_MAX])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < len && used < PATH_MAX - 1; i++) {
+        i += text[i] == '\\' && i + 1 < len && (text[i + 1] == '\\' || text[i + 1] == '"');
+        name[used++] = text[i];
+    }
+    name[used] = '\0';
+    return used;
+}
+
+/*
+ * The path of an included file, whose name has `len` octets as it was written: beside the file that includes it, wherever
+ * imapguard was started.
+ */
+static int include_path(const char *file, const char *text, size_t len, char path[PATH_MAX])
+{
+    char folder[PATH_MAX], name[PATH_MAX];
+    if (unescape(text, len, name) == PATH_MAX - 1) {
+        return -1;
+    }
     if (file_folder(file, folder) != 0) {
         return -1;
     }
     bool here = name[0] == '/' || strchr(file, '/') == NULL;
-    int n = snprintf(path, PATH_MAX, "%s%s%.*s", here ? "" : folder, here || strcmp(folder, "/") == 0 ? "" : "/",
-                     (int)len, name);
+    int n = snprintf(path, PATH_MAX, "%s%s%s", here ? "" : folder, here || strcmp(folder, "/") == 0 ? "" : "/", name);
     return n < PATH_MAX ? 0 : -1;
 }
 
@@ -262,7 +297,7 @@ static int take_include(struct scanner *s)
     char path[PATH_MAX];
     const char *name = s->at + strlen(INCLUDE);
     name += strspn(name, " \t");
-    size_t len = *name == '"' ? strcspn(name + 1, "\"\r\n") : 0;
+    size_t len = *name == '"' ? string_len(name + 1) : 0;
     if (len == 0 || name[len + 1] != '"') {
         return fail(s->problem, s->place, "expected %s \"FILE\", found %.*s", INCLUDE, (int)strcspn(s->at, "\r\n"),
                     s->at);

@@ -345,6 +345,34 @@ Test(config, an_option_that_an_included_file_sets_again_is_told_with_both_files)
     config_source_fini(&source);
 }
 
+Test(config, an_option_that_is_set_twice_in_an_included_file_is_told_with_that_file)
+{
+    struct config c;
+    struct config_source source;
+    static const char text[] = "@include \"more.conf\"\n@include \"more.conf\"\n" LEAST;
+    char want[1400];
+    const char *more = temp_file("more.conf", "user = \"b\";\n", 12), *path = temp_file("imapguard.conf", text, sizeof text - 1);
+    capture_begin();
+    cr_expect_eq(config_load(&c, &source, path), -1);
+    const char *got = capture_end();
+    snprintf(want, sizeof want, "%s:1: user: set twice, first in %s:1: remove one of them\n", more, more);
+    cr_expect_str_eq(got, want, "%s", got);
+    config_source_fini(&source);
+}
+
+Test(config, a_key_that_is_longer_than_any_path_has_its_line)
+{
+    struct config c;
+    struct config_source source;
+    char text[8192] = LEAST "\n\nlimits = {\n";
+    size_t len = strlen(text);
+    memset(text + len, 'x', 5000);
+    snprintf(text + len + 5000, sizeof text - len - 5000, " = 1;\n};\n");
+    const char *got = printed(&c, &source, text);
+    cr_expect_eq(strncmp(got, ":7: limits.xxx", 14), 0, "%s", got);
+    forget(&c, &source);
+}
+
 Test(config, later_checks_can_tell_the_line_too)
 {
     struct config c;

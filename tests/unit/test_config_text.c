@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -63,6 +64,8 @@ Test(config_text, comments_strings_and_numbers)
     }
     const char *got = outcome(temp_file("a", BYTES("a=1;\0b=2")));
     cr_expect_str_eq(got, "a:1: expected a text, found an octet of zero in it", "%s", got);
+    got = outcome(temp_file("a", BYTES("a=1;\n\nb=\"x\0\";\nc=2")));
+    cr_expect_str_eq(got, "a:3: expected a text, found an octet of zero in it", "%s", got);
 }
 
 Test(config_text, an_included_file_keeps_its_name_and_lines)
@@ -99,6 +102,21 @@ Test(config_text, a_file_lies_beside_the_one_that_includes_it)
     (void)temp_file("sub/c", BYTES("c = true;"));
     const char *got = outcome(temp_file("a", BYTES("@include \"sub/b\"")));
     cr_expect_str_eq(got, "\n\nc = true;\n\n\n|a:1", "%s", show(span_of(got)));
+}
+
+Test(config_text, the_name_of_an_included_file_is_a_string)
+{
+    static const struct {
+        const char *name, *text;
+    } rows[] = {{"b\\x", "@include \"b\\\\x\""}, {"b\\x", "@include \"b\\x\""}, {"b\"x", "@include \"b\\\"x\""}, {"b\\", "@include \"b\\\\\""}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *path = temp_file(rows[i].name, BYTES("b = true;\n"));
+        const char *got = outcome(temp_file("a", rows[i].text, strlen(rows[i].text)));
+        cr_expect_str_eq(got, "\nb = true;\n\n|a:1", "%s: %s", rows[i].text, got);
+        unlink(path);
+    }
+    const char *got = outcome(temp_file("a", BYTES("@include \"b\\\"")));
+    cr_expect_str_eq(got, "a:1: expected @include \"FILE\", found @include \"b\\\"", "%s", got);
 }
 
 Test(config_text, an_include_that_cannot_be_read_is_told_where_it_stands)

@@ -69,6 +69,57 @@ static bool listeners_overlap(const struct listener_options *a, const struct lis
     return false;
 }
 
+static bool is_mapped(const union address *a)
+{
+    return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr);
+}
+
+/* What makes an address one that no client can connect to; NULL: nothing. */
+static const char *unreachable(const union address *a)
+{
+    uint32_t ipv4 = a->sa.sa_family == AF_INET ? ntohl(a->in.sin_addr.s_addr) : INADDR_ANY;
+    if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a->in6.sin6_addr)) {
+        return "a link-local address";
+    }
+    if (IN_MULTICAST(ipv4) || (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr))) {
+        return "a multicast address";
+    }
+    return ipv4 == INADDR_BROADCAST ? "the broadcast address" : NULL;
+}
+
+/* An IPv4-mapped address cannot be bound, because IPv6 sockets are for IPv6 alone; the others reach nobody. */
+static void check_address(const char *text, const union address *a, const char *path, struct option_report *report)
+{
+    char plain[ADDRESS_TEXT_SIZE];
+    union address v4 = unmapped(a);
+    const char *what = unreachable(&v4);
+    if (what != NULL) {
+        option_error(
+            report, path,
+            "expected an address that clients can connect to, found \"%s\", %s: write that of an interface, or "
+            "\"%s:%u\" for all",
+            text, what, v4.sa.sa_family == AF_INET ? "0.0.0.0" : "[::]", address_port(a));
+    } else if (is_mapped(a)) {
+        option_error(report, path, "expected an IPv4 address as such, found \"%s\": write \"%s:%u\"", text,
+                     address_text(a, plain), address_port(a));
+    }
+}
+
+static void check_listener_addresses(const struct config *config, struct option_report *report)
+{
+    const struct listener_options *listeners = config->listeners.items;
+    for (size_t i = 0; i < config->listeners.count; i++) {
+        union address addresses[2];
+        char path[PATH_SIZE];
+        const char *text = listeners[i].address;
+        int count = text != NULL ? address_parse_listen(text, addresses) : 0;
+        snprintf(path, sizeof path, "listeners.[%zu].address", i);
+        for (int j = 0; j < count; j++) {
+            check_address(text, &addresses[j], path, report);
+        }
+    }
+}
+
 static void check_listeners(const struct config *config, struct option_report *report)
 {
     const struct listener_options *listeners = config->listeners.items;
@@ -305,6 +356,7 @@ static void check_log(const struct config *config, const struct account *account
 void config_check(const struct config *config, const struct backends *backends, const struct account *account,
                   struct option_report *report)
 {
+    check_listener_addresses(config, report);
     check_listeners(config, report);
     check_loops(config, backends, report);
     check_backends_tls(config, report);

@@ -8,7 +8,8 @@
 #include "proxy/backend.h"
 
 /*
- * Adds an error to `report` for two listeners on the same address and port, for a backend that is a listener of
+ * Adds an error to `report` for two listeners on the same address and port, for a listener on an address that nobody can
+ * connect to or that is IPv4 in the notation of IPv6, for a backend that is a listener of
  * imapguard itself, for TLS options of a backend without TLS, and for a log file that the workers could not open again.
  * TLS options that only have no effect are warnings.
  *

@@ -61,6 +61,8 @@ ERRORS = {
     "wrong cipher": ("  certificates", '  ciphers = "NONSENSE"; certificates', "ciphers", ""),
     "two listeners on an address": ('tls = "starttls"; }}', 'tls = "starttls"; }}, {{ name = "b"; address = "*:{port}"; '
                                     'tls = "implicit"; }}', "address", "no other listener"),
+    "listener in the notation of IPv6": ('"127.0.0.1:{port}"', '"[::ffff:127.0.0.1]:{port}"', "address", 'write "127.0.0.1:1143"'),
+    "listener on a multicast address": ('"127.0.0.1:{port}"', '"224.0.0.1:{port}"', "address", "a multicast address"),
     "two listeners with a name": ('tls = "starttls"; }}', 'tls = "starttls"; }}, {{ name = "imap"; address = "127.0.0.2:{port}"; '
                                   'tls = "implicit"; }}', "name", '"imap" twice'),
     "backend that is a listener": ('"127.0.0.1:1"', '"127.0.0.1:{port}"', "address", 'listener "imap" of imapguard itself'),

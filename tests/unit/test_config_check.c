@@ -61,9 +61,6 @@ Test(config_check, two_listeners_on_one_address_are_refused)
         {LISTENERS(LISTENER("0.0.0.0:143") ",\n" OTHER("[::]:143")), false},
         {LISTENERS(LISTENER("0.0.0.0:143") ",\n" OTHER("[2001:db8::1]:143")), false},
         {LISTENERS(LISTENER("[2001:db8:0::1]:143") ",\n" OTHER("[2001:DB8::0001]:0143")), true},
-        {LISTENERS(LISTENER("[::ffff:192.0.2.1]:143") ",\n" OTHER("192.0.2.1:143")), true},
-        {LISTENERS(LISTENER("[::ffff:c000:201]:143") ",\n" OTHER("0.0.0.0:143")), true},
-        {LISTENERS(LISTENER("[::ffff:0.0.0.0]:143") ",\n" OTHER("192.0.2.1:143")), true},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char text[1024];
@@ -72,6 +69,34 @@ Test(config_check, two_listeners_on_one_address_are_refused)
         bool refused = strncmp(got, ":2: listeners.[1].address: expected an address and port that no other listener has, found", 86) == 0;
         cr_expect_eq(refused, rows[i].refused, "%s: %s", rows[i].text, got);
         cr_expect(refused || got[0] == '\0', "%s: %s", rows[i].text, got);
+    }
+}
+
+Test(config_check, a_listener_that_nobody_reaches_is_refused)
+{
+    static const struct {
+        const char *listener, *want; /* NULL: it is good */
+    } rows[] = {
+        {LISTENER("[::ffff:192.0.2.1]:143"), "found \"[::ffff:192.0.2.1]:143\": write \"192.0.2.1:143\"\n"},
+        {LISTENER("[::ffff:c000:201]:993"), "write \"192.0.2.1:993\"\n"}, {LISTENER("[::ffff:0.0.0.0]:143"), "write \"0.0.0.0:143\"\n"},
+        {LISTENER("[fe80::1]:143"), "a link-local address: write that of an interface, or \"[::]:143\" for all\n"},
+        {LISTENER("[ff02::1]:143"), "a multicast address: write that of an interface, or \"[::]:143\" for all\n"},
+        {LISTENER("224.0.0.1:143"), "a multicast address: write that of an interface, or \"0.0.0.0:143\" for all\n"},
+        {LISTENER("239.255.255.255:143"), "a multicast address"}, {LISTENER("255.255.255.255:143"), "the broadcast address"},
+        {LISTENER("[::ffff:224.0.0.1]:143"), "a multicast address: write that of an interface, or \"0.0.0.0:143\" for all\n"},
+        {LISTENER("*:143"), NULL}, {LISTENER("[::]:143"), NULL}, {LISTENER("[fd00::1]:143"), NULL}, {LISTENER("223.255.255.255:143"), NULL},
+        {LISTENER("240.0.0.1:143"), NULL}, {LISTENER("[fec0::1]:143"), NULL}, {LISTENER("0.0.0.0:143"), NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "listeners = ( %s );\n" TLS BACKEND("\"192.0.2.9:1\""), rows[i].listener);
+        const char *got = checked(text, false, NULL);
+        if (rows[i].want == NULL) {
+            cr_expect_str_eq(got, "", "%s: %s", rows[i].listener, got);
+        } else {
+            cr_expect_eq(strncmp(got, ":1: listeners.[0].address: expected an ", 39), 0, "%s: %s", rows[i].listener, got);
+            cr_expect_not_null(strstr(got, rows[i].want), "%s: %s", rows[i].listener, got);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line. */
+#include <errno.h>
 #include <ev.h>
 #include <getopt.h>
 #include <libconfig.h>
@@ -74,8 +75,8 @@ static int detach(const struct service *service, bool foreground)
     const struct log_options *log = &service->current->config.log;
     int64_t owner = service->account.change ? (int64_t)service->account.uid : -1;
     if (log_open(log, owner) != 0) {
-        fprintf(stderr, "imapguard: cannot write the log to %s: ", log->target);
-        perror("");
+        const char *cause = errno == ENXIO ? "nobody reads this FIFO: start its reader first" : strerror(errno);
+        fprintf(stderr, "imapguard: cannot write the log to %s: %s\n", log->target, cause);
         return -1;
     }
     if (!foreground && daemon(0, strcmp(log->target, "stderr") == 0) != 0) {

@@ -332,6 +332,15 @@ def test_log_that_cannot_be_written(check):
     assert "/nowhere/imapguard.log" in output
 
 
+def test_log_that_nobody_reads(check, place):
+    """The check cannot open a FIFO: its reader would see it end."""
+    os.mkfifo(place / "log")
+    text = GOOD.replace('"stderr"', f'"{place}/log"', 1)
+    assert check(text)[0] == 0
+    code, output, _ = check(text, "-f")
+    assert code == 1 and f"{place}/log: nobody reads this FIFO: start its reader first" in output, output
+
+
 def test_missing_file(binary, place):
     done = run(binary, "-t", "-c", place / "absent.conf")
     assert done.returncode == 1

@@ -232,9 +232,6 @@ struct tls_client *tls_client_new(const struct tls_client_options *o, const char
         return NULL;
     }
     uint32_t errors = report->errors;
-    if (o->server_name == NULL || o->ca_file == NULL || o->certificate.chain == NULL || o->certificate.key == NULL) {
-        return NULL; /* reported already, as malformed */
-    }
     const char *name = o->server_name[0] != '\0' ? o->server_name : host;
     struct tls_client *c = calloc(1, sizeof *c);
     ERR_clear_error();

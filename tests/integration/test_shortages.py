@@ -53,7 +53,7 @@ def faulty(library, binary, place, certificate, logs):
 ERRORS = {
     "malloc": errno.ENOMEM, "read": errno.ENOMEM, "recv": errno.ENOMEM, "recvfrom": errno.ENOMEM,
     "write": errno.ENOBUFS, "writev": errno.ENOBUFS, "send": errno.ENOBUFS, "sendto": errno.ENOBUFS,
-    "sendmsg": errno.ENOBUFS, "accept4": errno.EMFILE, "accept": errno.EMFILE, "connect": errno.EADDRNOTAVAIL,
+    "sendmsg": errno.ENOBUFS, "accept4": errno.ENOMEM, "accept": errno.ENOMEM, "connect": errno.EADDRNOTAVAIL,
     "socket": errno.EMFILE, "epoll_ctl": errno.ENOMEM, "mmap": errno.ENOMEM, "fork": errno.EAGAIN,
     "pthread_create": errno.EAGAIN,
 }
@@ -957,7 +957,7 @@ def test_a_listening_socket_that_epoll_refuses_is_armed_again(faulty, backend):
     with front.plain(patience=PATIENCE) as wire:
         noop(wire)
         front.faults.arm("epoll_ctl", errno.ENOMEM, pid=front.worker(), port=front.implicit_port)
-        front.faults.arm("accept4", errno.EMFILE, pid=front.worker())
+        front.faults.arm("accept4", errno.ENOMEM, pid=front.worker())
         with front.connect(patience=PATIENCE) as waiting:
             front.faults.wait("epoll_ctl")
             assert waiting.line().startswith(b"* OK")

@@ -139,11 +139,11 @@ static void wipe_slot(struct client_table *t, size_t slot)
     atomic_store_explicit(&e->arrival, 0, memory_order_relaxed);
     atomic_store_explicit(&e->failures, 0, memory_order_relaxed);
     atomic_store_explicit(&e->faults, 0, memory_order_relaxed);
-    atomic_store_explicit(&e->users, 0, memory_order_relaxed);
     atomic_store_explicit(&e->seen, 0, memory_order_relaxed);
     atomic_store_explicit(&e->logged_s, 0, memory_order_relaxed);
     atomic_store_explicit(&e->right_s, 0, memory_order_relaxed);
-    atomic_store_explicit(&e->counted_s, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->hidden_s, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->hidden, 0, memory_order_relaxed);
 }
 
 /* Empties a slot that has that key, unless a session comes in meanwhile or somebody else is quicker. */
@@ -291,7 +291,7 @@ static void take_back(void *data, unsigned worker)
     uint32_t bans = 0;
     for (size_t slot = 0; slot < t->slots + t->buckets; slot++) {
         uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
-        if (guesses > 0) {
+        if (guesses > 0) { /* nobody knows their verdict: they stay charged as faults */
             rate_give_back(&t->entries[slot].failures, &t->limits.login_failures, guesses);
         }
         atomic_store(writable(t->sessions, worker, slot), 0);
@@ -494,7 +494,6 @@ bool client_table_begin_ban(struct client_table *t, size_t slot, const struct ne
     /* After it, guessing is counted anew. */
     atomic_store(&t->entries[slot].failures, 0);
     atomic_store(&t->entries[slot].faults, 0);
-    atomic_store(&t->entries[slot].users, 0);
     atomic_fetch_add(&t->shared->ban_epoch, 1);
     *ban = ban_at(t, slot, begun);
     return true;

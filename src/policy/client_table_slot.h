@@ -18,12 +18,12 @@ enum { CLIENT_TABLE_KEY_SIZE = 16 };
 struct entry {
     _Atomic uint64_t arrival;    /* the rate of connections, see rate.h */
     _Atomic uint64_t failures;   /* the rate of guesses that are in flight or were wrong */
-    _Atomic uint64_t faults;     /* the rate of guesses that had no verdict */
-    _Atomic uint64_t users;      /* the rate of users who failed by a mechanism that hides the password */
+    _Atomic uint64_t faults;     /* the rate of guesses that are in flight or had no verdict */
     _Atomic uint32_t seen;       /* the last connection or guess, in seconds since boot */
     _Atomic uint32_t logged_s;   /* when a refusal was logged, in seconds since boot; 0: never */
     _Atomic uint32_t right_s;    /* of a user: the last login, in seconds since boot; 0: none */
-    _Atomic uint32_t counted_s;  /* of a user: when it was counted in the network's `users`, in seconds since boot */
+    _Atomic uint32_t hidden_s;   /* of a user: the last wrong guess with a hidden password, in seconds since boot */
+    _Atomic uint32_t hidden;     /* of a user: the number of these, not further apart than the time of the rate */
     _Atomic uint64_t network[2]; /* the banned network; set before the ban */
     _Atomic uint32_t prefix;     /* of the banned network, with PREFIX_OF_USER if the ban is a user's */
 };

@@ -4,14 +4,6 @@
 #include "policy/client_table_slot.h"
 #include "policy/rate.h"
 
-/* This many users of a network who fail by a mechanism that hides the password, and the network is banned. */
-enum { USERS_MAX = 2 };
-
-static struct option_rate users_rate(const struct client_table *t)
-{
-    return (struct option_rate){.count = USERS_MAX, .ms = t->limits.login_failures.ms};
-}
-
 static struct span octets_of(const struct network *n)
 {
     return (struct span){n->first.octets, sizeof n->first.octets};
@@ -30,31 +22,62 @@ static uint64_t hash_of_guess(const struct client_table *t, const struct network
     return client_table_hash(t, pieces, sizeof pieces / sizeof pieces[0]);
 }
 
-/* Takes a guess from the slot's rate, or finds why it may not: others are in flight, or all were wrong. */
+/*
+ * Takes a guess from both rates of a slot: nobody knows yet to which of them it will be charged. Returns NULL, or the rate
+ * that is exceeded, which is unchanged then.
+ */
+static _Atomic uint64_t *take_both(struct client_table *t, size_t slot, uint64_t now_us)
+{
+    struct entry *e = &t->entries[slot];
+    if (!rate_take(&e->failures, &t->limits.login_failures, now_us)) {
+        return &e->failures;
+    }
+    if (!rate_take(&e->faults, &t->limits.login_faults, now_us)) {
+        rate_give_back(&e->failures, &t->limits.login_failures, 1);
+        return &e->faults;
+    }
+    return NULL;
+}
+
+/* Ends the charge of a slot. What is kept stays charged. */
+static void release(struct client_table *t, size_t slot, bool keep_failure, bool keep_fault)
+{
+    struct entry *e = &t->entries[slot];
+    if (!keep_failure) {
+        rate_give_back(&e->failures, &t->limits.login_failures, 1);
+    }
+    if (!keep_fault) {
+        rate_give_back(&e->faults, &t->limits.login_faults, 1);
+    }
+    client_table_add_guesses(t, slot, -1); /* last: until here, nobody takes the charge for a final one */
+}
+
+/* Charges a slot, or finds why it may not be charged: others are in flight, or none of them was right. */
 static enum guess_permission take(struct client_table *t, size_t slot, const struct network *network, bool of_user,
                                   uint64_t now_us, struct client_table_ban *ban, bool *begun)
 {
-    _Atomic uint64_t *failures = &t->entries[slot].failures;
-    uint64_t before = atomic_load(failures);
-    /* Counted first and charged then: who finds the rate exceeded sees every guess that may still be taken back. */
+    enum guess_permission banned = of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+    uint64_t failures = atomic_load(&t->entries[slot].failures), faults = atomic_load(&t->entries[slot].faults);
+    /* Counted first and charged then: who finds a rate exceeded sees every guess that may still be taken back. */
     client_table_add_guesses(t, slot, 1);
-    if (rate_take(failures, &t->limits.login_failures, now_us)) {
+    const _Atomic uint64_t *exceeded = take_both(t, slot, now_us);
+    if (exceeded == NULL) {
         if (!client_table_slot_is_banned(t, slot, now_us)) {
             return GUESS_ALLOWED;
         }
-        rate_give_back(failures, &t->limits.login_failures, 1); /* a ban that has just begun has cleared the rate */
-        client_table_add_guesses(t, slot, -1);
-        return of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+        release(t, slot, false, false); /* a ban that has just begun has cleared the rates */
+        return banned;
     }
     client_table_add_guesses(t, slot, -1);
-    if (client_table_guesses(t, slot) > 0 || atomic_load(failures) != before) {
+    uint64_t before = exceeded == &t->entries[slot].failures ? failures : faults;
+    if (client_table_guesses(t, slot) > 0 || atomic_load(exceeded) != before) {
         return GUESS_WAITS; /* the last one in flight may have been taken back just now */
     }
     if (!of_user && (client_table_is_gateway(t, &network->first) || slot >= t->slots)) {
         return GUESS_WAITS; /* who pays for a ban would not be only who has guessed */
     }
     *begun = client_table_begin_ban(t, slot, network, of_user, now_us, ban);
-    return of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+    return banned;
 }
 
 static void drop_user(struct client_table *t, struct guess *g)
@@ -103,69 +126,57 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
         }
     }
     bool known = g->user != 0 && atomic_load(&t->entries[g->user - 1].right_s) != 0;
-    bool of_user = g->user != 0 && (known || password == NULL || client_table_is_gateway(t, address));
-    uint32_t slot = of_user ? g->user : ref.slot;
-    enum guess_permission permission = take(t, slot - 1, &network, of_user, now_us, ban, begun);
-    if (permission != GUESS_ALLOWED) {
-        drop_user(t, g);
-        *g = (struct guess){.waits = permission == GUESS_WAITS ? slot : 0};
-        return permission;
+    bool gateway = client_table_is_gateway(t, address),
+         of_user = g->user != 0 && (known || password == NULL || gateway);
+    uint32_t slots[] = {of_user ? g->user : ref.slot, of_user && !known && !gateway ? ref.slot : 0};
+    for (size_t i = 0; i < 2 && slots[i] != 0; i++) {
+        enum guess_permission p = take(t, slots[i] - 1, &network, slots[i] != ref.slot, now_us, ban, begun);
+        if (p != GUESS_ALLOWED) {
+            if (i > 0) {
+                release(t, slots[0] - 1, false, false);
+            }
+            drop_user(t, g);
+            *g = (struct guess){.waits = p == GUESS_WAITS ? slots[i] : 0};
+            return p;
+        }
     }
-    g->charged = slot;
+    g->charged = slots[0];
+    g->also = slots[1];
     return GUESS_ALLOWED;
 }
 
-/* Counts a user, who is not known there, among those who have failed; each once in the time of the rate. */
-static bool count_user(struct client_table *t, size_t user, size_t network, uint64_t now_us)
+/*
+ * Returns true if a wrong guess of a user whose password is hidden counts for the network, too: the first one, and each
+ * third part of the limit after it. So one forgotten phone, which repeats one wrong password, costs its network little, and
+ * three users who are guessed at cost it all.
+ */
+static bool counts_for_network(struct client_table *t, size_t user, uint64_t now_us)
 {
-    struct option_rate rate = users_rate(t);
-    uint32_t now_s = (uint32_t)(now_us / 1000000), before = atomic_load(&t->entries[user].counted_s);
-    if ((before != 0 && now_s - before < rate.ms / 1000) ||
-        !atomic_compare_exchange_strong(&t->entries[user].counted_s, &before, now_s)) {
-        return true;
+    const struct option_rate *rate = &t->limits.login_failures;
+    struct entry *e = &t->entries[user];
+    uint32_t now_s = (uint32_t)(now_us / 1000000), part = rate->count / 3 > 2 ? rate->count / 3 : 2;
+    if (now_s - atomic_exchange(&e->hidden_s, now_s) > rate->ms / 1000) {
+        atomic_store(&e->hidden, 0);
     }
-    return rate_take(&t->entries[network].users, &rate, now_us);
+    return atomic_fetch_add(&e->hidden, 1) % part == 0;
 }
 
-/* Returns false if this wrong guess is one too many of the network's. */
-static bool settle_wrong(struct client_table *t, struct client_table_ref ref, const struct guess *g, uint64_t now_us)
+void guess_settle(struct client_table *t, struct guess *g, enum guess_verdict verdict, uint64_t now_us)
 {
-    size_t slot = g->charged - 1;
-    if (g->wrong != 0 && atomic_exchange(client_table_wrong(t, g->wrong), g->wrong) == g->wrong) {
-        rate_give_back(&t->entries[slot].failures, &t->limits.login_failures, 1);
-        return true;
-    }
-    bool hidden = g->wrong == 0 && g->user == g->charged && atomic_load(&t->entries[slot].right_s) == 0;
-    return !hidden || count_user(t, slot, ref.slot - 1, now_us);
-}
-
-bool guess_settle(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                  struct guess *g, enum guess_verdict verdict, uint64_t now_us, struct client_table_ban *ban)
-{
-    struct network network = client_table_network(t, address);
-    bool begun = false;
+    bool wrong = verdict == GUESS_WRONG;
     if (g->user != 0 && verdict == GUESS_RIGHT) {
         uint32_t now_s = (uint32_t)(now_us / 1000000);
         atomic_store(&t->entries[g->user - 1].right_s, now_s > 0 ? now_s : 1);
     }
+    if (wrong && g->wrong != 0 && atomic_exchange(client_table_wrong(t, g->wrong), g->wrong) == g->wrong) {
+        wrong = false; /* it was wrong before, and was counted then */
+    }
+    if (g->also != 0) {
+        release(t, g->also - 1, wrong && counts_for_network(t, g->user - 1, now_us), verdict == GUESS_UNKNOWN);
+    }
     if (g->charged != 0) {
-        size_t slot = g->charged - 1;
-        struct entry *e = &t->entries[slot];
-        bool of_user = g->charged == g->user;
-        if (verdict != GUESS_WRONG) {
-            rate_give_back(&e->failures, &t->limits.login_failures, 1);
-        }
-        bool shared = client_table_is_gateway(t, address) || client_table_is_shared(t, ref);
-        if (verdict == GUESS_WRONG && !settle_wrong(t, ref, g, now_us) && !shared) {
-            begun = client_table_begin_ban(t, ref.slot - 1, &network, false, now_us, ban);
-        }
-        if (verdict == GUESS_UNKNOWN && !rate_take(&e->faults, &t->limits.login_faults, now_us) &&
-            (of_user || !shared)) {
-            begun = client_table_begin_ban(t, slot, &network, of_user, now_us, ban);
-        }
-        client_table_add_guesses(t, slot, -1); /* last: until here, nobody takes the charge for a final one */
+        release(t, g->charged - 1, wrong, verdict == GUESS_UNKNOWN);
     }
     drop_user(t, g);
     *g = (struct guess){0};
-    return begun;
 }

@@ -7,7 +7,8 @@
  * A guess is charged to the client's network. Three kinds are charged to the user in that network instead, and ban only
  * that user from it: those of a user who has logged in from there before; those by a mechanism that hides the password,
  * with which the same wrong password cannot be recognised; and those from an address that may be a gateway's (enum
- * client_table_private). The network is banned if three users have failed by mechanisms of the second kind.
+ * client_table_private). While one of the second kind is in flight, it is charged to the network as well, where the user's
+ * first wrong guess and each third part of the limit after it stay charged: three users who are guessed at ban the network.
  */
 #ifndef IMAPGUARD_POLICY_GUESS_H
 #define IMAPGUARD_POLICY_GUESS_H
@@ -18,6 +19,7 @@
 /* A guess in flight. All zero means none. The slots are indexes plus 1. */
 struct guess {
     uint32_t charged; /* the slot that was charged; 0: the guess was free */
+    uint32_t also;    /* the slot of the network, if that was charged besides; 0: it was not */
     uint32_t user;    /* the slot of the user in the network, which is held; 0: none */
     uint64_t wrong;   /* the hash of network, user and password; 0: the password is hidden */
     uint32_t waits;   /* GUESS_WAITS: the slot whose guesses in flight it waits for */
@@ -31,9 +33,9 @@ enum guess_permission {
 };
 
 enum guess_verdict {
-    GUESS_RIGHT,   /* the backend has accepted it */
-    GUESS_WRONG,   /* the backend has rejected it */
-    GUESS_UNKNOWN, /* the backend may have judged it, but did not say how */
+    GUESS_UNKNOWN, /* a backend may have judged it, but did not say how */
+    GUESS_RIGHT,   /* a backend has accepted it */
+    GUESS_WRONG,   /* a backend has rejected it */
     GUESS_UNSENT,  /* no backend has seen the secret */
 };
 
@@ -41,7 +43,7 @@ enum guess_verdict {
  * Charges a guess of a counted session. `ref` and `address` are the client's, `user` is the name that it wants to log in
  * as, folded (user_name.h). `user` is NULL if it is not
  * known yet: the guess is then one of the network, and must be settled as GUESS_UNSENT and charged again once it is.
- * `password` is NULL if the mechanism hides it. If the rate is exceeded and no guess is in flight, a ban begins: it is
+ * `password` is NULL if the mechanism hides it. If a rate is exceeded and no guess is in flight, a ban begins: it is
  * written to `ban`, and `*begun` is true; otherwise `*begun` is false. Overwrites `g`, of which nothing but
  * `waits` is set unless the result is GUESS_ALLOWED. A password that is known to be wrong is not charged, and neither is a guess with `ref` all zero.
  */
@@ -52,10 +54,8 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
 
 /*
  * Ends a guess; `g` is all zero afterwards. Does nothing if it is before. A wrong guess stays charged, unless the same
- * password was wrong before. One without a verdict is charged to the rate `login_faults` instead. Returns true if that
- * rate, or the number of users, is exceeded and a ban begins, which is written to `ban`.
+ * password was wrong before. One without a verdict stays charged to the rate `login_faults` instead.
  */
-bool guess_settle(struct client_table *t, struct client_table_ref ref, const struct network_address *address,
-                  struct guess *g, enum guess_verdict verdict, uint64_t now_us, struct client_table_ban *ban);
+void guess_settle(struct client_table *t, struct guess *g, enum guess_verdict verdict, uint64_t now_us);
 
 #endif

@@ -138,13 +138,9 @@ enum guess_permission admission_guess(struct session *s)
 
 void admission_settle(struct session *s, enum guess_verdict verdict)
 {
-    struct client_table_ban ban;
     struct connection *conn = &s->connection;
     struct attempt *a = s->attempt;
-    uint64_t now = clock_boot_us();
-    if (guess_settle(s->proxy->table, conn->ref, &conn->facts.address, &a->guess, verdict, now, &ban)) {
-        session_log_banned(s, &ban, now);
-    }
+    guess_settle(s->proxy->table, &a->guess, verdict, clock_boot_us());
     waiting_hurry(s->proxy);
     if (verdict == GUESS_RIGHT && a->exempt) {
         conn->unlimited = true;

@@ -30,8 +30,8 @@ enum reason admission_login(struct session *s, const char **rule);
 enum guess_permission admission_guess(struct session *s);
 
 /*
- * Ends the guess of the attempt, if it has one; see guess_settle(). Logs "banned" if a ban begins. After GUESS_RIGHT, a
- * client whose user a rule exempts has no limits any more.
+ * Ends the guess of the attempt, if it has one; see guess_settle(). After GUESS_RIGHT, a client whose user a rule exempts
+ * has no limits any more.
  */
 void admission_settle(struct session *s, enum guess_verdict verdict);
 

@@ -157,7 +157,7 @@ def test_a_server_that_does_not_say_no_makes_guessing_no_cheaper(judged, refusal
         except (OSError, AssertionError):
             break
     front.event("banned", rip=HERE)
-    assert len(judge.judged) == 3, "two are allowed, and the third begins the ban"
+    assert len(judge.judged) == 2
 
 
 def test_faults_after_the_password_end_a_connection_as_wrong_ones_do(judged):
@@ -197,11 +197,33 @@ def test_a_forgotten_phone_with_a_challenge_shuts_out_itself_alone(judged):
 def test_several_users_with_a_challenge_shut_out_their_network(judged):
     judge = Judge(seconds=0)
     front = judged(judge)
-    for user in (b"anna", b"ben"):
-        assert challenge(front, user, b"old").startswith(b"a NO [AUTHENTICATIONFAILED]")
+    for number in range(LIMIT):
+        assert challenge(front, b"user%d" % number, b"old").startswith(b"a NO [AUTHENTICATIONFAILED]")
     assert not front.events("banned")
     challenge(front, b"cleo", b"old")
     assert "user" not in front.event("banned", rip=HERE).values
+    assert len(judge.judged) == LIMIT
+
+
+def test_users_with_a_challenge_at_one_time_are_no_more_than_one_after_the_other(judged):
+    judge = Judge()
+    front = judged(judge)
+    together(40, lambda number: challenge(front, b"user%d" % number, b"old"))
+    assert len(judge.judged) == LIMIT
+    front.event("banned", rip=HERE)
+
+
+@pytest.mark.parametrize("refusal", [b"BAD what", b"closes"])
+def test_a_challenge_without_a_verdict_counts_for_the_network(judged, refusal):
+    judge = Judge(seconds=0, refusal=refusal)
+    front = judged(judge, login_faults="6/10m")
+    for number in range(12):
+        try:
+            challenge(front, b"user%d" % number, b"old")
+        except (OSError, AssertionError):
+            break
+    front.event("banned", rip=HERE)
+    assert len(judge.judged) == 6
 
 
 def test_behind_a_gateway_users_are_banned_and_not_the_address(judged):

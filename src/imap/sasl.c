@@ -331,3 +331,16 @@ done:
     buffer_clear(&message);
     return result;
 }
+
+enum sasl_final sasl_final_of(const struct sasl_mechanism *mechanism, struct span challenge)
+{
+    if (!mechanism->hides_password) {
+        return SASL_FINAL_WRONG;
+    }
+    /* The base64 of "v=" and "e=" and whatever follows. */
+    bool final = !mechanism->backend_first && challenge.len >= 3 && challenge.bytes[2] >= '0' &&
+                 challenge.bytes[2] <= '3';
+    return final && memcmp(challenge.bytes, "dj", 2) == 0   ? SASL_FINAL_RIGHT
+           : final && memcmp(challenge.bytes, "ZT", 2) == 0 ? SASL_FINAL_WRONG
+                                                            : SASL_FINAL_NONE;
+}

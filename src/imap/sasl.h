@@ -98,4 +98,16 @@ int sasl_encode(struct span octets, struct buffer *out, size_t limit);
  */
 int sasl_plain_message(const struct credentials *c, struct buffer *out, size_t limit);
 
+enum sasl_final {
+    SASL_FINAL_NONE, /* no verdict */
+    SASL_FINAL_RIGHT,
+    SASL_FINAL_WRONG,
+};
+
+/*
+ * Returns what a challenge of the backend says, which it sends after the client's proof or token: SCRAM has "v=" or "e="
+ * there (RFC 5802 7), and a challenge to a token is an error (RFC 7628 3.2.2). `challenge` is base64.
+ */
+enum sasl_final sasl_final_of(const struct sasl_mechanism *mechanism, struct span challenge);
+
 #endif

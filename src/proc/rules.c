@@ -72,7 +72,7 @@ static int answer(const struct config *config, const struct access *access, stru
         printf(", user %s", question->user);
     }
     fputs("\nat connect:\n", stdout);
-    struct verdict verdict = access_explain(access, &facts, stdout);
+    struct verdict verdict = access_explain(access, &facts, stdout), connected = verdict;
     if (question->user != NULL && verdict.action == ACCESS_ALLOW) { /* otherwise it never gets as far */
         char *folded = user_name_fold(question->user);
         facts.user = folded != NULL ? folded : question->user;
@@ -82,7 +82,10 @@ static int answer(const struct config *config, const struct access *access, stru
         free(folded);
     }
     if (verdict.action == ACCESS_ALLOW) {
-        printf("verdict: allow, %s\n", verdict.limits ? "within the limits" : "neither counted nor banned");
+        printf("verdict: allow, %s\n", verdict.limits ? "within the limits"
+                                       : question->user != NULL && connected.limits
+                                           ? "neither counted nor banned after the login"
+                                           : "neither counted nor banned");
     } else {
         printf("verdict: %s\n", access_action_word(verdict.action));
     }

@@ -6,6 +6,7 @@
 #include "imap/credentials.h"
 #include "imap/login_command.h"
 #include "imap/response.h"
+#include "imap/sasl.h"
 #include "policy/guess.h"
 #include "proxy/dial.h"
 #include "proxy/reason.h"
@@ -18,6 +19,8 @@ struct attempt {
     struct guess guess;        /* charged from the moment at which a backend may be asked, up to the verdict */
     bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
     bool judged;               /* a backend may have judged the secret, although the login goes on with another */
+    enum sasl_final final;     /* what the backend has said by its last challenge */
+    bool has_turn;             /* admission_guess() has allowed the secret to be sent */
     enum reason client_reason; /* ABANDONED: why the client has gone */
 
     /* The choice of a backend. */

@@ -188,14 +188,26 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
     return punish(s, row->delay);
 }
 
+static const char *const verdict_words[] = {
+    [GUESS_UNKNOWN] = "unknown", [GUESS_RIGHT] = "right", [GUESS_WRONG] = "wrong", [GUESS_UNSENT] = "none"};
+
+/* The verdict on a login that ends without one; `otherwise` if the backend has not even said it by a challenge. */
+static enum guess_verdict verdict_of_end(const struct attempt *a, enum guess_verdict otherwise)
+{
+    return !is_judged(a)                  ? GUESS_UNSENT
+           : a->final == SASL_FINAL_RIGHT ? GUESS_RIGHT
+           : a->final == SASL_FINAL_WRONG ? GUESS_WRONG
+                                          : otherwise;
+}
+
 /* A client that cancels after its secret was judged does so because it was wrong; one that has gone may not know. */
 static struct step aborted(struct session *s, const char *reply)
 {
     bool challenged = s->state == STATE_CHALLENGE;
-    bool judged = is_judged(s->attempt);
-    admission_settle(s, !judged ? GUESS_UNSENT : reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
+    enum guess_verdict verdict = verdict_of_end(s->attempt, reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
+    admission_settle(s, verdict);
     if (s->attempt->credentials.user != NULL) {
-        session_log_login_aborted(s, judged ? "unknown" : "none");
+        session_log_login_aborted(s, verdict_words[verdict]);
     }
     int result = reply != NULL ? client_reply(s, tag_of(s->attempt), reply) : 0;
     end_attempt(s);
@@ -224,9 +236,11 @@ static struct step faulty(struct session *s, enum fault fault)
 static struct step abandoned(struct session *s, const struct login_verdict *v)
 {
     enum reason reason = s->attempt->client_reason;
-    enum guess_verdict verdict = v->kind == ACCEPTED ? GUESS_RIGHT : v->kind == REJECTED ? GUESS_WRONG : GUESS_UNKNOWN;
+    enum guess_verdict verdict = v->kind == ACCEPTED   ? GUESS_RIGHT
+                                 : v->kind == REJECTED ? GUESS_WRONG
+                                                       : verdict_of_end(s->attempt, GUESS_UNKNOWN);
     admission_settle(s, verdict);
-    session_log_login_aborted(s, v->kind == ACCEPTED ? "right" : v->kind == REJECTED ? "wrong" : "unknown");
+    session_log_login_aborted(s, verdict_words[verdict]);
     end_attempt(s);
     session_leave_backend(s);
     return step_end(reason);
@@ -322,15 +336,48 @@ static struct login_verdict ask_rules(struct session *s, struct credentials *c)
     return v;
 }
 
-/* Asks whether the secret may be sent to a backend now. */
-static struct step take_turn(struct session *s)
+/* While the login waits for a backend that is down, others may be judged. */
+static void give_up_turn(struct session *s)
+{
+    if (s->attempt->has_turn) {
+        admission_settle(s, GUESS_UNSENT);
+        s->attempt->has_turn = false;
+    }
+}
+
+/* Forgets the talk with the backend that has failed: the next one of the route may do better. */
+static struct step try_next_backend(struct session *s)
+{
+    struct attempt *a = s->attempt;
+    stream_close(&s->backend_stream);
+    dial_clear(&a->dial);
+    response_reader_fini(&a->reader);
+    login_command_clear(&a->command);
+    a->lines = 0;
+    return step_go(STATE_CONNECT);
+}
+
+/* Waits in QUEUED, and keeps no place at a backend meanwhile that was only dialled. */
+static struct step queue(struct session *s)
+{
+    if (s->state == STATE_BACKEND_LOGIN && s->attempt->command.parts == 0) {
+        (void)try_next_backend(s);
+        session_leave_backend(s);
+        s->attempt->tried = 0;
+    }
+    return s->state == STATE_QUEUED ? step_more() : step_go(STATE_QUEUED);
+}
+
+/* Asks whether the secret may be sent to a backend now, and takes the step `allowed` if it may. */
+static struct step await_turn(struct session *s, struct step allowed)
 {
     struct login_verdict v = {.kind = REJECTED};
     switch (admission_guess(s)) {
     case GUESS_ALLOWED:
-        return step_go(s->attempt->command.parts > 0 ? STATE_BACKEND_LOGIN : STATE_CONNECT);
+        s->attempt->has_turn = true;
+        return allowed;
     case GUESS_WAITS:
-        return s->state == STATE_QUEUED ? step_more() : step_go(STATE_QUEUED);
+        return queue(s);
     case GUESS_NETWORK_BANNED:
         v.rejection = REJECTED_BANNED;
         break;
@@ -339,6 +386,11 @@ static struct step take_turn(struct session *s)
         break;
     }
     return conclude(s, &v);
+}
+
+static struct step take_turn(struct session *s)
+{
+    return await_turn(s, step_go(s->attempt->command.parts > 0 ? STATE_BACKEND_LOGIN : STATE_CONNECT));
 }
 
 struct step login_submit(struct session *s, struct credentials *c)
@@ -402,18 +454,6 @@ static struct backend *choose_backend(struct session *s)
     return backend != NULL ? backend : next_backend(s, false);
 }
 
-/* Forgets the talk with the backend that has failed: the next one of the route may do better. */
-static struct step try_next_backend(struct session *s)
-{
-    struct attempt *a = s->attempt;
-    stream_close(&s->backend_stream);
-    dial_clear(&a->dial);
-    response_reader_fini(&a->reader);
-    login_command_clear(&a->command);
-    a->lines = 0;
-    return step_go(STATE_CONNECT);
-}
-
 /* Keeps what explains a fault or a rejection, for the log. */
 static void note_said(struct attempt *a, struct span said)
 {
@@ -471,6 +511,9 @@ struct step login_connect(struct session *s)
                 a->fault = FAULT_MAX_SESSIONS; /* the fault of a backend that was dialled says more */
             }
             continue;
+        }
+        if (!backend_is_up(next) && !a->judged) {
+            give_up_turn(s);
         }
         session_leave_backend(s);
         s->backend = next;
@@ -544,6 +587,12 @@ struct step login_send(struct session *s)
     if (a->command.parts > 0) {
         return step_more();
     }
+    if (!a->has_turn) {
+        struct step step = await_turn(s, step_more());
+        if (!a->has_turn) {
+            return step;
+        }
+    }
     switch (build_command(a)) {
     case LOGIN_COMMAND_READY:
         (void)login_command_next(&a->command, &part); /* there is always a first part */
@@ -584,6 +633,8 @@ static struct outcome pass_challenge(struct session *s, struct span line)
     if (text.len > CHALLENGE_MAX || !sasl_is_base64(text)) {
         return broken(FAULT_NONSENSE);
     }
+    struct attempt *a = s->attempt;
+    a->final = is_judged(a) ? sasl_final_of(a->credentials.passthrough, text) : SASL_FINAL_NONE;
     bool queued = stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) == 0 &&
                   stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) == 0 &&
                   stream_queue(&s->client_stream, "\r\n", 2, ANSWER_MAX) == 0;
@@ -737,7 +788,7 @@ struct step login_respond(struct session *s, struct span response, struct creden
     if (c == NULL) {
         return step_go(STATE_BACKEND_LOGIN);
     }
-    admission_settle(s, GUESS_UNSENT); /* of a user who was not known */
+    give_up_turn(s); /* of a user who was not known */
     v = ask_rules(s, c);
     return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
 }

@@ -70,7 +70,7 @@ static const struct state_row {
         TO(CONNECT) | TO(BACKEND_LOGIN) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, login_watch_failed},
     [STATE_BACKEND_LOGIN] = {"BACKEND_LOGIN", SIDE_CLIENT | SIDE_BACKEND, false, true, true,
         login_send, client_wait, login_read, NULL, login_deadline, login_expired,
-        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | TO(ABANDONED) | ENDS, NULL},
+        TO(CONNECT) | TO(CHALLENGE) | TO(RELAY) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | TO(ABANDONED) | TO(QUEUED) | ENDS, NULL},
     [STATE_CHALLENGE] = {"CHALLENGE", SIDE_CLIENT, false, true, false,
         client_challenged, client_talk, NULL, NULL, client_challenge_deadline, client_challenge_expired,
         TO(BACKEND_LOGIN) | TO(QUEUED) | TO(PENALTY) | TO(NOT_AUTHENTICATED) | ENDS, NULL},

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fakebackend import LegacyServer, obey
+from fakebackend import LegacyServer, obey, silent
 from waiting import PATIENCE, wait_for
 
 HERE, THERE = "127.0.7.1", "127.0.8.1"
@@ -237,6 +237,53 @@ def test_behind_a_gateway_users_are_banned_and_not_the_address(judged):
     with front.secure(source=HERE) as wire:
         assert login(wire, PASSWORD).startswith(b"a OK")
     assert len(judge.judged) == LIMIT + 1
+
+
+def test_hanging_up_after_a_token_was_refused_is_a_wrong_one(guard, backend):
+    """XOAUTH2 says so by a challenge, which the client has heard."""
+    judged = []
+
+    def refuses(peer):
+        peer.send(b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready\r\n")
+        judged.append(peer.line())
+        peer.send(b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n")
+        peer.wait_rest()
+
+    front = guard(backend(refuses).address, capabilities=["IMAP4rev1", "AUTH=XOAUTH2"],
+                  limits={**WIDE, "login_failures": f"{LIMIT}/10m"})
+    for number in range(2 * LIMIT):
+        with front.secure(source=HERE) as wire:
+            token = base64.b64encode(b"user=anna\1auth=Bearer %d\1\1" % number)
+            wire.send(b"a AUTHENTICATE XOAUTH2 " + token + b"\r\n")
+            if not wire.line_or_end().startswith(b"+ "):
+                break
+        wait_for(lambda: len(front.events("login-aborted")) == number + 1, "the end of the login")
+    assert len(judged) == LIMIT
+    assert {event["verdict"] for event in front.events("login-aborted")} == {"wrong"}
+    front.event("banned", rip=HERE)
+
+
+def test_a_hung_server_shuts_out_no_user_of_another(guard, backend):
+    """Its logins hold no place among the guesses once it is known to be down."""
+    hung, good = backend(silent), backend(LegacyServer())
+    front = guard(None, backends=[{"name": "hung", "address": hung.address, "login_timeout": "2s"},
+                                  {"name": "good", "address": good.address}],
+                  routes=[{"users": ["s*"], "backends": ["hung"]}, {"backends": ["good"]}],
+                  limits={**WIDE, "login_failures": "2/10m"})
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD, user=b"s").startswith(b"a NO [UNAVAILABLE]")
+    front.event("backend-down", backend="hung")
+    stuck = [front.secure(source=HERE) for _ in range(20)]
+    for wire in stuck:
+        wire.send(b"a LOGIN s1 " + PASSWORD + b"\r\n")
+    with front.secure(source=HERE) as wire:
+        begin = time.monotonic()
+        assert login(wire, PASSWORD).startswith(b"a OK")
+        assert time.monotonic() - begin < 1
+    for wire in stuck:
+        assert wire.line().startswith(b"a NO [UNAVAILABLE]")
+        wire.close()
+    assert not front.events("banned")
 
 
 def test_silent_challenges_hold_no_more_places_than_guesses_may(judged):

@@ -232,3 +232,21 @@ Test(sasl, a_later_response_passes_when_it_is_base64)
     cr_expect_eq(sasl_check_response(SPAN("YWJ")), SASL_BAD);
     cr_expect_eq(sasl_check_response(SPAN("a b=")), SASL_BAD);
 }
+
+Test(sasl, what_the_backend_says_to_a_proof_or_a_token_is_a_verdict)
+{
+    static const struct {
+        enum sasl_id id;
+        const char *challenge;
+        enum sasl_final final;
+    } rows[] = {
+        {SASL_SCRAM_SHA_1, "dj1ybUY5cHFWOFM3c3VBb1pXamE0ZEpSa0ZzS1E9", SASL_FINAL_RIGHT}, /* v=..., RFC 5802 5 */
+        {SASL_SCRAM_SHA_256, "ZT1pbnZhbGlkLXByb29m", SASL_FINAL_WRONG}, /* e=invalid-proof */
+        {SASL_SCRAM_SHA_256, "cj1meWtv", SASL_FINAL_NONE}, {SASL_SCRAM_SHA_1, "", SASL_FINAL_NONE},
+        {SASL_SCRAM_SHA_1, "dj", SASL_FINAL_NONE}, {SASL_CRAM_MD5, "dj1y", SASL_FINAL_NONE},
+        {SASL_XOAUTH2, "eyJzdGF0dXMiOiI0MDEifQ==", SASL_FINAL_WRONG}, {SASL_OAUTHBEARER, "", SASL_FINAL_WRONG},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cr_expect_eq(sasl_final_of(sasl_mechanism(rows[i].id), span_of(rows[i].challenge)), rows[i].final, "row %zu", i);
+    }
+}

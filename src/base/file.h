@@ -47,8 +47,8 @@ int file_check_type(mode_t mode);
 int file_check_write(const char *path);
 
 /*
- * Returns true if both paths lead to the same file: one inode, or, if a file does not exist, one name in one folder. False
- * also if that cannot be told.
+ * Returns true if both paths lead to the same file: one inode, or, if a file does not exist, one name in one folder.
+ * False also if that cannot be told.
  */
 bool file_is_same(const char *a, const char *b);
 

@@ -44,8 +44,8 @@ struct log_line {
 };
 
 /*
- * Checks what log_open() checks before it opens the target. Creates nothing and opens no FIFO, so that it does not find a
- * FIFO without a reader. Returns 0, or -1 with errno set.
+ * Checks what log_open() checks before it opens the target. Creates nothing and opens no FIFO, so that it does not find
+ * a FIFO without a reader. Returns 0, or -1 with errno set.
  */
 int log_check(const struct log_options *options);
 
@@ -112,8 +112,8 @@ void log_word(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, uint64_t value);
 
 /*
- * Adds ' key="value"' with `len` octets, of which the first 256 are written. They may come from anywhere: they are quoted and
- * escaped, so that the value cannot end early and cannot end the line. Adds nothing if that does not fit.
+ * Adds ' key="value"' with `len` octets, of which the first 256 are written. They may come from anywhere: they are
+ * quoted and escaped, so that the value cannot end early and cannot end the line. Adds nothing if that does not fit.
  */
 void log_quoted(struct log_line *line, const char *key, const void *value, size_t len);
 

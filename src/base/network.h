@@ -29,16 +29,17 @@ struct network {
 struct network_address network_address_of(const union address *a);
 
 /*
- * Writes the IPv4 address that an IPv6 address contains to `out`, as network_address_of() returns it. `nat64` is a prefix of
- * a translator, of 32, 40, 48, 56, 64 or 96 bits (RFC 6052 2.2). Returns false, with `out` unchanged, if `a` is not in it.
+ * Writes the IPv4 address that an IPv6 address contains to `out`, as network_address_of() returns it. `nat64` is a
+ * prefix of a translator, of 32, 40, 48, 56, 64 or 96 bits (RFC 6052 2.2). Returns false, with `out` unchanged, if `a`
+ * is not in it.
  */
 bool network_address_in_nat64(const struct network_address *a, const struct network *nat64,
                               struct network_address *out);
 
 /*
- * Returns the IPv4 address of a 6to4 address (RFC 3056 2), of an IPv4-compatible address (RFC 4291 2.5.5.1), or of one with
- * the well-known NAT64 prefix 64:ff9b::/96 (RFC 6052 2.1), as network_address_of() returns it; otherwise `a`. A private or
- * loopback address inside is not believed, because nobody on the Internet has it.
+ * Returns the IPv4 address of a 6to4 address (RFC 3056 2), of an IPv4-compatible address (RFC 4291 2.5.5.1), or of one
+ * with the well-known NAT64 prefix 64:ff9b::/96 (RFC 6052 2.1), as network_address_of() returns it; otherwise `a`. A
+ * private or loopback address inside is not believed, because nobody on the Internet has it.
  */
 struct network_address network_address_unwrap(const struct network_address *a);
 

@@ -275,8 +275,8 @@ static size_t unescape(const char *text, size_t len, char name[PATH_MAX])
 }
 
 /*
- * The path of an included file, whose name has `len` octets as it was written: beside the file that includes it, wherever
- * imapguard was started.
+ * The path of an included file, whose name has `len` octets as it was written: beside the file that includes it,
+ * wherever imapguard was started.
  */
 static int include_path(const char *file, const char *text, size_t len, char path[PATH_MAX])
 {

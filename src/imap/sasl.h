@@ -105,8 +105,8 @@ enum sasl_final {
 };
 
 /*
- * Returns what a challenge of the backend says, which it sends after the client's proof or token: SCRAM has "v=" or "e="
- * there (RFC 5802 7), and a challenge to a token is an error (RFC 7628 3.2.2). `challenge` is base64.
+ * Returns what a challenge of the backend says, which it sends after the client's proof or token: SCRAM has "v=" or
+ * "e=" there (RFC 5802 7), and a challenge to a token is an error (RFC 7628 3.2.2). `challenge` is base64.
  */
 enum sasl_final sasl_final_of(const struct sasl_mechanism *mechanism, struct span challenge);
 

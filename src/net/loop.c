@@ -81,7 +81,10 @@ static void read_clock(struct ev_loop *ev, struct ev_check *check, int revents)
     loop->now = clock_monotonic();
 }
 
-/* Runs the tasks that are listed now; a task that lists itself again runs in the next iteration, after the kernel's events. */
+/*
+ * Runs the tasks that are listed now; a task that lists itself again runs in the next iteration, after the kernel's
+ * events.
+ */
 static void run_tasks(struct ev_loop *ev, struct ev_idle *idle, int revents)
 {
     struct loop *loop = idle->data;

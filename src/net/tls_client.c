@@ -129,8 +129,8 @@ static bool is_pinned(const struct tls_client *c, const struct fingerprint *f)
 }
 
 /*
- * Verifies the backend's certificate, in place of OpenSSL, which calls it in each handshake that is not resumed. A session
- * is only kept for resumption after a handshake in which this has succeeded.
+ * Verifies the backend's certificate, in place of OpenSSL, which calls it in each handshake that is not resumed. A
+ * session is only kept for resumption after a handshake in which this has succeeded.
  */
 static int verify(X509_STORE_CTX *ctx, void *data)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file that keeps bans over a restart: text, one ban a line. It is written as a whole beside the old file and renamed.
- * Only the master reads and writes it.
+ * The file that keeps bans over a restart: text, one ban a line. It is written as a whole beside the old file and
+ * renamed. Only the master reads and writes it.
  */
 #ifndef IMAPGUARD_POLICY_BAN_FILE_H
 #define IMAPGUARD_POLICY_BAN_FILE_H
@@ -11,9 +11,9 @@
 #include "policy/client_table.h"
 
 /*
- * Checks that the path is free, or has a file that this module has written: a regular file, no link to one, that is empty
- * or begins with our header. What follows the header may be damaged. Returns 0, or -1 with errno set: EEXIST if something
- * else is there.
+ * Checks that the path is free, or has a file that this module has written: a regular file, no link to one, that is
+ * empty or begins with our header. What follows the header may be damaged. Returns 0, or -1 with errno set: EEXIST if
+ * something else is there.
  */
 int ban_file_check(const char *path);
 
@@ -28,9 +28,9 @@ int ban_file_temporary(const char *path, char out[PATH_MAX]);
 /*
  * Takes the bans of the file into the table. Lines that imapguard did not write are skipped and logged
  * ("ban-file-damaged", warning: path, skipped, line: the number of the first); so is a last line that is missing or
- * states another number of bans. A file that cannot be read, or does not begin with our header, is ignored as a whole and
- * logged ("ban-file-ignored", warning: path, reason). A file that is empty or does not exist is no problem. Returns how
- * many bans were taken.
+ * states another number of bans. A file that cannot be read, or does not begin with our header, is ignored as a whole
+ * and logged ("ban-file-ignored", warning: path, reason). A file that is empty or does not exist is no problem. Returns
+ * how many bans were taken.
  */
 size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us);
 

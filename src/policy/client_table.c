@@ -22,8 +22,9 @@ enum {
 };
 
 /*
- * What stands in place of a network's key. A slot that is EMPTY has nothing but zeros, so that a network comes in by one
- * compare-and-swap; one that is being emptied bears the number of the worker that does it, for the case that it dies.
+ * What stands in place of a network's key. A slot that is EMPTY has nothing but zeros, so that a network comes in by
+ * one compare-and-swap; one that is being emptied bears the number of the worker that does it, for the case that it
+ * dies.
  */
 #define EMPTY ((uint64_t)0)
 #define CLAIM(worker) ((uint64_t)1 + (worker))

@@ -21,8 +21,8 @@
 #include "base/option.h"
 
 /*
- * What stands behind a private or loopback address: the choices of `private_addresses`, in the same order. Behind a gateway
- * are many clients, so that each user there is banned alone, and never the address.
+ * What stands behind a private or loopback address: the choices of `private_addresses`, in the same order. Behind a
+ * gateway are many clients, so that each user there is banned alone, and never the address.
  */
 enum client_table_private { CLIENT_TABLE_GATEWAY, CLIENT_TABLE_CLIENT };
 
@@ -81,11 +81,11 @@ void client_table_free(struct client_table *t);
 void client_table_set_worker(struct client_table *t, unsigned worker);
 
 /*
- * Checks the limits for a client with this address, and counts a connection and a session if they allow it. On CLIENT_TABLE_ENTERED, the
- * caller must call client_table_leave() with `ref` when the session ends. On any other result nothing is counted, and
- * `ref` is all zero. All workers together never count more than `sessions` for a network. If all entries that the
- * network could use have counted sessions, the client is allowed, and shares one entry with all networks for which that is
- * so: sessions and connections are not limited there, but guesses are (guess.h).
+ * Checks the limits for a client with this address, and counts a connection and a session if they allow it. On
+ * CLIENT_TABLE_ENTERED, the caller must call client_table_leave() with `ref` when the session ends. On any other result
+ * nothing is counted, and `ref` is all zero. All workers together never count more than `sessions` for a network. If
+ * all entries that the network could use have counted sessions, the client is allowed, and shares one entry with all
+ * networks for which that is so: sessions and connections are not limited there, but guesses are (guess.h).
  */
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
                                            uint64_t now_us, struct client_table_ref *ref);

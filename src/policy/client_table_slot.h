@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inside of the client table, for client_table.c and guess.c only. A slot is an entry with its key, its ban, and in
- * each worker's columns its sessions and guesses. Its subject is a client network, or one user in one. Behind the slots is
- * one more for each bucket, without a key, for networks that find no place.
+ * each worker's columns its sessions and guesses. Its subject is a client network, or one user in one. Behind the slots
+ * is one more for each bucket, without a key, for networks that find no place.
  */
 #ifndef IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
 #define IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
@@ -84,8 +84,8 @@ void client_table_add_guesses(struct client_table *t, size_t slot, int number);
 bool client_table_slot_is_banned(const struct client_table *t, size_t slot, uint64_t now_us);
 
 /*
- * Begins a ban of the network, or if `user` is true of one user there, whose slot it is; unless one is in force. Exactly
- * one of those who try at once does. Returns true if it has begun, and writes it to `ban`.
+ * Begins a ban of the network, or if `user` is true of one user there, whose slot it is; unless one is in force.
+ * Exactly one of those who try at once does. Returns true if it has begun, and writes it to `ban`.
  */
 bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, bool user,
                             uint64_t now_us, struct client_table_ban *ban);

@@ -23,8 +23,8 @@ static uint64_t hash_of_guess(const struct client_table *t, const struct network
 }
 
 /*
- * Takes a guess from both rates of a slot: nobody knows yet to which of them it will be charged. Returns NULL, or the rate
- * that is exceeded, which is unchanged then.
+ * Takes a guess from both rates of a slot: nobody knows yet to which of them it will be charged. Returns NULL, or the
+ * rate that is exceeded, which is unchanged then.
  */
 static _Atomic uint64_t *take_both(struct client_table *t, size_t slot, uint64_t now_us)
 {
@@ -147,8 +147,8 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
 
 /*
  * Returns true if a wrong guess of a user whose password is hidden counts for the network, too: the first one, and each
- * third part of the limit after it. So one forgotten phone, which repeats one wrong password, costs its network little, and
- * three users who are guessed at cost it all.
+ * third part of the limit after it. So one forgotten phone, which repeats one wrong password, costs its network little,
+ * and three users who are guessed at cost it all.
  */
 static bool counts_for_network(struct client_table *t, size_t user, uint64_t now_us)
 {

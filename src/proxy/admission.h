@@ -7,10 +7,10 @@
 #include "proxy/session.h"
 
 /*
- * Decides whether a client may connect; its address is known, and no work was done for it yet. Returns REASON_NONE if it
- * may: then the client is counted, unless a rule has `limits = false`, and the caller calls admission_end() when it has
- * gone. Otherwise returns DENIED, BANNED, CONNECTION_RATE or SESSIONS, or TARPIT if the client is kept waiting without an
- * answer; the refusal is logged.
+ * Decides whether a client may connect; its address is known, and no work was done for it yet. Returns REASON_NONE if
+ * it may: then the client is counted, unless a rule has `limits = false`, and the caller calls admission_end() when it
+ * has gone. Otherwise returns DENIED, BANNED, CONNECTION_RATE or SESSIONS, or TARPIT if the client is kept waiting
+ * without an answer; the refusal is logged.
  */
 enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 
@@ -24,14 +24,14 @@ void admission_end(struct proxy *proxy, struct connection *conn);
 enum reason admission_login(struct session *s, const char **rule);
 
 /*
- * Asks whether the secret of the attempt may be sent to a backend, and charges it, see guess.h. The rules have allowed its
- * user. Logs "banned" if a ban begins. Always GUESS_ALLOWED for a client without limits.
+ * Asks whether the secret of the attempt may be sent to a backend, and charges it, see guess.h. The rules have allowed
+ * its user. Logs "banned" if a ban begins. Always GUESS_ALLOWED for a client without limits.
  */
 enum guess_permission admission_guess(struct session *s);
 
 /*
- * Ends the guess of the attempt, if it has one; see guess_settle(). After GUESS_RIGHT, a client whose user a rule exempts
- * has no limits any more.
+ * Ends the guess of the attempt, if it has one; see guess_settle(). After GUESS_RIGHT, a client whose user a rule
+ * exempts has no limits any more.
  */
 void admission_settle(struct session *s, enum guess_verdict verdict);
 

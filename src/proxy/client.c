@@ -36,7 +36,10 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
-/* A client that waits for TLS could not read a BYE, and a client that is refused gets none but for the limit on sessions. */
+/*
+ * A client that waits for TLS could not read a BYE, and a client that is refused gets none but for the limit on
+ * sessions.
+ */
 static bool may_be_told(const struct session *s, enum reason reason)
 {
     switch (s->state) {
@@ -144,8 +147,8 @@ static struct step do_id(struct session *s)
 
 /*
  * Returns true if octets that are no TLS handshake follow the command. An attacker may have sent them, so that they are
- * taken for the client's once TLS is there (CVE-2011-0411). A handshake may follow at once (RFC 9051 6.2.1): it is still
- * in the kernel, and only TLS will read it.
+ * taken for the client's once TLS is there (CVE-2011-0411). A handshake may follow at once (RFC 9051 6.2.1): it is
+ * still in the kernel, and only TLS will read it.
  */
 static bool is_injection(struct session *s)
 {
@@ -180,8 +183,8 @@ static struct span first_argument(const struct session *s)
 }
 
 /*
- * Refuses a password, or a command that announces one, before TLS. Its octets are wiped with the command. The user's name
- * is logged if the command has it, because the network knows that user's password now.
+ * Refuses a password, or a command that announces one, before TLS. Its octets are wiped with the command. The user's
+ * name is logged if the command has it, because the network knows that user's password now.
  */
 static struct step refuse_cleartext(struct session *s, bool well_formed)
 {
@@ -286,8 +289,8 @@ struct step client_challenge_expired(struct session *s)
 }
 
 /*
- * Takes a response of the client to a challenge of the backend's. The first response of a mechanism in which the backend
- * speaks first says who the user is.
+ * Takes a response of the client to a challenge of the backend's. The first response of a mechanism in which the
+ * backend speaks first says who the user is.
  */
 static struct step pass_response(struct session *s, struct span response)
 {

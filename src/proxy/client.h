@@ -14,8 +14,8 @@ struct step client_greet(struct session *s);
 struct step client_talk(struct session *s);
 
 /*
- * CONNECT, BACKEND_LOGIN and PENALTY: keeps what the client says, at most one record of TLS, until the login is decided.
- * Ends the session if the client has closed.
+ * CONNECT, BACKEND_LOGIN and PENALTY: keeps what the client says, at most one record of TLS, until the login is
+ * decided. Ends the session if the client has closed.
  */
 struct step client_wait(struct session *s);
 
@@ -40,8 +40,8 @@ ev_tstamp client_handshake_deadline(const struct session *s);
 enum reason client_end(const struct stream *client);
 
 /*
- * Queues a line for the client: the tag (empty: "*"), a space, the text and CRLF. Returns 0, or -1 when memory is short:
- * the session must end, because its client waits for an answer.
+ * Queues a line for the client: the tag (empty: "*"), a space, the text and CRLF. Returns 0, or -1 when memory is
+ * short: the session must end, because its client waits for an answer.
  */
 int client_reply(struct session *s, struct span tag, const char *text);
 

@@ -303,8 +303,8 @@ static enum dial_result take_capability(struct dial *d, struct stream *stream, s
 }
 
 /*
- * Accepts nothing but the tagged OK, and nothing behind it: an attacker on the way could send octets that would be taken
- * for octets from inside TLS (CVE-2011-0411).
+ * Accepts nothing but the tagged OK, and nothing behind it: an attacker on the way could send octets that would be
+ * taken for octets from inside TLS (CVE-2011-0411).
  */
 static enum dial_result take_starttls(struct dial *d, struct stream *stream, struct span line)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A login, from the client's command to its answer: the attempt, the access rules, the choice of a backend, the exchange
- * with it, the verdict, the delay, the answer to the client, and what is counted. client.c parses what the client says
- * and calls the first group of functions; the others are handlers of the states CONNECT, BACKEND_LOGIN, CHALLENGE and
- * PENALTY.
+ * A login, from the client's command to its answer: the attempt, the access rules, the choice of a backend, the
+ * exchange with it, the verdict, the delay, the answer to the client, and what is counted. client.c parses what the
+ * client says and calls the first group of functions; the others are handlers of the states CONNECT, BACKEND_LOGIN,
+ * CHALLENGE and PENALTY.
  *
  * A secret is sent only here, only after the client has sent it over TLS, and never twice to one backend. It is charged
- * as a guess before (policy/guess.h). A backend with a fault is passed over for the next of the route, and the client does
- * not notice. When none is left, the client gets NO [UNAVAILABLE] (RFC 5530), and the session may try again.
+ * as a guess before (policy/guess.h). A backend with a fault is passed over for the next of the route, and the client
+ * does not notice. When none is left, the client gets NO [UNAVAILABLE] (RFC 5530), and the session may try again.
  */
 #ifndef IMAPGUARD_PROXY_LOGIN_H
 #define IMAPGUARD_PROXY_LOGIN_H
@@ -28,8 +28,8 @@ int login_begin(struct session *s, struct span tag);
 struct step login_submit(struct session *s, struct credentials *c);
 
 /*
- * After login_begin(): goes on with a mechanism in which the backend speaks first. Asks for a backend before the user is
- * known. Returns a step as login_submit() does.
+ * After login_begin(): goes on with a mechanism in which the backend speaks first. Asks for a backend before the user
+ * is known. Returns a step as login_submit() does.
  */
 struct step login_ask_backend(struct session *s, const struct sasl_mechanism *mechanism);
 
@@ -38,14 +38,15 @@ bool login_needs_user(const struct session *s);
 
 /*
  * CHALLENGE: sends the client's response to the backend as it is: a line of base64 without its CRLF. If
- * login_needs_user(), `c` has the user that the response names: the access rules are asked about that user first, and the
- * attempt takes `c` over, so that it is all zero afterwards. Otherwise `c` is NULL. Returns a step as login_submit() does.
+ * login_needs_user(), `c` has the user that the response names: the access rules are asked about that user first, and
+ * the attempt takes `c` over, so that it is all zero afterwards. Otherwise `c` is NULL. Returns a step as
+ * login_submit() does.
  */
 struct step login_respond(struct session *s, struct span response, struct credentials *c);
 
 /*
- * Ends the attempt because the client has cancelled it or its response is malformed, and queues the tagged answer, whose
- * text is `reply` (static). Returns a step as login_submit() does: the session goes on unless memory is short.
+ * Ends the attempt because the client has cancelled it or its response is malformed, and queues the tagged answer,
+ * whose text is `reply` (static). Returns a step as login_submit() does: the session goes on unless memory is short.
  */
 struct step login_abort(struct session *s, const char *reply);
 

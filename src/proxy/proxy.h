@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the sessions of one worker share, and the functions by which the worker begins and ends sessions. A session's own
- * members are in session.h, which only this folder includes.
+ * What the sessions of one worker share, and the functions by which the worker begins and ends sessions. A session's
+ * own members are in session.h, which only this folder includes.
  */
 #ifndef IMAPGUARD_PROXY_PROXY_H
 #define IMAPGUARD_PROXY_PROXY_H
@@ -63,8 +63,8 @@ struct proxy {
 };
 
 /*
- * Begins a session for the client on `fd`, an accepted and non-blocking socket, or refuses the client. Owns `fd` from then
- * on, also on failure. Returns 0, or -1 when memory is short.
+ * Begins a session for the client on `fd`, an accepted and non-blocking socket, or refuses the client. Owns `fd` from
+ * then on, also on failure. Returns 0, or -1 when memory is short.
  */
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local);

@@ -23,8 +23,8 @@ struct step relay_flushed(struct session *s)
 }
 
 /*
- * Octets that the kernel does not take are kept in `to`, and nothing is read from `from` until they are gone: that is the
- * only back-pressure. A stream whose writes fail accepts everything, so that what `from` sent before is still read.
+ * Octets that the kernel does not take are kept in `to`, and nothing is read from `from` until they are gone: that is
+ * the only back-pressure. A stream whose writes fail accepts everything, so that what `from` sent before is still read.
  */
 static struct step copy(struct session *s, struct stream *from, struct stream *to)
 {

@@ -170,7 +170,10 @@ static ev_tstamp linger_deadline(const struct session *s)
     return session_after(session_now(s), LINGER_MS);
 }
 
-/* --- the only place where a session changes its state, waits and is freed ------------------------------------------------ */
+/*
+ * --- the only place where a session changes its state, waits and is freed
+ * ------------------------------------------------
+ */
 
 static ev_tstamp login_time_limit(const struct session *s)
 {

@@ -108,7 +108,10 @@ void session_drop(struct session *s, enum reason reason);
 /* Ends s and may free it. Never call it from one of s's own handlers: they return step_end(). */
 void session_end(struct session *s, enum reason reason);
 
-/* Asks whether a session in QUEUED may go on now, and lets it. Returns true if it still waits; otherwise it may be freed. */
+/*
+ * Asks whether a session in QUEUED may go on now, and lets it. Returns true if it still waits; otherwise it may be
+ * freed.
+ */
 bool session_retry(struct session *s);
 
 /* Closes the connection to the backend, which counts the session no more. Does nothing if there is none. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The log lines about clients and their sessions. Each function writes the event in quotes; all have the same first keys. */
+/*
+ * The log lines about clients and their sessions. Each function writes the event in quotes; all have the same first
+ * keys.
+ */
 #ifndef IMAPGUARD_PROXY_SESSION_LOG_H
 #define IMAPGUARD_PROXY_SESSION_LOG_H
 
@@ -42,8 +45,8 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
 void session_log_login_refused(struct session *s, const char *reason, const char *rule);
 
 /*
- * "login-aborted": the client has gone, or has cancelled the login. `verdict` says what the backend said of it in spite of
- * that: "right", "wrong", "unknown", or "none" if it had not seen the secret.
+ * "login-aborted": the client has gone, or has cancelled the login. `verdict` says what the backend said of it in spite
+ * of that: "right", "wrong", "unknown", or "none" if it had not seen the secret.
  */
 void session_log_login_aborted(struct session *s, const char *verdict);
 

@@ -36,8 +36,8 @@ static unsigned find_most(const struct proxy *proxy, unsigned *network)
 }
 
 /*
- * Drops the oldest idle sessions of a network that has so many: a sixteenth of them, so that a flood of connections does
- * not make every one of them search again.
+ * Drops the oldest idle sessions of a network that has so many: a sixteenth of them, so that a flood of connections
+ * does not make every one of them search again.
  */
 static void drop_oldest(struct proxy *proxy, unsigned network, unsigned number)
 {

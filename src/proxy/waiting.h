@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions whose guess must wait, because so many others of their network (or of their user there) are in flight that the
- * limit would be exceeded if all were wrong. They go on in the order in which they came, as soon as a verdict leaves room.
+ * Sessions whose guess must wait, because so many others of their network (or of their user there) are in flight that
+ * the limit would be exceeded if all were wrong. They go on in the order in which they came, as soon as a verdict
+ * leaves room.
  */
 #ifndef IMAPGUARD_PROXY_WAITING_H
 #define IMAPGUARD_PROXY_WAITING_H

@@ -13,6 +13,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 enum { PIPE_PATIENCE_S = 5 };
 
 static int open_readable(const char *path, struct stat *info, char cause[FILE_CAUSE_SIZE])
@@ -73,20 +75,25 @@ static char *read_whole(int fd, const struct stat *info, size_t max, size_t *len
         return NULL;
     }
     char *text = malloc(size + 1);
-    if (text == NULL || read_up_to(fd, text, size, len) != 0) {
-        free(text);
+    if (text == NULL) {
         return NULL;
+    }
+    if (read_up_to(fd, text, size, len) != 0) {
+        goto fail;
     }
     if ((*len == size) != regular) {
         errno = regular ? EIO : EFBIG;
         if (regular) {
             snprintf(cause, FILE_CAUSE_SIZE, "it became shorter while it was read");
         }
-        free(text);
-        return NULL;
+        goto fail;
     }
     text[*len] = '\0';
     return text;
+fail:
+    secret_wipe(text, *len); /* it may be a part of a key */
+    free(text);
+    return NULL;
 }
 
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE])
@@ -97,7 +104,9 @@ char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE
     char *text = fd == -1 ? NULL : read_whole(fd, &info, max, len, cause);
     int error = errno;
     if (text == NULL && error == EFBIG) {
-        snprintf(cause, FILE_CAUSE_SIZE, "it is larger than %zu MiB", max >> 20);
+        bool large = max >= 1 << 20;
+        snprintf(cause, FILE_CAUSE_SIZE, "it is larger than %zu %s", large ? max >> 20 : max >> 10,
+                 large ? "MiB" : "KiB");
     } else if (text == NULL && error == ETIMEDOUT) {
         snprintf(cause, FILE_CAUSE_SIZE, "nothing was written into the pipe for %d s", PIPE_PATIENCE_S);
     } else if (text == NULL && cause[0] == '\0') {

@@ -13,8 +13,9 @@ enum { FILE_CAUSE_SIZE = 96 };
 /*
  * Reads a regular file, or a pipe up to its end, of at most `max` octets. Returns the content, and writes its length in
  * octets to *len; a NUL follows the content. The caller frees it with free(), and wipes it before if it is a secret.
- * Returns NULL with errno set and the reason, terminated, in `cause`; *len is undefined then. A file of more than `max`
- * octets fails with EFBIG, a pipe whose writer writes nothing for five seconds with ETIMEDOUT.
+ * Returns NULL with errno set and the reason, terminated, in `cause`; *len is undefined then, and what was read is wiped.
+ * A folder or a device fails with EINVAL, a file of more than `max` octets with EFBIG, a pipe whose writer writes nothing
+ * for five seconds with ETIMEDOUT. It may wait for a pipe: do not call it in an event loop.
  */
 char *file_read(const char *path, size_t max, size_t *len, char cause[FILE_CAUSE_SIZE]);
 
@@ -30,7 +31,10 @@ int file_folder(const char *path, char folder[PATH_MAX]);
  */
 int file_check_folder(const char *path);
 
-/* Returns what an inode of that mode is, for messages: "a file", "a folder", "a symbolic link", "a device". */
+/*
+ * Returns what an inode of that mode is, for messages: "a file", "a folder", "a symbolic link", "a FIFO", "a socket", or
+ * "a device" for all else. The text is static.
+ */
 const char *file_type_text(mode_t mode);
 
 /*
@@ -41,8 +45,8 @@ int file_check_type(mode_t mode);
 
 /*
  * Checks that this process can write lines to the path, or create a file there if nothing exists. Creates nothing, and
- * opens neither a device nor a FIFO. Returns 0, or -1 with errno set: as of file_check_type() if the path is something
- * else than a file or a FIFO, or a link to one.
+ * opens neither a device nor a FIFO. A symbolic link at the path itself always fails with ELOOP, even if it leads to a
+ * file. Returns 0, or -1 with errno set: as of file_check_type(), or of file_check_folder() if nothing exists.
  */
 int file_check_write(const char *path);
 

@@ -24,7 +24,7 @@ enum {
 enum lexer_result {
     LEXER_MORE,     /* all octets are consumed; the command is incomplete */
     LEXER_COMMAND,  /* a command is complete: read it with the functions below, then call lexer_next() */
-    LEXER_BAD,      /* a command is complete, but malformed: only lexer_tag() may be used, then lexer_next() */
+    LEXER_BAD,      /* the same, but malformed: use only lexer_tag() and lexer_command(), then call lexer_next() */
     LEXER_INVITE,   /* the client waits for "+" before it sends a literal: send it, and continue with lexer_feed() */
     LEXER_RESPONSE, /* after lexer_expect_response(): the line is complete, see lexer_response() */
     LEXER_FATAL,    /* the client must be disconnected, see lexer->fault; call lexer_fini() next */
@@ -70,21 +70,29 @@ enum lexer_result lexer_feed(struct lexer *l, const void *bytes, size_t len, siz
 void lexer_next(struct lexer *l);
 
 /*
- * Makes lexer_feed() parse the next line as a response to a challenge of AUTHENTICATE. Call it after lexer_next() and
- * before the first octet of the line. RFC 9051 6.2.2.
+ * Makes lexer_feed() parse the next line, and only that one, as a response to a challenge of AUTHENTICATE. Call it after
+ * lexer_next() and before the first octet of the line. A response with a CR inside gives LEXER_BAD, with an empty tag and
+ * without a command. RFC 9051 6.2.2.
  */
 void lexer_expect_response(struct lexer *l);
 
 /* Returns the tag of the complete command; empty if the line has no valid tag. Valid until lexer_next(). */
 struct span lexer_tag(const struct lexer *l);
 
-/* Returns the static row of the complete command; NULL if the command is not in the table. */
+/*
+ * Returns the static row of the complete command. After LEXER_COMMAND it is never NULL. After LEXER_BAD it is NULL if the
+ * command is not in the table, the line has no well-formed name, or the line is a response.
+ */
 const struct command *lexer_command(const struct lexer *l);
 
 /* Returns the number of tokens after the name of the command. */
 size_t lexer_token_count(const struct lexer *l);
 
-/* Returns true if the command ended at a literal that LITERAL_REFUSE forbids. The tokens before it are complete. */
+/*
+ * Returns true if the command ended at a literal {n} that LITERAL_REFUSE forbids. lexer_feed() returns LEXER_COMMAND
+ * then, as for a whole command, or LEXER_BAD if it was malformed before. The tokens before the literal are complete. The
+ * literal is no token, and the client does not send it. A literal {n+} is never refused: it is read.
+ */
 bool lexer_literal_refused(const struct lexer *l);
 
 /*

@@ -141,12 +141,17 @@ static int put_text(struct output out, const char *text)
     return put(out, span_of(text));
 }
 
+/* The list with what stands around it; nothing if the list is empty after filtering. */
 static int put_list(struct output out, const char *before, struct span list, const char *after)
 {
-    return put_text(out, before) == 0 && capability_append_filtered(list, out.buffer, out.limit) == 0 &&
-                   put_text(out, after) == 0
-               ? 0
-               : -1;
+    struct buffer filtered = {0};
+    int result = capability_append_filtered(list, &filtered, out.limit);
+    if (result == 0 && filtered.len > 0) {
+        struct span kept = {buffer_data(&filtered), filtered.len};
+        result = put_text(out, before) == 0 && put(out, kept) == 0 && put_text(out, after) == 0 ? 0 : -1;
+    }
+    buffer_clear(&filtered);
+    return result;
 }
 
 static bool code_is(const struct response *r, const char *word)

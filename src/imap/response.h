@@ -73,11 +73,12 @@ bool response_code_capability(const struct response *a, struct span *list);
  * Appends to `buffer` the line, with CRLF, that the client gets for a response of the backend to its login:
  * - A tagged OK or NO gets the client's tag, `tag`. Its text is kept, or "Done." if it has none. Its code is kept,
  *   except REFERRAL, which would send the client to another server (RFC 2221), and CAPABILITY with NO. A NO without a
- *   code after that gets `code`, for example "UNAVAILABLE".
+ *   code after that gets `code`, for example "UNAVAILABLE"; `code` is not used for anything else.
  * - An untagged OK, NO or BAD is appended unchanged, because the client must show an ALERT (RFC 9051 7.1). If its code
- *   is CAPABILITY, an untagged CAPABILITY response replaces it.
- * - Every capability list is filtered by capability_append_filtered().
- * - For any other response, nothing is appended.
+ *   is CAPABILITY, an untagged CAPABILITY response with that list is appended instead.
+ * - An untagged CAPABILITY response is appended.
+ * - Every capability list among these is filtered by capability_append_filtered(), and left out if nothing remains.
+ * - For any other response, a tagged BAD included, nothing is appended.
  *
  * Returns 0, or -1 if `buffer` would exceed `limit` octets or there is no memory. A part may have been appended then.
  */
@@ -85,8 +86,8 @@ int response_for_client(const struct response *r, struct span tag, const char *c
                         size_t limit);
 
 /*
- * Returns true if the code of a NO to a login says that the login did not fail because of its credentials: UNAVAILABLE,
- * SERVERBUG, INUSE or LIMIT. RFC 5530 3.
+ * Call it only for a tagged NO to a login: it looks at the code, and not at the kind. Returns true if the code says that
+ * the login did not fail because of its credentials: UNAVAILABLE, SERVERBUG, INUSE or LIMIT. RFC 5530 3.
  */
 bool response_is_unavailable(const struct response *r);
 

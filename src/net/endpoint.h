@@ -33,8 +33,8 @@ struct endpoint {
 bool endpoint_is_name(const char *text);
 
 /*
- * Returns true if e is well-formed: all counts, lengths and families are valid. Check an endpoint from another process
- * before using it.
+ * Returns true if e is well-formed: all counts, lengths and families are valid. Also true for one that is not resolved
+ * yet (`count` is 0). Check an endpoint from another process before using it.
  */
 bool endpoint_is_valid(const struct endpoint *e);
 

@@ -40,9 +40,9 @@ enum proxy_header_version { PROXY_HEADER_NONE, PROXY_HEADER_V1, PROXY_HEADER_V2 
 
 /*
  * Writes a header for a connection from `source` to `destination` to `out`, not terminated. If `source` is unknown
- * (AF_UNSPEC), the header marks the connection as imapguard's own (LOCAL or UNKNOWN), and `destination` is not used. If
- * one address is IPv6, both are written as IPv6; an IPv4-mapped address counts as IPv4. Returns the number of octets; 0
- * for PROXY_HEADER_NONE.
+ * (AF_UNSPEC), the header marks the connection as imapguard's own (LOCAL or UNKNOWN), and `destination` is not used;
+ * otherwise `destination` must be known, too. If one address is IPv6, both are written as IPv6; an IPv4-mapped address
+ * counts as IPv4. Returns the number of octets; 0 for PROXY_HEADER_NONE.
  */
 size_t proxy_header_write(enum proxy_header_version version, const union address *source,
                           const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX]);

@@ -58,17 +58,26 @@ struct network client_table_network(const struct client_table *t, const struct n
 /* Returns true if many clients may have the address, see enum client_table_private. */
 bool client_table_is_gateway(const struct client_table *t, const struct network_address *address);
 
-/* Returns a keyed hash of the pieces and their lengths, which is the key of a slot. SipHash-2-4. */
+/*
+ * Returns a keyed hash of the pieces and their lengths: the key of a slot, or a value for `wrong`. It is never 0, nor a
+ * value that marks a slot as being emptied. SipHash-2-4. It uses t->mac, so only one thread may call it at a time. A
+ * failure of OpenSSL is not reported: the hash may not depend on the pieces then.
+ */
 uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count);
 
 /* Returns the place in `wrong` where a hash may be. */
 _Atomic uint64_t *client_table_wrong(struct client_table *t, uint64_t hash);
 
 /*
- * Finds or makes the slot of a key, and counts a session in it, so that it stays this key's until
- * client_table_release(). Returns the slot; t->slots if none can be had.
+ * Finds or makes the slot of a key, and counts a session of this worker in it, so that it stays this key's until
+ * client_table_release(). Checks no limit and no ban, and does not touch the slot. Returns the slot, which is below
+ * t->slots; or t->slots if none can be had: then nothing is counted, and nothing may be released.
  */
 size_t client_table_hold(struct client_table *t, uint64_t key, uint64_t now_us);
+/*
+ * Ends the counting of one session in a slot, also a shared one. Call it once for each session that was counted, in the
+ * worker that counted it; nothing is checked. Afterwards the slot may become another key's.
+ */
 void client_table_release(struct client_table *t, size_t slot);
 
 /* Notes that the slot was used, which keeps it in the table longer. */
@@ -84,8 +93,10 @@ void client_table_add_guesses(struct client_table *t, size_t slot, int number);
 bool client_table_slot_is_banned(const struct client_table *t, size_t slot, uint64_t now_us);
 
 /*
- * Begins a ban of the network, or if `user` is true of one user there, whose slot it is; unless one is in force.
- * Exactly one of those who try at once does. Returns true if it has begun, and writes it to `ban`.
+ * Begins a ban, unless one is in force: of the network, whose slot it is, or if `user` is true, of the user there whose
+ * slot it is. The slot must be held, and below t->slots. Exactly one of those who try at once begins it. That clears the
+ * slot's `failures` and `faults` and changes `ban_epoch`. Returns true if it has begun, and writes it to `ban`; otherwise
+ * returns false with `ban` unchanged.
  */
 bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, bool user,
                             uint64_t now_us, struct client_table_ban *ban);

@@ -9,7 +9,10 @@
 
 #include "proxy/session.h"
 
-/* QUEUED: the session becomes the last one in the queue. */
+/*
+ * The handler that session.c calls when a session comes into QUEUED; nobody else calls it. The session, which must be in
+ * no queue, becomes the last one. Always returns step_more().
+ */
 struct step waiting_enter(struct session *s);
 
 /* Takes a session out of the queue. Does nothing if it is in none. */

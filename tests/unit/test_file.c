@@ -62,7 +62,7 @@ Test(file, what_cannot_be_read_is_told_in_words)
         {none, ENOENT, "No such file or directory"}, {"/", EINVAL, "it is a folder, not a file"},
         {fifo, ETIMEDOUT, "nothing was written into the pipe for 5 s"},
         {"/dev/zero", EINVAL, "it is a device, not a file"},
-        {large, EFBIG, "it is larger than 0 MiB"},
+        {large, EFBIG, "it is larger than 0 KiB"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char cause[FILE_CAUSE_SIZE];

@@ -181,6 +181,7 @@ Test(response, a_client_gets_what_is_true_of_a_connection_through_imapguard)
         {"* NO  odd  blanks", "", "* NO  odd  blanks\\r\\n"},
         {"* BAD what", "", "* BAD what\\r\\n"},
         {"* CAPABILITY IMAP4rev1 STARTTLS IDLE", "", "* CAPABILITY IMAP4rev1 IDLE\\r\\n"},
+        {"* CAPABILITY STARTTLS", "", ""}, {"t OK [CAPABILITY STARTTLS] hi", "", "c OK hi\\r\\n"},
         {"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED IDLE] hi", "", "* CAPABILITY IMAP4rev1 IDLE\\r\\n"},
         {"* 1 EXISTS", "", ""},
         {"* BYE see you", "", ""},

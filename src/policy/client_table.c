@@ -13,7 +13,7 @@
 
 enum {
     WAYS = 16,      /* entries of a bucket: where a network may be */
-    TRIES_MAX = 64, /* then others have been quicker too often, and the client is in without an entry */
+    TRIES_MAX = 64, /* then others have been quicker too often, and the client shares its bucket's last entry */
     LOG_INTERVAL_S = 60,
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
@@ -506,6 +506,7 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
     struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
     return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
+           client_table_guesses(t, slot) == 0 &&
            !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
            client_table_begin_ban(t, slot, &network, false, now_us, ban);
 }
@@ -520,7 +521,8 @@ int client_table_restore_ban(struct client_table *t, const struct client_table_b
     struct network network = client_table_network(t, &ban->network.first);
     uint64_t word = ban_make(ban->until_us, ban->level);
     if (memcmp(&network.first, &ban->network.first, sizeof network.first) != 0 ||
-        network.prefix != ban->network.prefix || !in_force(t, word, now_us)) {
+        network.prefix != ban->network.prefix || !in_force(t, word, now_us) ||
+        client_table_is_gateway(t, &ban->network.first)) {
         return -1;
     }
     size_t slot = find_or_insert(t, key_of(t, &network), now_us);

@@ -26,13 +26,13 @@ static uint64_t hash_of_guess(const struct client_table *t, const struct network
  * Takes a guess from both rates of a slot: nobody knows yet to which of them it will be charged. Returns NULL, or the
  * rate that is exceeded, which is unchanged then.
  */
-static _Atomic uint64_t *take_both(struct client_table *t, size_t slot, uint64_t now_us)
+static _Atomic uint64_t *take_both(struct client_table *t, size_t slot, uint64_t now_us, uint64_t *found)
 {
     struct entry *e = &t->entries[slot];
-    if (!rate_take(&e->failures, &t->limits.login_failures, now_us)) {
+    if (!rate_try(&e->failures, &t->limits.login_failures, now_us, found)) {
         return &e->failures;
     }
-    if (!rate_take(&e->faults, &t->limits.login_faults, now_us)) {
+    if (!rate_try(&e->faults, &t->limits.login_faults, now_us, found)) {
         rate_give_back(&e->failures, &t->limits.login_failures, 1);
         return &e->faults;
     }
@@ -54,13 +54,13 @@ static void release(struct client_table *t, size_t slot, bool keep_failure, bool
 
 /* Charges a slot, or finds why it may not be charged: others are in flight, or none of them was right. */
 static enum guess_permission take(struct client_table *t, size_t slot, const struct network *network, bool of_user,
-                                  uint64_t now_us, struct client_table_ban *ban, bool *begun)
+                                  bool gateway, uint64_t now_us, struct client_table_ban *ban, bool *begun)
 {
     enum guess_permission banned = of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
-    uint64_t failures = atomic_load(&t->entries[slot].failures), faults = atomic_load(&t->entries[slot].faults);
+    uint64_t found = 0;
     /* Counted first and charged then: who finds a rate exceeded sees every guess that may still be taken back. */
     client_table_add_guesses(t, slot, 1);
-    const _Atomic uint64_t *exceeded = take_both(t, slot, now_us);
+    const _Atomic uint64_t *exceeded = take_both(t, slot, now_us, &found);
     if (exceeded == NULL) {
         if (!client_table_slot_is_banned(t, slot, now_us)) {
             return GUESS_ALLOWED;
@@ -69,11 +69,10 @@ static enum guess_permission take(struct client_table *t, size_t slot, const str
         return banned;
     }
     client_table_add_guesses(t, slot, -1);
-    uint64_t before = exceeded == &t->entries[slot].failures ? failures : faults;
-    if (client_table_guesses(t, slot) > 0 || atomic_load(exceeded) != before) {
+    if (client_table_guesses(t, slot) > 0 || atomic_load(exceeded) != found) {
         return GUESS_WAITS; /* the last one in flight may have been taken back just now */
     }
-    if (!of_user && (client_table_is_gateway(t, &network->first) || slot >= t->slots)) {
+    if (!of_user && (gateway || slot >= t->slots)) {
         return GUESS_WAITS; /* who pays for a ban would not be only who has guessed */
     }
     *begun = client_table_begin_ban(t, slot, network, of_user, now_us, ban);
@@ -130,7 +129,7 @@ enum guess_permission guess_charge(struct client_table *t, struct client_table_r
          of_user = g->user != 0 && (known || password == NULL || gateway);
     uint32_t slots[] = {of_user ? g->user : ref.slot, of_user && !known && !gateway ? ref.slot : 0};
     for (size_t i = 0; i < 2 && slots[i] != 0; i++) {
-        enum guess_permission p = take(t, slots[i] - 1, &network, slots[i] != ref.slot, now_us, ban, begun);
+        enum guess_permission p = take(t, slots[i] - 1, &network, slots[i] != ref.slot, gateway, now_us, ban, begun);
         if (p != GUESS_ALLOWED) {
             if (i > 0) {
                 release(t, slots[0] - 1, false, false);
@@ -155,7 +154,7 @@ static bool counts_for_network(struct client_table *t, size_t user, uint64_t now
     const struct option_rate *rate = &t->limits.login_failures;
     struct entry *e = &t->entries[user];
     uint32_t now_s = (uint32_t)(now_us / 1000000), part = rate->count / 3 > 2 ? rate->count / 3 : 2;
-    if (now_s - atomic_exchange(&e->hidden_s, now_s) > rate->ms / 1000) {
+    if ((int32_t)(now_s - atomic_exchange(&e->hidden_s, now_s)) > (int32_t)(rate->ms / 1000)) {
         atomic_store(&e->hidden, 0);
     }
     return atomic_fetch_add(&e->hidden, 1) % part == 0;

@@ -14,26 +14,33 @@ static uint64_t interval_us(const struct option_rate *rate)
  * Each event advances the time by one interval; it may be ahead of the clock by one duration. A time that is further
  * ahead is corrupt (a hostile worker can write it), and is ignored.
  */
-bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
+bool rate_try(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us, uint64_t *found)
 {
     uint64_t period = (uint64_t)rate->ms * 1000, interval = interval_us(rate);
-    uint64_t before = atomic_load_explicit(arrival, memory_order_relaxed), after;
+    uint64_t before = atomic_load_explicit(arrival, memory_order_acquire), after;
     do {
         uint64_t from = before > now_us && before - now_us <= period + SKEW_US ? before : now_us;
         after = from + interval;
         if (after - now_us > interval * rate->count) {
+            *found = before;
             return false;
         }
     } while (
-        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed, memory_order_relaxed));
+        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_acq_rel, memory_order_acquire));
     return true;
+}
+
+bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
+{
+    uint64_t found;
+    return rate_try(arrival, rate, now_us, &found);
 }
 
 void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count)
 {
-    uint64_t back = interval_us(rate) * count, before = atomic_load_explicit(arrival, memory_order_relaxed), after;
+    uint64_t back = interval_us(rate) * count, before = atomic_load_explicit(arrival, memory_order_acquire), after;
     do {
         after = before > back ? before - back : 0;
     } while (
-        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_relaxed, memory_order_relaxed));
+        !atomic_compare_exchange_weak_explicit(arrival, &before, after, memory_order_acq_rel, memory_order_acquire));
 }

@@ -20,8 +20,13 @@
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 
+/* As rate_take(), but writes the value of *arrival that does not allow the event to `found` when it returns false. */
+bool rate_try(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us, uint64_t *found);
+
 /*
- * Takes back `count` events that rate_take() has allowed, as if they had not happened. Safe for concurrent calls by
+ * Takes back `count` events that rate_take() has allowed, as if they had not happened. That is exact as long as the rate
+ * was never unused in between; otherwise a later event is taken back, so do not take back what is older than one duration
+ * / count where that matters. Safe for concurrent calls by
  * several processes.
  */
 void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count);

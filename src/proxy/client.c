@@ -306,6 +306,7 @@ static struct step pass_response(struct session *s, struct span response)
         return abort_login(s, result == SASL_CANCELLED ? "BAD Authentication cancelled." : "BAD Malformed response.");
     }
     struct step step = login_respond(s, response, names_user ? &c : NULL);
+    credentials_clear(&c); /* which has something only if memory was short */
     sasl_clear(&s->sasl);
     lexer_next(&s->lexer);
     return step;

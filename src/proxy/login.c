@@ -171,10 +171,10 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
 {
     const struct rejection_row *row = &rejections[v->rejection];
     struct attempt *a = s->attempt;
+    admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
     if (row->reply != NULL && set_answer(a, row->reply) != 0) {
         return step_end(REASON_MEMORY);
     }
-    admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
     if (row->tried) {
         session_log_login_failed(s, row->word, said_of(a));
     } else {
@@ -204,8 +204,11 @@ static enum guess_verdict verdict_of_end(const struct attempt *a, enum guess_ver
 static struct step aborted(struct session *s, const char *reply)
 {
     bool challenged = s->state == STATE_CHALLENGE;
+    const struct sasl_mechanism *m = s->attempt->credentials.passthrough;
+    bool held = m != NULL && m->hides_password && s->attempt->command.parts > 0;
     enum guess_verdict verdict = verdict_of_end(s->attempt, reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
-    admission_settle(s, verdict);
+    /* Who makes the backend wait for a proof that does not come pays as for one without a verdict. */
+    admission_settle(s, verdict == GUESS_UNSENT && held ? GUESS_UNKNOWN : verdict);
     if (s->attempt->credentials.user != NULL) {
         session_log_login_aborted(s, verdict_words[verdict]);
     }
@@ -220,7 +223,7 @@ static struct step faulty(struct session *s, enum fault fault)
     struct attempt *a = s->attempt;
     const char *reply = faults[fault].reply;
     bool judged = is_judged(a);
-    admission_settle(s, judged ? GUESS_UNKNOWN : GUESS_UNSENT);
+    admission_settle(s, verdict_of_end(a, GUESS_UNKNOWN));
     session_log_login_fault(s, fault, said_of(a));
     if (judged) {
         return reply == NULL || set_answer(a, reply) == 0 ? punish(s, DELAY_GROWING) : step_end(REASON_MEMORY);
@@ -229,7 +232,9 @@ static struct step faulty(struct session *s, enum fault fault)
                                : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
     end_attempt(s);
     session_leave_backend(s);
-    return result == 0 ? step_go(STATE_NOT_AUTHENTICATED) : step_end(REASON_MEMORY);
+    return result != 0                           ? step_end(REASON_MEMORY)
+           : s->state == STATE_NOT_AUTHENTICATED ? step_more()
+                                                 : step_go(STATE_NOT_AUTHENTICATED);
 }
 
 /* ABANDONED: the client does not hear the verdict, but it counts. */
@@ -407,6 +412,7 @@ struct step login_retry(struct session *s)
 struct step login_client_gone(struct session *s, enum reason reason)
 {
     if (s->state == STATE_BACKEND_LOGIN && is_judged(s->attempt)) {
+        client_bye(s, reason);
         s->attempt->client_reason = reason;
         return step_go(STATE_ABANDONED);
     }
@@ -579,6 +585,9 @@ struct step login_send(struct session *s)
     struct span part;
     struct attempt *a = s->attempt;
     if (a->response.len > 0) {
+        if (login_deadline(s) <= session_now(s)) { /* it has waited too long in QUEUED for a verdict to come in time */
+            return backend_failed(s, FAULT_LOGIN_TIMEOUT);
+        }
         int result = stream_send(&s->backend_stream, buffer_data(&a->response), a->response.len, MESSAGE_MAX);
         buffer_clear(&a->response);
         a->responses++;
@@ -589,7 +598,7 @@ struct step login_send(struct session *s)
     }
     if (!a->has_turn) {
         struct step step = await_turn(s, step_more());
-        if (!a->has_turn) {
+        if (s->attempt == NULL || !a->has_turn) {
             return step;
         }
     }

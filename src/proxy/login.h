@@ -51,8 +51,8 @@ struct step login_respond(struct session *s, struct span response, struct creden
 struct step login_abort(struct session *s, const char *reply);
 
 /*
- * CONNECT, BACKEND_LOGIN, QUEUED and PENALTY: the client has gone for that reason. Ends the session, but waits for the
- * verdict first (ABANDONED) if a backend judges the secret: who hangs up guesses like any other.
+ * In any state before the login: the client has gone, or its time is over. Ends the session for that reason, but waits for
+ * the verdict first (ABANDONED) if a backend judges the secret: who hangs up guesses like any other.
  */
 struct step login_client_gone(struct session *s, enum reason reason);
 
@@ -77,13 +77,13 @@ struct step login_connect_expired(struct session *s);
 struct step login_send(struct session *s);
 /* BACKEND_LOGIN and ABANDONED: reads what the backend says. */
 struct step login_read(struct session *s);
-/* BACKEND_LOGIN, CHALLENGE and ABANDONED: the backend's login_timeout is over. */
+/* BACKEND_LOGIN and ABANDONED: the backend's login_timeout is over. */
 struct step login_expired(struct session *s);
 
 /* PENALTY: the delay is over; sends the answer. */
 struct step login_penalty_over(struct session *s);
 
-/* When the present phase of CONNECT ends, or BACKEND_LOGIN or CHALLENGE. */
+/* When the present phase of CONNECT ends, or BACKEND_LOGIN or ABANDONED. */
 ev_tstamp login_deadline(const struct session *s);
 /* When PENALTY ends: the delay runs from the client's command, so that it hides how long the backend took. */
 ev_tstamp login_penalty_deadline(const struct session *s);

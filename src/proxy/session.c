@@ -429,7 +429,7 @@ static void run_timer(struct ev_loop *ev, struct ev_timer *timer, int revents)
     (void)ev, (void)revents;
     publish_activity(s->proxy, s);
     if (row->before_login && (row->expired == NULL || session_now(s) >= login_time_limit(s))) {
-        step = step_end(REASON_LOGIN_TIMEOUT);
+        step = login_client_gone(s, REASON_LOGIN_TIMEOUT); /* not without the verdict on a guess */
     } else {
         step = row->expired(s);
     }

@@ -10,7 +10,9 @@ enum { NETWORKS = 4096, AT_ONCE = 16 };
 
 static bool is_idle(const struct session *s)
 {
-    return session_is_before_login(s) && s->attempt == NULL && !s->connection.unlimited;
+    /* An attempt that waits for the client's response holds nothing yet. */
+    bool asks = s->attempt != NULL && s->state != STATE_NOT_AUTHENTICATED;
+    return session_is_before_login(s) && !asks && !s->connection.unlimited;
 }
 
 static unsigned network_of(const struct session *s)

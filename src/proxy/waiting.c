@@ -21,6 +21,7 @@ static void ask_all(struct ev_loop *ev, struct ev_timer *timer, int revents)
             continue;
         }
         if (session_retry(s)) {
+            slot = s->attempt->guess.waits;
             full[slot % FULL_SLOTS] = slot;
         }
     }

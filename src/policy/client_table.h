@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of client networks that all workers share: rate of connections, number of sessions, rate of failed logins,
- * and ban of each network. It has a fixed size and no lock. A rate is one 64-bit time that is changed by
- * compare-and-swap, see rate.h. Each worker counts its sessions in a column of its own, which the master clears when
- * the worker dies. The slot of a network depends on the SipHash of its address with a random key, so that an attacker
- * cannot choose addresses that collide.
+ * and ban of each network, and the same of single users in them (guess.h). It has a fixed size and no lock. A rate is
+ * one 64-bit time that is changed by compare-and-swap, see rate.h. Each worker counts its sessions in a column of its
+ * own, which the master clears when the worker dies. The slot of a network depends on the SipHash of its address with a
+ * random key, so that an attacker cannot choose addresses that collide.
  *
  * Times are microseconds since boot (clock_boot_us()). A time that is too far in the future is corrupt and is ignored,
  * because a hostile worker can write to the table.
@@ -37,7 +37,7 @@ struct client_table_limits {
     uint32_t private_addresses;         /* an enum client_table_private */
     uint32_t ban_time_ms;               /* the first ban in a row; each further one lasts twice as long, see ban.h */
     uint32_t ban_time_max_ms;           /* the longest ban */
-    uint32_t table_size;                /* number of networks */
+    uint32_t table_size;                /* number of entries: networks, and users in them */
 };
 
 struct client_table;
@@ -145,7 +145,7 @@ int client_table_restore_ban(struct client_table *t, const struct client_table_b
 /* Returns the number of sessions of the address's network, of all workers; 0 if it has no entry. */
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address);
 
-/* Returns the number of networks that have an entry. */
+/* Returns the number of entries: networks, and users in them. */
 size_t client_table_used(const struct client_table *t);
 
 #endif

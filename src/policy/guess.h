@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Guesses: logins whose secret a backend judges. A guess is charged before its secret is sent, and the charge is taken
- * back only when the backend accepts the secret or has not seen it. So however many guesses are in flight at one time,
- * in however many processes, a backend never judges more of them than the rate `login_failures` allows.
+ * back only when the backend accepts the secret or has not seen it. So however many guesses are in flight, in however
+ * many processes, the backends never judge more of a network, or of a user in it, than the rates allow:
+ * `login_failures` of those that are wrong, and `login_faults` of those without a verdict. Passwords that are known to
+ * be wrong are free.
  *
  * A guess is charged to the client's network. Three kinds are charged to the user in that network instead, and ban only
  * that user from it: those of a user who has logged in from there before; those by a mechanism that hides the password,
  * with which the same wrong password cannot be recognised; and those from an address that may be a gateway's (enum
- * client_table_private). While one of the second kind is in flight, it is charged to the network as well, where the
- * user's first wrong guess and each third part of the limit after it stay charged: three users who are guessed at ban
- * the network.
+ * client_table_private). One that is of the second kind only is charged to the network as well while it is in flight,
+ * and the user's first wrong guess and each third part of the limit after it stay charged there: three users who are
+ * guessed at ban the network.
  */
 #ifndef IMAPGUARD_POLICY_GUESS_H
 #define IMAPGUARD_POLICY_GUESS_H
@@ -28,7 +30,7 @@ struct guess {
 
 enum guess_permission {
     GUESS_ALLOWED,        /* the secret may be sent; guess_settle() must follow */
-    GUESS_WAITS,          /* others that are in flight must get their verdict first: ask again later */
+    GUESS_WAITS,          /* others in flight must get their verdict first, or nobody may be banned: ask again later */
     GUESS_NETWORK_BANNED, /* the network is banned */
     GUESS_USER_BANNED,    /* the user is banned from the network */
 };
@@ -44,7 +46,8 @@ enum guess_verdict {
  * Charges a guess of a counted session. `ref` and `address` are the client's, `user` is the name that it wants to log
  * in as, folded (user_name.h). `user` is NULL if it is not known yet: the guess is then one of the network, and must be
  * settled as GUESS_UNSENT and charged again once it is. `password` is NULL if the mechanism hides it. If a rate is
- * exceeded and no guess is in flight, a ban begins: it is written to `ban`, and `*begun` is true; otherwise `*begun` is
+ * exceeded and no guess is in flight, a ban begins, except of an
+ * entry that is a gateway's or shared: it is written to `ban`, and `*begun` is true; otherwise `*begun` is
  * false. Overwrites `g`, of which nothing but `waits` is set unless the result is GUESS_ALLOWED. A password that is
  * known to be wrong is not charged, and neither is a guess with `ref` all zero.
  */

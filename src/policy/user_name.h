@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names of users, as access rules and limits compare them: what looks the same or means the same is the same. */
+/*
+ * Names of users, as access rules and limits compare them: case, width and other compatible forms of the same characters
+ * make no difference.
+ */
 #ifndef IMAPGUARD_POLICY_USER_NAME_H
 #define IMAPGUARD_POLICY_USER_NAME_H
 

@@ -63,7 +63,7 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
         return refusals[entry];
     }
     if (client_table_is_shared(proxy->table, conn->ref) && client_table_claim_full_log(proxy->table, clock_boot_us())) {
-        log_event(LOG_LEVEL_WARNING, "table-full", "networks=%zu", client_table_used(proxy->table));
+        log_event(LOG_LEVEL_WARNING, "table-full", "entries=%zu", client_table_used(proxy->table));
     }
     session_log_connect(conn);
     return REASON_NONE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The data of one login in progress: its command, its backends, the exchange and the answer. Only login.c writes it. */
+/* The data of one login in progress: its command, its backends, the exchange and the answer. Only login.c and admission.c write it. */
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
@@ -16,7 +16,7 @@ struct attempt {
     ev_tstamp began;   /* when the command came */
     struct credentials credentials;
     char *account;             /* the user as rules and limits know it, see route_account(); NULL: not known yet */
-    struct guess guess;        /* charged from the moment at which a backend may be asked, up to the verdict */
+    struct guess guess;        /* charged while `has_turn` is true; all zero if the guess is free */
     bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
     bool judged;               /* a backend may have judged the secret, although the login goes on with another */
     enum sasl_final final;     /* what the backend has said by its last challenge */

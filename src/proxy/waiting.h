@@ -10,8 +10,8 @@
 #include "proxy/session.h"
 
 /*
- * The handler that session.c calls when a session comes into QUEUED; nobody else calls it. The session, which must be in
- * no queue, becomes the last one. Always returns step_more().
+ * The handler that session.c calls when a session comes into QUEUED; nobody else calls it. The session, which must be
+ * in no queue, becomes the last one. Always returns step_more().
  */
 struct step waiting_enter(struct session *s);
 

@@ -105,6 +105,21 @@ def test_hanging_up_before_the_answer_is_a_guess_like_any_other(judged):
     assert {event["verdict"] for event in front.events("login-aborted")} <= {"wrong", "none"}
 
 
+def test_a_guess_at_the_end_of_the_time_is_a_guess_like_any_other(judged):
+    """The time for the login is over before the verdict; it is waited for."""
+    judge = Judge(seconds=1)
+    front = judged(judge, login_failures="2/10m", login_timeout="2s")
+    for number in range(2):
+        with front.secure(source=HERE) as wire:
+            time.sleep(1.4)
+            wire.send(b"a LOGIN anna guess%d\r\n" % number)
+            assert wire.line_or_end().startswith(b"* BYE No login within the time")
+        wait_for(lambda: len(front.events("login-aborted", verdict="wrong")) == number + 1, "the verdict")
+    with front.secure(source=HERE) as wire:
+        assert login(wire, b"another").startswith(b"a NO [CONTACTADMIN]")
+    assert len(judge.judged) == 2
+
+
 @pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
 def test_a_right_password_is_seen_as_right_although_nobody_hears_it(judged, reset):
     judge = Judge()

@@ -66,7 +66,7 @@ int ban_file_temporary(const char *path, char out[PATH_MAX])
 /* Cuts the first line off. False if none is left, or what is left has no end. */
 static bool cut_line(struct span *rest, struct span *line)
 {
-    const uint8_t *lf = rest->len > 0 ? memchr(rest->bytes, '\n', rest->len) : NULL;
+    const uint8_t *lf = rest->bytes != NULL ? memchr(rest->bytes, '\n', rest->len) : NULL;
     if (lf == NULL) {
         return false;
     }

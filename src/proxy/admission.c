@@ -79,41 +79,43 @@ bool admission_is_banned(const struct session *s)
     return !s->connection.unlimited && client_table_is_banned(s->proxy->table, s->connection.ref, clock_boot_us());
 }
 
-/* Asks the rules about one user, by the name that was written and by the one that the backend knows. */
-static enum reason ask_about(struct session *s, const char *written, struct verdict *verdict)
+/* Asks the rules about one user, by the name that was written and by the account, which the backend knows. */
+static enum reason ask_about(struct session *s, const char *written, const char *account, struct verdict *verdict)
 {
     struct facts *facts = &s->connection.facts;
-    char *user = user_name_fold(written), *account = route_account(s->attempt->route, written);
-    enum reason reason = REASON_MEMORY;
-    if (user != NULL && account != NULL) {
-        facts->user = user;
-        facts->account = account;
-        *verdict = access_ask(s->connection.generation->access, facts, observed, &s->connection);
-        reason = verdict->action == ACCESS_ALLOW    ? REASON_NONE
-                 : verdict->action == ACCESS_TARPIT ? REASON_TARPIT
-                                                    : REASON_DENIED;
+    char *user = user_name_fold(written);
+    if (user == NULL || account == NULL) {
+        free(user);
+        return REASON_MEMORY;
     }
+    facts->user = user;
+    facts->account = account;
+    *verdict = access_ask(s->connection.generation->access, facts, observed, &s->connection);
     facts->user = facts->account = NULL;
     free(user);
-    free(account);
-    return reason;
+    return verdict->action == ACCESS_ALLOW    ? REASON_NONE
+           : verdict->action == ACCESS_TARPIT ? REASON_TARPIT
+                                              : REASON_DENIED;
 }
 
 enum reason admission_login(struct session *s, const char **rule)
 {
-    const struct credentials *c = &s->attempt->credentials;
-    const char *const names[] = {c->user, c->authorize};
-    bool limits = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && names[i] != NULL; i++) {
-        struct verdict verdict = {0};
-        enum reason reason = ask_about(s, names[i], &verdict);
-        if (reason != REASON_NONE) {
-            *rule = verdict.rule;
-            return reason;
-        }
+    struct attempt *a = s->attempt;
+    const struct credentials *c = &a->credentials;
+    struct verdict verdict = {0};
+    enum reason reason = ask_about(s, c->user, a->account, &verdict);
+    bool limits = verdict.limits;
+    if (reason == REASON_NONE && c->authorize != NULL) {
+        char *account = route_account(a->route, c->authorize);
+        reason = ask_about(s, c->authorize, account, &verdict);
         limits = limits || verdict.limits;
+        free(account);
     }
-    s->attempt->exempt = !limits;
+    if (reason != REASON_NONE) {
+        *rule = verdict.rule;
+        return reason;
+    }
+    a->exempt = !limits;
     return admission_is_banned(s) ? REASON_BANNED : REASON_NONE;
 }
 

@@ -85,6 +85,7 @@ static void note_fault(struct dial *d, enum fault fault)
     }
 }
 
+/* Returns true if the dial is a check. */
 static bool is_own(const struct dial *d)
 {
     return d->client->peer.sa.sa_family == AF_UNSPEC;
@@ -223,7 +224,6 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     return well ? DIAL_MORE : fail_for_memory(d);
 }
 
-/* Returns true if the dial is a check. */
 /* Goes on to the phase that follows from the present one and from the backend's options. */
 static enum dial_result next_phase(struct dial *d, struct stream *stream)
 {

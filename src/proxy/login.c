@@ -393,7 +393,7 @@ static struct step await_turn(struct session *s, struct step allowed)
     return conclude(s, &v);
 }
 
-static struct step take_turn(struct session *s)
+struct step login_take_turn(struct session *s)
 {
     return await_turn(s, step_go(s->attempt->command.parts > 0 ? STATE_BACKEND_LOGIN : STATE_CONNECT));
 }
@@ -401,12 +401,7 @@ static struct step take_turn(struct session *s)
 struct step login_submit(struct session *s, struct credentials *c)
 {
     struct login_verdict v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
-}
-
-struct step login_retry(struct session *s)
-{
-    return take_turn(s);
+    return v.kind == UNDECIDED ? login_take_turn(s) : conclude(s, &v);
 }
 
 struct step login_client_gone(struct session *s, enum reason reason)
@@ -423,7 +418,7 @@ struct step login_ask_backend(struct session *s, const struct sasl_mechanism *me
 {
     s->attempt->credentials.method = mechanism->name;
     s->attempt->credentials.passthrough = mechanism;
-    return take_turn(s); /* the place at the backend is what it costs until the user is known */
+    return login_take_turn(s); /* the place at the backend is what it costs until the user is known */
 }
 
 struct step login_abort(struct session *s, const char *reply)
@@ -799,7 +794,7 @@ struct step login_respond(struct session *s, struct span response, struct creden
     }
     give_up_turn(s); /* of a user who was not known */
     v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? take_turn(s) : conclude(s, &v);
+    return v.kind == UNDECIDED ? login_take_turn(s) : conclude(s, &v);
 }
 
 /* --- PENALTY -------------------------------------------------------------------------------------------------- */

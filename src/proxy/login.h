@@ -61,8 +61,8 @@ void login_end(struct session *s);
 
 /* --- handlers ------------------------------------------------------------------------------------------------ */
 
-/* QUEUED: asks again whether the secret may be sent; see waiting.h. */
-struct step login_retry(struct session *s);
+/* QUEUED: asks again whether the secret may be sent, and goes on if it may; see waiting.h. */
+struct step login_take_turn(struct session *s);
 
 /* CONNECT: chooses the next backend and begins to dial it. */
 struct step login_connect(struct session *s);

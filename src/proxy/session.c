@@ -170,10 +170,7 @@ static ev_tstamp linger_deadline(const struct session *s)
     return session_after(session_now(s), LINGER_MS);
 }
 
-/*
- * --- the only place where a session changes its state, waits and is freed
- * ------------------------------------------------
- */
+/* --- the only place where a session changes its state, waits and is freed -------------------------------------- */
 
 static ev_tstamp login_time_limit(const struct session *s)
 {
@@ -350,7 +347,7 @@ bool session_retry(struct session *s)
     struct step step = step_more();
     publish_activity(s->proxy, s);
     if (s->state == STATE_QUEUED) {
-        step = login_retry(s);
+        step = login_take_turn(s);
         if (step.kind == STEP_MORE) {
             publish_activity(s->proxy, NULL);
             return true;

@@ -12,7 +12,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/span.h"
+#include "policy/known_logins.h"
 
 #define HEADER "imapguard bans 1"
 
@@ -88,21 +90,50 @@ static bool read_number(struct span word, uint64_t max, uint64_t *out)
     return word.len > 0 && *out <= max;
 }
 
-/* "NETWORK UNTIL LEVEL", the time in microseconds. */
+/* Hexadecimal digits, two for each of `size` octets. */
+static bool read_hex(struct span word, uint8_t *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < word.len && word.len == 2 * size; i++) {
+        const char *digit = memchr(digits, word.bytes[i], sizeof digits - 1);
+        if (digit == NULL) {
+            return false;
+        }
+        out[i / 2] = (uint8_t)((i % 2 == 0 ? 0 : out[i / 2] << 4) | (digit - digits));
+    }
+    return word.len == 2 * size;
+}
+
+/* A hash of 16 digits; never 0. */
+static bool read_hash(struct span word, uint64_t *out)
+{
+    uint8_t octets[sizeof *out];
+    if (!read_hex(word, octets, sizeof octets)) {
+        return false;
+    }
+    *out = 0;
+    for (size_t i = 0; i < sizeof octets; i++) {
+        *out = *out << 8 | octets[i];
+    }
+    return *out != 0;
+}
+
+/* "NETWORK UNTIL LEVEL [USER]", the time in microseconds. */
 static bool read_ban(struct span line, struct client_table_ban *ban)
 {
-    struct span network, until, level;
+    struct span network, until, level, user;
     uint64_t number;
-    if (!span_word(&line, &network) || !span_word(&line, &until) || !span_word(&line, &level) || line.len > 0 ||
+    *ban = (struct client_table_ban){0};
+    if (!span_word(&line, &network) || !span_word(&line, &until) || !span_word(&line, &level) ||
         network_parse((const char *)network.bytes, network.len, &ban->network) != 0 ||
         !read_number(until, INT64_MAX, &ban->until_us) || !read_number(level, 63, &number)) {
         return false;
     }
     ban->level = (unsigned)number;
-    return true;
+    return line.len == 0 || (span_word(&line, &user) && line.len == 0 && read_hash(user, &ban->user));
 }
 
-/* "end COUNT": how many bans there are before it, those that are damaged among them. */
+/* "end COUNT": how many lines there are between the header and it, those that are damaged among them. */
 static bool is_end(struct span line, uint64_t count)
 {
     struct span word;
@@ -115,7 +146,8 @@ struct loading {
     struct client_table *table;
     uint64_t now_us;
     uint64_t wall_us;
-    size_t count;       /* bans that were taken */
+    struct ban_file_counts taken;
+    bool has_key;       /* what hashes the file has are hashes of the table */
     size_t skipped;     /* lines that were not understood */
     size_t first_wrong; /* the number of the first of them, from 1 */
 };
@@ -126,27 +158,65 @@ static void skip_line(struct loading *loading, size_t number)
     loading->skipped++;
 }
 
-static void take_ban(struct loading *loading, struct client_table_ban ban)
+/* "KEY", in hexadecimal digits. It comes before all that needs it. */
+static bool take_key(struct loading *loading, struct span line)
 {
-    if (ban.until_us > loading->wall_us) {
-        ban.until_us = loading->now_us + (ban.until_us - loading->wall_us);
-        loading->count += client_table_restore_ban(loading->table, &ban, loading->now_us) == 0;
+    uint8_t key[CLIENT_TABLE_KEY_SIZE];
+    struct span word;
+    loading->has_key = span_word(&line, &word) && line.len == 0 && read_hex(word, key, sizeof key);
+    if (loading->has_key) {
+        client_table_set_key(loading->table, key);
     }
+    secret_wipe(key, sizeof key);
+    return loading->has_key;
 }
 
-/* Takes the bans behind the header. A last line that is missing or wrong counts as one that is skipped. */
-static void take_bans(struct loading *loading, struct span text)
+/* "HASH SECONDS", the time since 1970. One in the future is as good as one of now. */
+static bool take_login(struct loading *loading, struct span line)
+{
+    struct span hash, time;
+    uint64_t number, at, now = loading->wall_us / 1000000;
+    if (!span_word(&line, &hash) || !span_word(&line, &time) || line.len > 0 || !read_hash(hash, &number) ||
+        !read_number(time, INT64_MAX, &at) || !loading->has_key) {
+        return false;
+    }
+    loading->taken.logins += known_logins_restore(client_table_logins(loading->table), number, now > at ? now - at : 0,
+                                                  loading->now_us);
+    return true;
+}
+
+static bool take_ban(struct loading *loading, struct span line)
+{
+    struct client_table_ban ban;
+    if (!read_ban(line, &ban) || (ban.user != 0 && !loading->has_key)) {
+        return false;
+    }
+    if (ban.until_us > loading->wall_us) {
+        ban.until_us = loading->now_us + (ban.until_us - loading->wall_us);
+        loading->taken.bans += client_table_restore_ban(loading->table, &ban, loading->now_us) == 0;
+    }
+    return true;
+}
+
+static bool take_line(struct loading *loading, struct span line)
+{
+    struct span rest = line, word = {0};
+    if (span_word(&rest, &word) && span_is(word, "key")) {
+        return take_key(loading, rest);
+    }
+    return word.len > 0 && span_is(word, "login") ? take_login(loading, rest) : take_ban(loading, line);
+}
+
+/* Takes the lines behind the header. A last line that is missing or wrong counts as one that is skipped. */
+static void take_lines(struct loading *loading, struct span text)
 {
     struct span line = {0};
     size_t number = 2; /* of the line */
     for (; cut_line(&text, &line); number++) {
-        struct client_table_ban ban;
         if (text.len == 0 && is_end(line, number - 2)) {
             return;
         }
-        if (read_ban(line, &ban)) {
-            take_ban(loading, ban);
-        } else {
+        if (!take_line(loading, line)) {
             skip_line(loading, number);
         }
     }
@@ -174,7 +244,7 @@ static void log_ignored(const char *path, const char *reason)
     log_end(&line);
 }
 
-size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+struct ban_file_counts ban_file_load(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     struct loading loading = {.table = t, .now_us = now_us, .wall_us = wall_us};
     size_t len = 0;
@@ -186,13 +256,16 @@ size_t ban_file_load(struct client_table *t, const char *path, uint64_t now_us, 
     } else if (len > 0 && (!cut_line(&text, &line) || !span_is(line, HEADER))) {
         log_ignored(path, "does not begin as a file of bans");
     } else if (len > 0) {
-        take_bans(&loading, text);
+        take_lines(&loading, text);
     }
     if (loading.skipped > 0) {
         log_damage(path, &loading);
     }
+    if (content != NULL) {
+        secret_wipe(content, len);
+    }
     free(content);
-    return loading.count;
+    return loading.taken;
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------ */
@@ -204,17 +277,37 @@ struct saving {
     size_t count;
 };
 
+static void write_key(struct saving *saving, const uint8_t *key)
+{
+    fprintf(saving->file, "key ");
+    for (size_t i = 0; i < CLIENT_TABLE_KEY_SIZE; i++) {
+        fprintf(saving->file, "%02x", key[i]);
+    }
+    fprintf(saving->file, "\n");
+    saving->count++;
+}
+
 static void write_ban(void *data, const struct client_table_ban *ban)
 {
-    char text[NETWORK_TEXT_SIZE];
+    char text[NETWORK_TEXT_SIZE], user[24] = "";
     struct saving *saving = data;
-    fprintf(saving->file, "%s %" PRIu64 " %u\n", network_text(&ban->network, text),
-            saving->wall_us + (ban->until_us - saving->now_us), ban->level);
+    if (ban->user != 0) {
+        snprintf(user, sizeof user, " %016" PRIx64, ban->user);
+    }
+    fprintf(saving->file, "%s %" PRIu64 " %u%s\n", network_text(&ban->network, text),
+            saving->wall_us + (ban->until_us - saving->now_us), ban->level, user);
+    saving->count++;
+}
+
+static void write_login(void *data, uint64_t hash, uint64_t age_s)
+{
+    struct saving *saving = data;
+    fprintf(saving->file, "login %016" PRIx64 " %" PRIu64 "\n", hash, saving->wall_us / 1000000 - age_s);
     saving->count++;
 }
 
 /* Writes and closes. 0, or -1 with errno set. */
-static int write_bans(const struct client_table *t, int fd, uint64_t now_us, uint64_t wall_us)
+static int write_all(struct client_table *t, int fd, uint64_t now_us, uint64_t wall_us)
 {
     struct saving saving = {.file = fdopen(fd, "w"), .now_us = now_us, .wall_us = wall_us};
     if (saving.file == NULL) {
@@ -222,7 +315,9 @@ static int write_bans(const struct client_table *t, int fd, uint64_t now_us, uin
         return -1;
     }
     fprintf(saving.file, "%s\n", HEADER);
+    write_key(&saving, client_table_key(t));
     client_table_each_ban(t, now_us, write_ban, &saving);
+    known_logins_each(client_table_logins(t), now_us, write_login, &saving);
     fprintf(saving.file, "end %zu\n", saving.count);
     bool good = fflush(saving.file) == 0 && !ferror(saving.file) && fsync(fd) == 0;
     return fclose(saving.file) == 0 && good ? 0 : -1;
@@ -251,7 +346,7 @@ static int open_temporary(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 }
 
-int ban_file_save(const struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
+int ban_file_save(struct client_table *t, const char *path, uint64_t now_us, uint64_t wall_us)
 {
     char temporary[PATH_MAX];
     if (ban_file_check(path) != 0 || ban_file_temporary(path, temporary) != 0) {
@@ -261,7 +356,7 @@ int ban_file_save(const struct client_table *t, const char *path, uint64_t now_u
     if (fd == -1) {
         return -1;
     }
-    if (write_bans(t, fd, now_us, wall_us) != 0 || rename(temporary, path) != 0) {
+    if (write_all(t, fd, now_us, wall_us) != 0 || rename(temporary, path) != 0) {
         int error = errno;
         unlink(temporary);
         errno = error;

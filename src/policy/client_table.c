@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/secret.h"
+#include "base/log.h"
 #include "policy/ban.h"
 #include "policy/client_table_slot.h"
 #include "policy/rate.h"
@@ -18,7 +17,6 @@ enum {
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
     PREFIX_MAX = 128,
-    PREFIX_OF_USER = 256, /* beside the prefix: the ban is one of a user there */
 };
 
 /*
@@ -43,26 +41,52 @@ bool client_table_is_gateway(const struct client_table *t, const struct network_
            (network_is_private(address) || network_is_loopback(address));
 }
 
-uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count)
+/* A site of which the network is all or more would count nothing that the network does not. */
+static bool is_site_prefix(uint32_t site, uint32_t network)
 {
-    uint8_t out[16] = {0};
-    size_t len;
+    return site != 0 && site < network;
+}
+
+bool client_table_site(const struct client_table *t, const struct network_address *address, struct network *site)
+{
+    const struct client_table_limits *l = &t->limits;
+    *site = network_around(address, l->ipv4_site_prefix, l->ipv6_site_prefix);
+    return !client_table_is_gateway(t, address) &&
+           (network_is_ipv4(site) ? is_site_prefix(l->ipv4_site_prefix, l->ipv4_prefix)
+                                  : is_site_prefix(l->ipv6_site_prefix, l->ipv6_prefix));
+}
+
+uint64_t client_table_slot_key(const struct client_table *t, enum client_table_subject subject,
+                               const struct network *network, const char *user)
+{
+    static const char *const kinds[] = {"network", "site", "user there", "user"};
+    uint8_t out[KEYED_HASH_SIZE];
     uint64_t value = 0;
-    if (EVP_MAC_init(t->mac, t->key, sizeof t->key, NULL) == 1) {
-        for (size_t i = 0; i < count; i++) {
-            (void)EVP_MAC_update(t->mac, (const uint8_t *)&pieces[i].len, sizeof pieces[i].len);
-            (void)EVP_MAC_update(t->mac, pieces[i].bytes, pieces[i].len);
-        }
-        (void)EVP_MAC_final(t->mac, out, &len, sizeof out);
+    struct span pieces[3] = {span_of(kinds[subject])};
+    size_t count = 1;
+    if (network != NULL) {
+        pieces[count++] = (struct span){network->first.octets, sizeof network->first.octets};
+    }
+    if (user != NULL) {
+        pieces[count++] = span_of(user);
+    }
+    if (!keyed_hash(&t->hash, pieces, count, out)) {
+        return 0;
     }
     memcpy(&value, out, sizeof value);
     return value >= KEY_LEAST ? value : value + KEY_LEAST;
 }
 
-static uint64_t key_of(const struct client_table *t, const struct network *n)
+const struct option_rate *client_table_failures(const struct client_table *t, enum client_table_subject subject)
 {
-    struct span piece = {n->first.octets, sizeof n->first.octets};
-    return client_table_hash(t, &piece, 1);
+    return subject == CLIENT_TABLE_SITE   ? &t->limits.site_failures
+           : subject == CLIENT_TABLE_USER ? &t->limits.user_failures
+                                          : &t->limits.login_failures;
+}
+
+const struct option_rate *client_table_faults(const struct client_table *t, enum client_table_subject subject)
+{
+    return subject == CLIENT_TABLE_SITE ? &t->limits.site_faults : &t->limits.login_faults;
 }
 
 /* A number below `count`, by the upper bits of a hash. */
@@ -118,16 +142,21 @@ static bool in_force(const struct client_table *t, uint64_t ban, uint64_t now_us
     return ban_is_in_force(ban, now_us) && ban_until_us(ban) <= now_us + longest_us;
 }
 
-/* The slot of that key; t->slots when there is none. */
-static size_t find(const struct client_table *t, uint64_t key)
+size_t client_table_find(const struct client_table *t, uint64_t key)
 {
     size_t first = bucket_of(t, key);
-    for (size_t slot = first; slot < first + WAYS; slot++) {
+    for (size_t slot = first; key != 0 && slot < first + WAYS; slot++) {
         if (atomic_load_explicit(&t->keys[slot], memory_order_acquire) == key) {
             return slot;
         }
     }
     return t->slots;
+}
+
+static enum client_table_subject subject_of(const struct client_table *t, size_t slot)
+{
+    uint32_t subject = atomic_load_explicit(&t->entries[slot].subject, memory_order_relaxed);
+    return subject <= CLIENT_TABLE_USER ? subject : CLIENT_TABLE_NETWORK; /* any worker could have written it */
 }
 
 static void wipe_slot(struct client_table *t, size_t slot)
@@ -142,7 +171,7 @@ static void wipe_slot(struct client_table *t, size_t slot)
     atomic_store_explicit(&e->faults, 0, memory_order_relaxed);
     atomic_store_explicit(&e->seen, 0, memory_order_relaxed);
     atomic_store_explicit(&e->logged_s, 0, memory_order_relaxed);
-    atomic_store_explicit(&e->right_s, 0, memory_order_relaxed);
+    atomic_store_explicit(&e->subject, CLIENT_TABLE_NETWORK, memory_order_relaxed);
     atomic_store_explicit(&e->hidden_s, 0, memory_order_relaxed);
     atomic_store_explicit(&e->hidden, 0, memory_order_relaxed);
 }
@@ -227,8 +256,8 @@ static size_t insert(struct client_table *t, uint64_t key)
 /* The slot of a key, made if need be; t->slots when none can be had. */
 static size_t find_or_insert(struct client_table *t, uint64_t key, uint64_t now_us)
 {
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
-        size_t slot = find(t, key);
+    for (unsigned i = 0; key != 0 && i < TRIES_MAX; i++) {
+        size_t slot = client_table_find(t, key);
         if (slot == t->slots) {
             slot = insert(t, key);
         }
@@ -274,14 +303,6 @@ static size_t lay_out(struct client_table *t, uint8_t *base)
     return at;
 }
 
-static EVP_MAC_CTX *mac_new(void)
-{
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
-    EVP_MAC_CTX *context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac); /* the context keeps it */
-    return context;
-}
-
 /* The sessions of a worker that has died are gone, and what it left half done is cleaned up. */
 static void take_back(void *data, unsigned worker)
 {
@@ -293,7 +314,7 @@ static void take_back(void *data, unsigned worker)
     for (size_t slot = 0; slot < t->slots + t->buckets; slot++) {
         uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
         if (guesses > 0) { /* nobody knows their verdict: they stay charged as faults */
-            rate_give_back(&t->entries[slot].failures, &t->limits.login_failures, guesses);
+            rate_give_back_lost(&t->entries[slot].failures, client_table_failures(t, subject_of(t, slot)), guesses);
         }
         atomic_store(writable(t->sessions, worker, slot), 0);
         if (slot < t->slots && atomic_load(&t->keys[slot]) == CLAIM(worker)) {
@@ -339,8 +360,8 @@ struct client_table *client_table_new(const struct client_table_limits *limits, 
     t->workers = arena->children - 1;
     t->buckets = (limits->table_size + WAYS - 1) / WAYS;
     t->slots = t->buckets * WAYS;
-    t->mac = mac_new();
-    if (t->mac == NULL || getrandom(t->key, sizeof t->key, 0) != sizeof t->key || map(t, arena) != 0) {
+    if (keyed_hash_init(&t->hash) != 0 || keyed_hash_init(&t->passwords) != 0 || map(t, arena) != 0 ||
+        known_logins_init(&t->logins, limits->table_size, &t->hash, arena) != 0) {
         client_table_free(t);
         errno = ENOMEM;
         return NULL;
@@ -353,9 +374,24 @@ void client_table_free(struct client_table *t)
     if (t == NULL) {
         return;
     }
-    EVP_MAC_CTX_free(t->mac);
-    secret_wipe(t->key, sizeof t->key);
+    keyed_hash_fini(&t->hash);
+    keyed_hash_fini(&t->passwords);
     free(t);
+}
+
+const uint8_t *client_table_key(const struct client_table *t)
+{
+    return t->hash.key;
+}
+
+void client_table_set_key(struct client_table *t, const uint8_t *key)
+{
+    memcpy(t->hash.key, key, sizeof t->hash.key);
+}
+
+struct known_logins *client_table_logins(struct client_table *t)
+{
+    return &t->logins;
 }
 
 void client_table_set_worker(struct client_table *t, unsigned worker)
@@ -377,11 +413,15 @@ static bool count_in(struct client_table *t, size_t slot, uint64_t key)
     return false;
 }
 
-size_t client_table_hold(struct client_table *t, uint64_t key, uint64_t now_us)
+size_t client_table_hold(struct client_table *t, enum client_table_subject subject, uint64_t key, uint64_t now_us)
 {
     for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         size_t slot = find_or_insert(t, key, now_us);
-        if (slot == t->slots || count_in(t, slot, key)) {
+        if (slot == t->slots) {
+            break;
+        }
+        if (count_in(t, slot, key)) {
+            atomic_store_explicit(&t->entries[slot].subject, subject, memory_order_relaxed);
             return slot;
         }
     }
@@ -393,36 +433,56 @@ void client_table_release(struct client_table *t, size_t slot)
     atomic_fetch_sub(writable(t->sessions, t->worker, slot), 1);
 }
 
+/* Holds the slot of the site, too, if the address has one. */
+static void enter_site(struct client_table *t, const struct network_address *address, uint64_t now_us,
+                       struct client_table_ref *ref)
+{
+    struct network site;
+    if (!client_table_site(t, address, &site)) {
+        return;
+    }
+    size_t slot = client_table_hold(t, CLIENT_TABLE_SITE, client_table_slot_key(t, CLIENT_TABLE_SITE, &site, NULL),
+                                    now_us);
+    if (slot < t->slots) {
+        client_table_touch(t, slot, now_us);
+        ref->site = (uint32_t)slot + 1;
+    }
+}
+
+/* Counts a session of a network that finds no entry in the one that it shares with others of its bucket. */
+static void enter_shared(struct client_table *t, uint64_t key, struct client_table_ref *ref)
+{
+    size_t slot = t->slots + bucket_of(t, key) / WAYS;
+    atomic_fetch_add(writable(t->sessions, t->worker, slot), 1);
+    ref->slot = (uint32_t)slot + 1;
+}
+
 enum client_table_entry client_table_enter(struct client_table *t, const struct network_address *address,
                                            uint64_t now_us, struct client_table_ref *ref)
 {
     struct network network = client_table_network(t, address);
-    uint64_t key = key_of(t, &network);
-    size_t slot = client_table_hold(t, key, now_us);
+    uint64_t key = client_table_slot_key(t, CLIENT_TABLE_NETWORK, &network, NULL);
+    size_t slot = client_table_hold(t, CLIENT_TABLE_NETWORK, key, now_us);
     *ref = (struct client_table_ref){0};
+    enter_site(t, address, now_us, ref);
     if (slot == t->slots) {
-        slot += bucket_of(t, key) / WAYS;
-        atomic_fetch_add(writable(t->sessions, t->worker, slot), 1);
-        ref->slot = (uint32_t)slot + 1;
+        enter_shared(t, key, ref);
         return CLIENT_TABLE_ENTERED;
     }
-
-    /* From here on the slot is this network's, since it has a session. */
+    ref->slot = (uint32_t)slot + 1; /* From here on the slot is this network's, since it has a session. */
+    client_table_touch(t, slot, now_us);
     enum client_table_entry result = CLIENT_TABLE_ENTERED;
-    if (in_force(t, atomic_load(&t->bans[slot]), now_us)) {
+    if (client_table_shuts_out(t, *ref, address, now_us)) {
         result = CLIENT_TABLE_BANNED;
     } else if (sessions_of(t, slot) > t->limits.sessions) {
         result = CLIENT_TABLE_SESSIONS;
     } else if (!rate_take(&t->entries[slot].arrival, &t->limits.connection_rate, now_us)) {
         result = CLIENT_TABLE_RATE;
     }
-    client_table_touch(t, slot, now_us);
     if (result != CLIENT_TABLE_ENTERED) {
-        client_table_release(t, slot);
-        return result;
+        client_table_leave(t, ref);
     }
-    ref->slot = (uint32_t)slot + 1;
-    return CLIENT_TABLE_ENTERED;
+    return result;
 }
 
 bool client_table_is_shared(const struct client_table *t, struct client_table_ref ref)
@@ -441,8 +501,11 @@ void client_table_leave(struct client_table *t, struct client_table_ref *ref)
 {
     if (ref->slot != 0) {
         client_table_release(t, ref->slot - 1);
-        ref->slot = 0;
     }
+    if (ref->site != 0) {
+        client_table_release(t, ref->site - 1);
+    }
+    *ref = (struct client_table_ref){0};
 }
 
 /* --- bans ---------------------------------------------------------------------------------------------------- */
@@ -452,18 +515,29 @@ bool client_table_slot_is_banned(const struct client_table *t, size_t slot, uint
     return in_force(t, atomic_load(&t->bans[slot]), now_us);
 }
 
-bool client_table_is_banned(const struct client_table *t, struct client_table_ref ref, uint64_t now_us)
+bool client_table_shuts_out_strangers(const struct client_table *t, struct client_table_ref ref, uint64_t now_us)
 {
-    return ref.slot != 0 && client_table_slot_is_banned(t, ref.slot - 1, now_us);
+    return (ref.slot != 0 && client_table_slot_is_banned(t, ref.slot - 1, now_us)) ||
+           (ref.site != 0 && client_table_slot_is_banned(t, ref.site - 1, now_us));
 }
 
-static void name_slot(struct client_table *t, size_t slot, const struct network *n, bool user)
+bool client_table_shuts_out(const struct client_table *t, struct client_table_ref ref,
+                            const struct network_address *address, uint64_t now_us)
+{
+    if (!client_table_shuts_out_strangers(t, ref, now_us)) {
+        return false;
+    }
+    struct network network = client_table_network(t, address);
+    return !known_logins_has(&t->logins, known_login_of(&t->logins, &network, NULL).network, now_us);
+}
+
+static void name_slot(struct client_table *t, size_t slot, const struct network *n)
 {
     uint64_t halves[2];
     memcpy(halves, n->first.octets, sizeof halves);
     atomic_store(&t->entries[slot].network[0], halves[0]);
     atomic_store(&t->entries[slot].network[1], halves[1]);
-    atomic_store(&t->entries[slot].prefix, n->prefix | (user ? PREFIX_OF_USER : 0));
+    atomic_store(&t->entries[slot].prefix, n->prefix);
 }
 
 static struct client_table_ban ban_at(const struct client_table *t, size_t slot, uint64_t ban)
@@ -472,17 +546,16 @@ static struct client_table_ban ban_at(const struct client_table *t, size_t slot,
     uint64_t halves[2] = {atomic_load(&t->entries[slot].network[0]), atomic_load(&t->entries[slot].network[1])};
     memcpy(out.network.first.octets, halves, sizeof halves);
     unsigned prefix = atomic_load(&t->entries[slot].prefix);
-    out.user = (prefix & PREFIX_OF_USER) != 0;
-    prefix &= ~(unsigned)PREFIX_OF_USER;
+    out.user = subject_of(t, slot) == CLIENT_TABLE_NETWORK_USER ? atomic_load(&t->keys[slot]) : 0;
     out.network.prefix = prefix <= PREFIX_MAX ? prefix : PREFIX_MAX; /* any worker could have written it */
     return out;
 }
 
-bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, bool user,
-                            uint64_t now_us, struct client_table_ban *ban)
+bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, uint64_t now_us,
+                            struct client_table_ban *ban)
 {
     uint64_t before = atomic_load(&t->bans[slot]), begun;
-    name_slot(t, slot, network, user);
+    name_slot(t, slot, network);
     do {
         if (in_force(t, before, now_us)) {
             return false;
@@ -497,6 +570,7 @@ bool client_table_begin_ban(struct client_table *t, size_t slot, const struct ne
     atomic_store(&t->entries[slot].faults, 0);
     atomic_fetch_add(&t->shared->ban_epoch, 1);
     *ban = ban_at(t, slot, begun);
+    ban->follows = ban_is_pending(before);
     return true;
 }
 
@@ -508,7 +582,7 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
     return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
            client_table_guesses(t, slot) == 0 &&
            !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
-           client_table_begin_ban(t, slot, &network, false, now_us, ban);
+           client_table_begin_ban(t, slot, &network, now_us, ban);
 }
 
 uint32_t client_table_ban_epoch(const struct client_table *t)
@@ -516,20 +590,33 @@ uint32_t client_table_ban_epoch(const struct client_table *t)
     return atomic_load_explicit(&t->shared->ban_epoch, memory_order_relaxed);
 }
 
+/* Returns true if that is a network, or if `site` is true a site, as the table would count it. */
+static bool is_counted(const struct client_table *t, const struct network *n, bool site)
+{
+    struct network counted = client_table_network(t, &n->first);
+    return (!site || client_table_site(t, &n->first, &counted)) && counted.prefix == n->prefix &&
+           memcmp(&counted.first, &n->first, sizeof n->first) == 0;
+}
+
 int client_table_restore_ban(struct client_table *t, const struct client_table_ban *ban, uint64_t now_us)
 {
-    struct network network = client_table_network(t, &ban->network.first);
-    uint64_t word = ban_make(ban->until_us, ban->level);
-    if (memcmp(&network.first, &ban->network.first, sizeof network.first) != 0 ||
-        network.prefix != ban->network.prefix || !in_force(t, word, now_us) ||
-        client_table_is_gateway(t, &ban->network.first)) {
+    uint64_t word = ban_make(ban->until_us, ban->level), key = ban->user;
+    enum client_table_subject subject = key != 0                              ? CLIENT_TABLE_NETWORK_USER
+                                        : is_counted(t, &ban->network, false) ? CLIENT_TABLE_NETWORK
+                                                                              : CLIENT_TABLE_SITE;
+    if (!in_force(t, word, now_us) || !is_counted(t, &ban->network, subject == CLIENT_TABLE_SITE) ||
+        (subject == CLIENT_TABLE_NETWORK && client_table_is_gateway(t, &ban->network.first))) {
         return -1;
     }
-    size_t slot = find_or_insert(t, key_of(t, &network), now_us);
+    if (subject != CLIENT_TABLE_NETWORK_USER) {
+        key = client_table_slot_key(t, subject, &ban->network, NULL);
+    }
+    size_t slot = key >= KEY_LEAST ? find_or_insert(t, key, now_us) : t->slots;
     if (slot == t->slots) {
         return -1;
     }
-    name_slot(t, slot, &network, false);
+    name_slot(t, slot, &ban->network);
+    atomic_store(&t->entries[slot].subject, subject);
     client_table_touch(t, slot, now_us);
     if (!ban_is_pending(atomic_exchange(&t->bans[slot], word))) {
         atomic_fetch_add(&t->shared->bans, 1);
@@ -559,13 +646,20 @@ size_t client_table_sweep(struct client_table *t, uint64_t now_us,
     return current;
 }
 
+void client_table_log_unbanned(const struct client_table_ban *ban)
+{
+    char text[NETWORK_TEXT_SIZE];
+    log_event(LOG_LEVEL_INFO, "unbanned", "network=%s%s", network_text(&ban->network, text),
+              ban->user != 0 ? " scope=user" : "");
+}
+
 void client_table_each_ban(const struct client_table *t, uint64_t now_us,
                            void (*each)(void *data, const struct client_table_ban *ban), void *data)
 {
     for (size_t slot = 0; slot < t->slots; slot++) {
         uint64_t word = atomic_load(&t->bans[slot]);
         struct client_table_ban ban = ban_at(t, slot, word);
-        if (in_force(t, word, now_us) && !ban.user) {
+        if (in_force(t, word, now_us)) {
             each(data, &ban);
         }
     }
@@ -576,7 +670,7 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
 bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
 {
     struct network network = client_table_network(t, address);
-    size_t slot = find(t, key_of(t, &network));
+    size_t slot = client_table_find(t, client_table_slot_key(t, CLIENT_TABLE_NETWORK, &network, NULL));
     uint32_t now = (uint32_t)(now_us / 1000000);
     if (slot == t->slots) {
         return true;
@@ -589,7 +683,7 @@ bool client_table_claim_log(struct client_table *t, const struct network_address
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)
 {
     struct network network = client_table_network(t, address);
-    size_t slot = find(t, key_of(t, &network));
+    size_t slot = client_table_find(t, client_table_slot_key(t, CLIENT_TABLE_NETWORK, &network, NULL));
     return slot < t->slots ? sessions_of(t, slot) : 0;
 }
 

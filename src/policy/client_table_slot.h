@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inside of the client table, for client_table.c and guess.c only. A slot is an entry with its key, its ban, and in
- * each worker's columns its sessions and guesses. Its subject is a client network, or one user in one. Behind the slots
+ * each worker's columns its sessions and guesses. Behind the slots
  * is one more for each bucket, without a key, for networks that find no place.
  */
 #ifndef IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
 #define IMAPGUARD_POLICY_CLIENT_TABLE_SLOT_H
 
-#include <openssl/evp.h>
 #include <stdatomic.h>
 
 #include "base/span.h"
 #include "policy/client_table.h"
+#include "policy/keyed_hash.h"
+#include "policy/known_logins.h"
 
-enum { CLIENT_TABLE_KEY_SIZE = 16 };
+/* Whose an entry is. */
+enum client_table_subject {
+    CLIENT_TABLE_NETWORK,
+    CLIENT_TABLE_SITE,
+    CLIENT_TABLE_NETWORK_USER, /* a user in one network */
+    CLIENT_TABLE_USER,         /* a user, wherever the client is */
+};
 
 struct entry {
-    _Atomic uint64_t arrival;    /* the rate of connections, see rate.h */
-    _Atomic uint64_t failures;   /* the rate of guesses that are in flight or were wrong */
-    _Atomic uint64_t faults;     /* the rate of guesses that are in flight or had no verdict */
-    _Atomic uint32_t seen;       /* the last connection or guess, in seconds since boot */
-    _Atomic uint32_t logged_s;   /* when a refusal was logged, in seconds since boot; 0: never */
-    _Atomic uint32_t right_s;    /* of a user: the last login, in seconds since boot; 0: none */
-    _Atomic uint32_t hidden_s;   /* of a user: the last wrong guess with a hidden password, in seconds since boot */
-    _Atomic uint32_t hidden;     /* of a user: the number of these, not further apart than the time of the rate */
+    _Atomic uint64_t arrival;  /* the rate of connections, see rate.h */
+    _Atomic uint64_t failures; /* the rate of guesses that are in flight or were wrong */
+    _Atomic uint64_t faults;   /* the rate of guesses that are in flight or had no verdict */
+    _Atomic uint32_t seen;     /* the last connection or guess, in seconds since boot */
+    _Atomic uint32_t logged_s; /* when a refusal was logged, in seconds since boot; 0: never */
+    _Atomic uint32_t hidden_s; /* of a user there: the last wrong guess with a hidden password, in seconds since boot */
+    _Atomic uint32_t hidden;   /* of a user there: the number of these, not further apart than the time of the rate */
     _Atomic uint64_t network[2]; /* the banned network; set before the ban */
-    _Atomic uint32_t prefix;     /* of the banned network, with PREFIX_OF_USER if the ban is a user's */
+    _Atomic uint32_t prefix;     /* of the banned network */
+    _Atomic uint32_t subject;    /* an enum client_table_subject */
 };
 
 /* Shared, and followed by the arrays that client_table.c lays out behind it. */
@@ -48,8 +55,9 @@ struct client_table {
     struct entry *entries;
     const struct region *sessions; /* a column for each worker, with a number for each slot */
     const struct region *guesses;  /* the same, of guesses in flight that have taken from the slot's `failures` */
-    uint8_t key[CLIENT_TABLE_KEY_SIZE];
-    EVP_MAC_CTX *mac;
+    struct known_logins logins;
+    struct keyed_hash hash;      /* of keys and known logins; may be kept in a file */
+    struct keyed_hash passwords; /* of what is in `wrong`; never leaves the memory */
 };
 
 /* Returns the network in which the table counts the address. */
@@ -58,22 +66,33 @@ struct network client_table_network(const struct client_table *t, const struct n
 /* Returns true if many clients may have the address, see enum client_table_private. */
 bool client_table_is_gateway(const struct client_table *t, const struct network_address *address);
 
+/* Writes the site of the address. Returns false if it has none, see struct client_table_limits; gateways have none. */
+bool client_table_site(const struct client_table *t, const struct network_address *address, struct network *site);
+
 /*
- * Returns a keyed hash of the pieces and their lengths: the key of a slot, or a value for `wrong`. It is never 0, nor a
- * value that marks a slot as being emptied. SipHash-2-4. It uses t->mac, so only one thread may call it at a time. A
- * failure of OpenSSL is not reported: the hash may not depend on the pieces then.
+ * Returns the key of a slot. `network` is that of the subject, or NULL for CLIENT_TABLE_USER; `user` is folded
+ * (user_name.h), or NULL for a network and a site. Returns 0 if OpenSSL fails: then there is no such slot.
  */
-uint64_t client_table_hash(const struct client_table *t, const struct span *pieces, size_t count);
+uint64_t client_table_slot_key(const struct client_table *t, enum client_table_subject subject,
+                               const struct network *network, const char *user);
+
+/* Returns the rates of a subject's guesses: those that are wrong, and those without a verdict. */
+const struct option_rate *client_table_failures(const struct client_table *t, enum client_table_subject subject);
+const struct option_rate *client_table_faults(const struct client_table *t, enum client_table_subject subject);
 
 /* Returns the place in `wrong` where a hash may be. */
 _Atomic uint64_t *client_table_wrong(struct client_table *t, uint64_t hash);
 
+/* Returns the slot of a key, or t->slots if there is none. */
+size_t client_table_find(const struct client_table *t, uint64_t key);
+
 /*
- * Finds or makes the slot of a key, and counts a session of this worker in it, so that it stays this key's until
+ * Finds or makes the slot of a subject by its key, and counts a session of this worker in it, so that it stays this key's until
  * client_table_release(). Checks no limit and no ban, and does not touch the slot. Returns the slot, which is below
  * t->slots; or t->slots if none can be had: then nothing is counted, and nothing may be released.
  */
-size_t client_table_hold(struct client_table *t, uint64_t key, uint64_t now_us);
+size_t client_table_hold(struct client_table *t, enum client_table_subject subject, uint64_t key, uint64_t now_us);
+
 /*
  * Ends the counting of one session in a slot, also a shared one. Call it once for each session that was counted, in the
  * worker that counted it; nothing is checked. Afterwards the slot may become another key's.
@@ -92,13 +111,16 @@ void client_table_add_guesses(struct client_table *t, size_t slot, int number);
 /* Returns true if the slot's subject is banned. */
 bool client_table_slot_is_banned(const struct client_table *t, size_t slot, uint64_t now_us);
 
+/* Returns true if the network of a counted session or its site is banned, whoever has logged in from there. */
+bool client_table_shuts_out_strangers(const struct client_table *t, struct client_table_ref ref, uint64_t now_us);
+
 /*
- * Begins a ban, unless one is in force: of the network, whose slot it is, or if `user` is true, of the user there whose
- * slot it is. The slot must be held, and below t->slots. Exactly one of those who try at once begins it. That clears the
- * slot's `failures` and `faults` and changes `ban_epoch`. Returns true if it has begun, and writes it to `ban`; otherwise
- * returns false with `ban` unchanged.
+ * Begins a ban of the slot's subject, unless one is in force. `network` is the one that the ban is shown with. The slot
+ * must be held, and below t->slots. Exactly one of those who try at once begins it. That clears the slot's `failures` and
+ * `faults` and changes `ban_epoch`. Returns true if it has begun, and writes it to `ban`; otherwise returns false with
+ * `ban` unchanged.
  */
-bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, bool user,
-                            uint64_t now_us, struct client_table_ban *ban);
+bool client_table_begin_ban(struct client_table *t, size_t slot, const struct network *network, uint64_t now_us,
+                            struct client_table_ban *ban);
 
 #endif

@@ -1,147 +1,243 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/guess.h"
 
+#include <string.h>
+
 #include "policy/client_table_slot.h"
 #include "policy/rate.h"
 
-static struct span octets_of(const struct network *n)
+enum { ATTACK_LOG_INTERVAL_S = 3600 };
+
+static const enum client_table_subject subjects[GUESS_CHARGES] = {[GUESS_EVERYWHERE] = CLIENT_TABLE_USER,
+                                                                  [GUESS_USER] = CLIENT_TABLE_NETWORK_USER,
+                                                                  [GUESS_NETWORK] = CLIENT_TABLE_NETWORK,
+                                                                  [GUESS_SITE] = CLIENT_TABLE_SITE};
+
+/* The sessions of the client hold the other two. */
+static bool holds_slot(size_t i)
 {
-    return (struct span){n->first.octets, sizeof n->first.octets};
+    return i == GUESS_EVERYWHERE || i == GUESS_USER;
 }
 
-static uint64_t key_of_user(const struct client_table *t, const struct network *network, const char *user)
+static uint64_t hash_of_guess(const struct client_table *t, const struct network *network,
+                              const struct guesser *guesser)
 {
-    struct span pieces[] = {octets_of(network), span_of(user)};
-    return client_table_hash(t, pieces, sizeof pieces / sizeof pieces[0]);
+    uint8_t out[KEYED_HASH_SIZE];
+    uint64_t hash;
+    struct span pieces[] = {{network->first.octets, sizeof network->first.octets},
+                            span_of(guesser->user),
+                            {guesser->password->bytes, guesser->password->len}};
+    (void)keyed_hash(&t->passwords, pieces, sizeof pieces / sizeof pieces[0],
+                     out); /* 0, the value of none, if it fails */
+    memcpy(&hash, out, sizeof hash);
+    return hash;
 }
 
-static uint64_t hash_of_guess(const struct client_table *t, const struct network *network, const char *user,
-                              const struct secret *password)
-{
-    struct span pieces[] = {octets_of(network), span_of(user), {password->bytes, password->len}, span_of("password")};
-    return client_table_hash(t, pieces, sizeof pieces / sizeof pieces[0]);
-}
+/* --- one charge ------------------------------------------------------------------------------------------------ */
 
 /*
  * Takes a guess from both rates of a slot: nobody knows yet to which of them it will be charged. Returns NULL, or the
- * rate that is exceeded, which is unchanged then.
+ * rate that is exceeded, which is unchanged then and was `*found`.
  */
-static _Atomic uint64_t *take_both(struct client_table *t, size_t slot, uint64_t now_us, uint64_t *found)
+static _Atomic uint64_t *take_both(struct client_table *t, size_t i, struct guess_charge *c, uint64_t now_us,
+                                   uint64_t *found)
 {
-    struct entry *e = &t->entries[slot];
-    if (!rate_try(&e->failures, &t->limits.login_failures, now_us, found)) {
+    struct entry *e = &t->entries[c->slot - 1];
+    const struct option_rate *failures = client_table_failures(t, subjects[i]);
+    if (!rate_try(&e->failures, failures, now_us, &c->failures)) {
+        *found = c->failures;
         return &e->failures;
     }
-    if (!rate_try(&e->faults, &t->limits.login_faults, now_us, found)) {
-        rate_give_back(&e->failures, &t->limits.login_failures, 1);
+    if (!rate_try(&e->faults, client_table_faults(t, subjects[i]), now_us, &c->faults)) {
+        rate_give_back(&e->failures, failures, c->failures, now_us);
+        *found = c->faults;
         return &e->faults;
     }
     return NULL;
 }
 
-/* Ends the charge of a slot. What is kept stays charged. */
-static void release(struct client_table *t, size_t slot, bool keep_failure, bool keep_fault)
+/* Ends a charge. What is kept stays charged. */
+static void release(struct client_table *t, size_t i, struct guess_charge *c, bool keep_failure, bool keep_fault,
+                    uint64_t now_us)
 {
-    struct entry *e = &t->entries[slot];
+    if (c->slot == 0) {
+        return;
+    }
+    struct entry *e = &t->entries[c->slot - 1];
     if (!keep_failure) {
-        rate_give_back(&e->failures, &t->limits.login_failures, 1);
+        rate_give_back(&e->failures, client_table_failures(t, subjects[i]), c->failures, now_us);
     }
-    if (!keep_fault) {
-        rate_give_back(&e->faults, &t->limits.login_faults, 1);
+    if (i != GUESS_EVERYWHERE) {
+        if (!keep_fault) {
+            rate_give_back(&e->faults, client_table_faults(t, subjects[i]), c->faults, now_us);
+        }
+        client_table_add_guesses(t, c->slot - 1, -1); /* last: until here, nobody takes the charge for a final one */
     }
-    client_table_add_guesses(t, slot, -1); /* last: until here, nobody takes the charge for a final one */
+    if (holds_slot(i)) {
+        client_table_release(t, c->slot - 1);
+    }
+    *c = (struct guess_charge){0};
 }
 
-/* Charges a slot, or finds why it may not be charged: others are in flight, or none of them was right. */
-static enum guess_permission take(struct client_table *t, size_t slot, const struct network *network, bool of_user,
-                                  bool gateway, uint64_t now_us, struct client_table_ban *ban, bool *begun)
+static void release_all(struct client_table *t, struct guess *g, uint64_t now_us)
 {
-    enum guess_permission banned = of_user ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+    for (size_t i = 0; i < GUESS_CHARGES; i++) {
+        release(t, i, &g->charges[i], false, false, now_us);
+    }
+}
+
+/* Where a guess is charged, and what that may lead to. */
+struct target {
+    uint32_t slot;                 /* plus 1; held, if holds_slot(); 0: it is not charged there */
+    const struct network *network; /* that a ban is shown with; NULL: nobody may be banned */
+    bool spared;                   /* its bans do not concern the guesser */
+};
+
+/* Charges one subject, or finds why it may not be charged: others are in flight, or none of them was right. */
+static enum guess_permission take(struct client_table *t, size_t i, const struct target *target, uint64_t now_us,
+                                  struct guess_charge *c, struct guess_news *news)
+{
+    enum guess_permission banned = i == GUESS_USER ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+    size_t slot = target->slot - 1;
     uint64_t found = 0;
+    c->slot = target->slot;
     /* Counted first and charged then: who finds a rate exceeded sees every guess that may still be taken back. */
     client_table_add_guesses(t, slot, 1);
-    const _Atomic uint64_t *exceeded = take_both(t, slot, now_us, &found);
+    const _Atomic uint64_t *exceeded = take_both(t, i, c, now_us, &found);
     if (exceeded == NULL) {
-        if (!client_table_slot_is_banned(t, slot, now_us)) {
+        if (target->spared || !client_table_slot_is_banned(t, slot, now_us)) {
             return GUESS_ALLOWED;
         }
-        release(t, slot, false, false); /* a ban that has just begun has cleared the rates */
+        release(t, i, c, false, false, now_us); /* a ban that has just begun has cleared the rates */
         return banned;
     }
     client_table_add_guesses(t, slot, -1);
-    if (client_table_guesses(t, slot) > 0 || atomic_load(exceeded) != found) {
+    bool in_flight = client_table_guesses(t, slot) > 0;
+    *c = (struct guess_charge){0};
+    if (in_flight || atomic_load(exceeded) != found || target->network == NULL) {
+        if (holds_slot(i)) {
+            client_table_release(t, slot);
+        }
         return GUESS_WAITS; /* the last one in flight may have been taken back just now */
     }
-    if (!of_user && (gateway || slot >= t->slots)) {
-        return GUESS_WAITS; /* who pays for a ban would not be only who has guessed */
+    news->banned = client_table_begin_ban(t, slot, target->network, now_us, &news->ban);
+    if (news->banned && target->spared) {
+        return take(t, i, target, now_us, c, news); /* the ban has cleared the rates */
     }
-    *begun = client_table_begin_ban(t, slot, network, of_user, now_us, ban);
+    if (holds_slot(i)) {
+        client_table_release(t, slot);
+    }
     return banned;
 }
 
-static void drop_user(struct client_table *t, struct guess *g)
+/* --- the user, everywhere -------------------------------------------------------------------------------------- */
+
+static bool claim_attack_log(struct entry *e, uint64_t now_us)
 {
-    if (g->user != 0) {
-        client_table_release(t, g->user - 1);
-        g->user = 0;
-    }
+    uint32_t now_s = (uint32_t)(now_us / 1000000), before = atomic_load(&e->logged_s);
+    return (before == 0 || now_s - before >= ATTACK_LOG_INTERVAL_S) &&
+           atomic_compare_exchange_strong(&e->logged_s, &before, now_s > 0 ? now_s : 1);
 }
 
-static void hold_user(struct client_table *t, struct guess *g, const struct network *network, const char *user,
-                      uint64_t now_us)
+/* Charges the user. Returns false if the guess must wait first. Without an entry, only the network limits guessers. */
+static bool charge_everywhere(struct client_table *t, const struct guesser *guesser, uint64_t now_us,
+                              struct guess_charge *c, struct guess_news *news)
 {
-    size_t slot = client_table_hold(t, key_of_user(t, network, user), now_us);
-    if (slot < t->slots) {
-        client_table_touch(t, slot, now_us);
-        g->user = (uint32_t)slot + 1;
+    uint64_t key = client_table_slot_key(t, CLIENT_TABLE_USER, NULL, guesser->user);
+    size_t slot = client_table_hold(t, CLIENT_TABLE_USER, key, now_us);
+    if (slot == t->slots) {
+        return true;
     }
+    client_table_touch(t, slot, now_us);
+    if (rate_try(&t->entries[slot].failures, &t->limits.user_failures, now_us, &c->failures)) {
+        c->slot = (uint32_t)slot + 1;
+        return true;
+    }
+    *c = (struct guess_charge){0};
+    news->attacked = claim_attack_log(&t->entries[slot], now_us);
+    client_table_release(t, slot);
+    return guesser->patient;
 }
 
-enum guess_permission guess_charge(struct client_table *t, struct client_table_ref ref,
-                                   const struct network_address *address, const char *user,
-                                   const struct secret *password, uint64_t now_us, struct guess *g,
-                                   struct client_table_ban *ban, bool *begun)
+/* --- a guess --------------------------------------------------------------------------------------------------- */
+
+static bool is_user_banned(const struct client_table *t, uint64_t key, uint64_t now_us)
 {
-    struct network network = client_table_network(t, address);
-    *g = (struct guess){0};
-    *begun = false;
-    if (ref.slot == 0) {
-        return GUESS_ALLOWED;
+    size_t slot = client_table_find(t, key);
+    return slot < t->slots && client_table_slot_is_banned(t, slot, now_us);
+}
+
+/* Returns the slot of the user in the network plus 1, held; 0: there is none. */
+static uint32_t hold_user(struct client_table *t, uint64_t key, uint64_t now_us)
+{
+    size_t slot = client_table_hold(t, CLIENT_TABLE_NETWORK_USER, key, now_us);
+    if (slot == t->slots) {
+        return 0;
     }
-    if (client_table_slot_is_banned(t, ref.slot - 1, now_us)) {
-        return GUESS_NETWORK_BANNED;
-    }
-    if (user != NULL) {
-        hold_user(t, g, &network, user, now_us);
-    }
-    if (g->user != 0 && client_table_slot_is_banned(t, g->user - 1, now_us)) {
-        drop_user(t, g);
-        return GUESS_USER_BANNED;
-    }
-    if (user != NULL && password != NULL) {
-        g->wrong = hash_of_guess(t, &network, user, password);
-        if (atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
-            return GUESS_ALLOWED;
+    client_table_touch(t, slot, now_us);
+    return (uint32_t)slot + 1;
+}
+
+/* Charges all targets, or none of them. */
+static enum guess_permission take_all(struct client_table *t, const struct target *targets, uint64_t now_us,
+                                      struct guess *g, struct guess_news *news)
+{
+    for (size_t i = GUESS_USER; i < GUESS_CHARGES; i++) {
+        if (targets[i].slot == 0) {
+            continue;
         }
-    }
-    bool known = g->user != 0 && atomic_load(&t->entries[g->user - 1].right_s) != 0;
-    bool gateway = client_table_is_gateway(t, address),
-         of_user = g->user != 0 && (known || password == NULL || gateway);
-    uint32_t slots[] = {of_user ? g->user : ref.slot, of_user && !known && !gateway ? ref.slot : 0};
-    for (size_t i = 0; i < 2 && slots[i] != 0; i++) {
-        enum guess_permission p = take(t, slots[i] - 1, &network, slots[i] != ref.slot, gateway, now_us, ban, begun);
+        enum guess_permission p = take(t, i, &targets[i], now_us, &g->charges[i], news);
         if (p != GUESS_ALLOWED) {
-            if (i > 0) {
-                release(t, slots[0] - 1, false, false);
-            }
-            drop_user(t, g);
-            *g = (struct guess){.waits = p == GUESS_WAITS ? slots[i] : 0};
+            release_all(t, g, now_us);
+            *g = (struct guess){.waits = p == GUESS_WAITS ? targets[i].slot : 0};
             return p;
         }
     }
-    g->charged = slots[0];
-    g->also = slots[1];
     return GUESS_ALLOWED;
+}
+
+enum guess_permission guess_charge(struct client_table *t, const struct guesser *guesser, uint64_t now_us,
+                                   struct guess *g, struct guess_news *news)
+{
+    struct network network = client_table_network(t, guesser->address), site;
+    struct client_table_ref ref = guesser->ref;
+    const char *user = guesser->user;
+    *g = (struct guess){0};
+    *news = (struct guess_news){0};
+    if (ref.slot == 0) {
+        return GUESS_ALLOWED;
+    }
+    struct known_login login = known_login_of(&t->logins, &network, user);
+    bool known = known_logins_has(&t->logins, user != NULL ? login.user : login.network, now_us);
+    if (!known && client_table_shuts_out_strangers(t, ref, now_us)) {
+        return GUESS_NETWORK_BANNED;
+    }
+    uint64_t user_key = user != NULL ? client_table_slot_key(t, CLIENT_TABLE_NETWORK_USER, &network, user) : 0;
+    if (is_user_banned(t, user_key, now_us)) {
+        return GUESS_USER_BANNED;
+    }
+    g->login = login;
+    if (user != NULL && guesser->password != NULL) {
+        g->wrong = hash_of_guess(t, &network, guesser);
+        if (g->wrong != 0 && atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
+            return GUESS_ALLOWED;
+        }
+    }
+    if (user != NULL && !known && !charge_everywhere(t, guesser, now_us, &g->charges[GUESS_EVERYWHERE], news)) {
+        *g = (struct guess){0};
+        return GUESS_DELAYED;
+    }
+    bool gateway = client_table_is_gateway(t, guesser->address);
+    bool of_user = user != NULL && (known || guesser->password == NULL || gateway);
+    struct target targets[GUESS_CHARGES] = {
+        [GUESS_USER] = {.slot = of_user ? hold_user(t, user_key, now_us) : 0, .network = &network}};
+    if (targets[GUESS_USER].slot == 0 || (!known && !gateway)) {
+        bool can_be_banned = !gateway && !client_table_is_shared(t, ref);
+        targets[GUESS_NETWORK] = (struct target){ref.slot, can_be_banned ? &network : NULL, known};
+        targets[GUESS_SITE] = (struct target){client_table_site(t, guesser->address, &site) ? ref.site : 0, &site,
+                                              known};
+    }
+    return take_all(t, targets, now_us, g, news);
 }
 
 /*
@@ -162,20 +258,19 @@ static bool counts_for_network(struct client_table *t, size_t user, uint64_t now
 
 void guess_settle(struct client_table *t, struct guess *g, enum guess_verdict verdict, uint64_t now_us)
 {
-    bool wrong = verdict == GUESS_WRONG;
-    if (g->user != 0 && verdict == GUESS_RIGHT) {
-        uint32_t now_s = (uint32_t)(now_us / 1000000);
-        atomic_store(&t->entries[g->user - 1].right_s, now_s > 0 ? now_s : 1);
+    bool wrong = verdict == GUESS_WRONG, unknown = verdict == GUESS_UNKNOWN, wrong_for_network;
+    struct guess_charge *c = g->charges;
+    if (verdict == GUESS_RIGHT) {
+        known_logins_add(&t->logins, &g->login, now_us);
     }
     if (wrong && g->wrong != 0 && atomic_exchange(client_table_wrong(t, g->wrong), g->wrong) == g->wrong) {
         wrong = false; /* it was wrong before, and was counted then */
     }
-    if (g->also != 0) {
-        release(t, g->also - 1, wrong && counts_for_network(t, g->user - 1, now_us), verdict == GUESS_UNKNOWN);
-    }
-    if (g->charged != 0) {
-        release(t, g->charged - 1, wrong, verdict == GUESS_UNKNOWN);
-    }
-    drop_user(t, g);
+    wrong_for_network = wrong && (c[GUESS_USER].slot == 0 || c[GUESS_NETWORK].slot == 0 ||
+                                  counts_for_network(t, c[GUESS_USER].slot - 1, now_us));
+    release(t, GUESS_SITE, &c[GUESS_SITE], wrong_for_network, unknown, now_us);
+    release(t, GUESS_NETWORK, &c[GUESS_NETWORK], wrong_for_network, unknown, now_us);
+    release(t, GUESS_USER, &c[GUESS_USER], wrong, unknown, now_us);
+    release(t, GUESS_EVERYWHERE, &c[GUESS_EVERYWHERE], wrong || unknown, false, now_us);
     *g = (struct guess){0};
 }

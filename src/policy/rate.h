@@ -20,15 +20,20 @@
  */
 bool rate_take(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 
-/* As rate_take(), but writes the value of *arrival that does not allow the event to `found` when it returns false. */
-bool rate_try(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us, uint64_t *found);
+/*
+ * As rate_take(), but also writes to `value`: the value of *arrival that does not allow the event, or if it is allowed,
+ * the value that the event has made, with which rate_give_back() takes it back.
+ */
+bool rate_try(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us, uint64_t *value);
 
 /*
- * Takes back `count` events that rate_take() has allowed, as if they had not happened. That is exact as long as the rate
- * was never unused in between; otherwise a later event is taken back, so do not take back what is older than one duration
- * / count where that matters. Safe for concurrent calls by
- * several processes.
+ * Takes back an event that rate_try() has allowed; `value` is what it wrote then. As much of the event as has passed by
+ * `now_us` is not given back, so however long events are held, the rate never allows more than it would if they had been
+ * taken back at once. Safe for concurrent calls by several processes.
  */
-void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count);
+void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t value, uint64_t now_us);
+
+/* Takes back `count` events whose values are lost with a process that died. It may give back more than is due. */
+void rate_give_back_lost(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count);
 
 #endif

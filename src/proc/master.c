@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/ban_file.h"
+#include "policy/known_logins.h"
 #include "proc/channel.h"
 #include "proc/child.h"
 #include "proc/monitor.h"
@@ -26,7 +27,8 @@ static const ev_tstamp STOP_SECONDS = 5.;         /* then children that have not
 static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
 
 static const ev_tstamp SEND_SECONDS = 5.;         /* for a child to take a database, before it is sent again */
-static const ev_tstamp SAVE_SECONDS = 5.;         /* between two writings of the state file, which may be long */
+static const ev_tstamp SAVE_SECONDS = 5.;         /* between two writings of the state file, which may be long ... */
+static const ev_tstamp SAVE_LOGINS_SECONDS = 60.; /* ... and where only known logins are new */
 static const ev_tstamp HOUSEKEEPING_SECONDS = 1.; /* between two rounds of housekeeping */
 enum { STALL_MS = 2000 }; /* without such a round: the whole system, or all of us, stood still */
 
@@ -71,7 +73,8 @@ struct master {
     struct ev_timer housekeeping;
     uint64_t housekeeping_ms; /* when that was last, of clock_boot_us() */
     uint32_t ban_epoch;       /* of the bans that were written to the state file */
-    bool unsaved;             /* they have changed since */
+    uint32_t login_epoch;     /* of the known logins that were */
+    bool unsaved;             /* the bans have changed since */
     ev_tstamp saved;          /* when it was written last, or that was tried */
     bool save_failed;
     struct ev_timer kill;
@@ -367,13 +370,11 @@ static void warn_certificates(struct ev_loop *ev, struct ev_timer *timer, int re
     backends_warn(m->service->current->generation.backends);
 }
 
-static void log_unbanned(void *data, const struct client_table_ban *ban)
+static void unbanned(void *data, const struct client_table_ban *ban)
 {
-    char text[NETWORK_TEXT_SIZE];
     struct master *m = data;
     m->unsaved = true;
-    log_event(LOG_LEVEL_INFO, "unbanned", "network=%s%s", network_text(&ban->network, text),
-              ban->user ? " scope=user" : "");
+    client_table_log_unbanned(ban);
 }
 
 static bool has_state_file(const struct master *m)
@@ -394,12 +395,14 @@ static void log_unsaved(const char *path, const char *reason)
 static void save_bans(struct master *m)
 {
     const char *path = m->service->current->config.limits.state_file;
+    uint32_t logins = known_logins_epoch(client_table_logins(m->service->table));
     bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
         log_unsaved(path, strerror(errno));
     }
     m->save_failed = !saved;
     m->unsaved = !saved;
+    m->login_epoch = saved ? logins : m->login_epoch;
     m->saved = clock_monotonic();
 }
 
@@ -411,11 +414,13 @@ static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents
     kill_hung_children(m);
     geoip_refresh(m->service->geoip);
     send_databases(m);
-    (void)client_table_sweep(m->service->table, clock_boot_us(), log_unbanned, m);
+    (void)client_table_sweep(m->service->table, clock_boot_us(), unbanned, m);
     uint32_t epoch = client_table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
     m->ban_epoch = epoch;
-    if (m->unsaved && has_state_file(m) && clock_monotonic() - m->saved >= SAVE_SECONDS) {
+    bool new_logins = known_logins_epoch(client_table_logins(m->service->table)) != m->login_epoch;
+    ev_tstamp since = clock_monotonic() - m->saved;
+    if (has_state_file(m) && ((m->unsaved && since >= SAVE_SECONDS) || (new_logins && since >= SAVE_LOGINS_SECONDS))) {
         save_bans(m);
     }
 }
@@ -424,14 +429,16 @@ static void load_bans(struct master *m)
 {
     const char *path = m->service->current->config.limits.state_file;
     if (has_state_file(m)) {
-        size_t count = ban_file_load(m->service->table, path, clock_boot_us(), clock_wall_us());
+        struct ban_file_counts taken = ban_file_load(m->service->table, path, clock_boot_us(), clock_wall_us());
         struct log_line line;
         log_begin(&line, LOG_LEVEL_INFO, "bans-restored");
-        log_number(&line, "count", count);
+        log_number(&line, "count", taken.bans);
+        log_number(&line, "logins", taken.logins);
         log_quoted(&line, "path", path, strlen(path));
         log_end(&line);
     }
     m->ban_epoch = client_table_ban_epoch(m->service->table);
+    m->login_epoch = known_logins_epoch(client_table_logins(m->service->table));
 }
 
 static void watch(struct master *m)

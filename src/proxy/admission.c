@@ -76,7 +76,9 @@ void admission_end(struct proxy *proxy, struct connection *conn)
 
 bool admission_is_banned(const struct session *s)
 {
-    return !s->connection.unlimited && client_table_is_banned(s->proxy->table, s->connection.ref, clock_boot_us());
+    const struct connection *conn = &s->connection;
+    return !conn->unlimited &&
+           client_table_shuts_out(s->proxy->table, conn->ref, &conn->facts.address, clock_boot_us());
 }
 
 /* Asks the rules about one user, by the name that was written and by the account, which the backend knows. */
@@ -116,24 +118,34 @@ enum reason admission_login(struct session *s, const char **rule)
         return reason;
     }
     a->exempt = !limits;
-    return admission_is_banned(s) ? REASON_BANNED : REASON_NONE;
+    return REASON_NONE;
 }
 
 enum guess_permission admission_guess(struct session *s)
 {
-    struct client_table_ban ban;
+    struct guess_news news;
     struct connection *conn = &s->connection;
     struct attempt *a = s->attempt;
-    const struct credentials *c = &a->credentials;
-    bool hidden = c->passthrough != NULL && c->passthrough->hides_password, begun;
+    const struct sasl_mechanism *m = a->credentials.passthrough;
     uint64_t now = clock_boot_us();
+    ev_tstamp patient_at = session_after(a->began, conn->generation->limits->login_delay_max_ms);
+    struct guesser guesser = {.ref = conn->ref,
+                              .address = &conn->facts.address,
+                              .user = a->account,
+                              .password = m != NULL && m->hides_password ? NULL : &a->credentials.secret,
+                              .patient = session_now(s) >= patient_at};
     if (conn->unlimited) {
         return GUESS_ALLOWED;
     }
-    enum guess_permission permission = guess_charge(s->proxy->table, conn->ref, &conn->facts.address, a->account,
-                                                    hidden ? NULL : &c->secret, now, &a->guess, &ban, &begun);
-    if (begun) {
-        session_log_banned(s, &ban, now);
+    enum guess_permission permission = guess_charge(s->proxy->table, &guesser, now, &a->guess, &news);
+    if (permission == GUESS_DELAYED) {
+        a->not_before = patient_at;
+    }
+    if (news.attacked) {
+        session_log_user_attacked(s);
+    }
+    if (news.banned) {
+        session_log_banned(s, &news.ban, now);
     }
     return permission;
 }

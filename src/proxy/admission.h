@@ -19,13 +19,14 @@ void admission_end(struct proxy *proxy, struct connection *conn);
 
 /*
  * Asks the rules for the users of the attempt. Returns REASON_NONE when the login may go on; DENIED or TARPIT (refuse
- * late) with the name of the rule in `rule`; BANNED, when the client's network was banned after it came in; or MEMORY.
+ * late) with the name of the rule in `rule`; or MEMORY.
  */
 enum reason admission_login(struct session *s, const char **rule);
 
 /*
  * Asks whether the secret of the attempt may be sent to a backend, and charges it, see guess.h. The rules have allowed
- * its user. Logs "banned" if a ban begins. Always GUESS_ALLOWED for a client without limits.
+ * its user. After GUESS_DELAYED, `not_before` of the attempt is when to ask again: login_delay_max after the command.
+ * Logs "banned" if a ban begins, and "user-attacked" if an attack on the user does. Always GUESS_ALLOWED for a client without limits.
  */
 enum guess_permission admission_guess(struct session *s);
 
@@ -38,7 +39,7 @@ void admission_settle(struct session *s, enum guess_verdict verdict);
 /* Counts a flood of TLS messages as a failed login for the client's network, and logs "banned" if a ban begins. */
 void admission_charge_flood(struct session *s);
 
-/* Returns true if the client's network was banned after the client connected. */
+/* Returns true if the client's network was banned after the client connected, and nobody there is spared. */
 bool admission_is_banned(const struct session *s);
 
 #endif

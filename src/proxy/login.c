@@ -326,9 +326,6 @@ static struct login_verdict ask_rules(struct session *s, struct credentials *c)
     case REASON_NONE:
         v.kind = UNDECIDED;
         break;
-    case REASON_BANNED:
-        v.rejection = REJECTED_BANNED;
-        break;
     case REASON_TARPIT:
         v.rejection = REJECTED_BY_TARPIT;
         break;
@@ -382,6 +379,7 @@ static struct step await_turn(struct session *s, struct step allowed)
         s->attempt->has_turn = true;
         return allowed;
     case GUESS_WAITS:
+    case GUESS_DELAYED:
         return queue(s);
     case GUESS_NETWORK_BANNED:
         v.rejection = REJECTED_BANNED;

@@ -230,13 +230,24 @@ void session_log_banned(struct session *s, const struct client_table_ban *ban, u
 {
     struct log_line line;
     char text[NETWORK_TEXT_SIZE];
+    if (ban->follows) {
+        client_table_log_unbanned(ban);
+    }
     begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, "banned");
     log_word(&line, "network", network_text(&ban->network, text));
-    if (ban->user && s->attempt != NULL && s->attempt->credentials.user != NULL) {
+    if (ban->user != 0 && s->attempt != NULL && s->attempt->credentials.user != NULL) {
         log_quoted(&line, "user", s->attempt->credentials.user, strlen(s->attempt->credentials.user));
     }
     log_number(&line, "level", ban->level);
     log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);
+    log_end(&line);
+}
+
+void session_log_user_attacked(struct session *s)
+{
+    struct log_line line;
+    begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, "user-attacked");
+    log_quoted(&line, "user", s->attempt->account, strlen(s->attempt->account));
     log_end(&line);
 }
 

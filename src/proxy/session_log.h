@@ -59,8 +59,11 @@ void session_log_observed(struct connection *conn, const char *rule, const char 
 /* "limited": the client is refused at connect because of a ban or a limit. */
 void session_log_limited(struct connection *conn, enum reason reason);
 
-/* "banned": a ban of the client's network begins, or of the attempt's user there. */
+/* "banned": a ban of the client's network or site begins, or of the attempt's user there. */
 void session_log_banned(struct session *s, const struct client_table_ban *ban, uint64_t now_us);
+
+/* "user-attacked": the user of the attempt is guessed at from many networks, more often than `user_failures`. */
+void session_log_user_attacked(struct session *s);
 
 /* "state": the session goes from one state to another. At debug only. */
 void session_log_state(const struct session *s, const char *from, const char *to);

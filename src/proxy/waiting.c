@@ -8,7 +8,10 @@ enum { FULL_SLOTS = 256 };
 /* How often the sessions are asked: verdicts of other processes leave room, too. */
 static const ev_tstamp ROUND_S = 0.05;
 
-/* Asks each session once, except those that wait for a slot which an older session has found full in this round. */
+/*
+ * Asks each session once, except those that must wait longer, and those that wait for a slot which an older session has
+ * found full in this round.
+ */
 static void ask_all(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
     struct proxy *proxy = timer->data;
@@ -17,7 +20,8 @@ static void ask_all(struct ev_loop *ev, struct ev_timer *timer, int revents)
     for (struct session *s = TAILQ_FIRST(&proxy->waiting.sessions), *next; s != NULL; s = next) {
         next = TAILQ_NEXT(s, waiting_entry);
         uint32_t slot = s->attempt != NULL ? s->attempt->guess.waits : 0;
-        if (slot != 0 && full[slot % FULL_SLOTS] == slot) {
+        bool early = s->attempt != NULL && s->attempt->not_before > session_now(s);
+        if (early || (slot != 0 && full[slot % FULL_SLOTS] == slot)) {
             continue;
         }
         if (session_retry(s)) {

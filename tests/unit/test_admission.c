@@ -188,20 +188,20 @@ Test(admission, a_login_on_a_connection_older_than_the_ban_is_refused)
     rig_connect(&r);
     rig_play(&r, "greeting", SECURE_GREETING);
     struct secret password = {0};
-    struct client_table_ban ban;
+    struct guess_news news = {0};
     r.limits.network.login_failures = (struct option_rate){1, 600000};
     enum guess_permission result = GUESS_ALLOWED;
     const struct connection *conn = &rig_session(&r)->connection;
     uint64_t now = clock_boot_us();
-    bool begun;
+    struct guesser guesser = {.ref = conn->ref, .address = &conn->facts.address, .user = "joe", .password = &password};
     for (char c = 'a'; result == GUESS_ALLOWED && c < 'z'; c++) {
         struct guess g;
         cr_assert_eq(secret_set(&password, &c, 1), 0);
-        result = guess_charge(r.proxy.table, conn->ref, &conn->facts.address, "joe", &password, now, &g, &ban, &begun);
+        result = guess_charge(r.proxy.table, &guesser, now, &g, &news);
         guess_settle(r.proxy.table, &g, GUESS_WRONG, now);
         secret_clear(&password);
     }
-    cr_assert(result == GUESS_NETWORK_BANNED && begun);
+    cr_assert(result == GUESS_NETWORK_BANNED && news.banned);
     rig_play(&r, "too late", "> a LOGIN joe " PASSWORD "\n< a NO [CONTACTADMIN] Too many failed logins from your network.\n"
         "< * BYE Too many failed logins from your network.\n.\nb0\nlog login-refused\nlog reason=banned\n");
     rig_over(&r);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/client_table_slot.h"
+#include "policy/known_logins.h"
 #include "support.h"
 
 TestSuite(ban_file, .fini = test_over);
@@ -68,7 +70,7 @@ Test(ban_file, bans_come_back_as_they_were)
     struct client_table *t = table_with(three, COUNT(three)), *again = table_with(NULL, 0);
     const char *path = temp_path("bans"), *log;
     cr_assert_eq(ban_file_save(t, path, START, WALL), 0);
-    cr_expect_eq(ban_file_load(again, path, START, WALL), 3);
+    cr_expect_eq(ban_file_load(again, path, START, WALL).bans, 3);
     const char *text = loaded(path, &log);
     for (size_t i = 0; i < COUNT(three); i++) {
         char wanted[128];
@@ -79,10 +81,35 @@ Test(ban_file, bans_come_back_as_they_were)
     struct stat info;
     cr_expect(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
     struct client_table *later = table_with(NULL, 0);
-    cr_expect_eq(ban_file_load(later, path, START + 2000000, WALL + 2000000), 1, "those that are over stay away");
+    cr_expect_eq(ban_file_load(later, path, START + 2000000, WALL + 2000000).bans, 1, "those that are over stay away");
     client_table_free(t);
     client_table_free(again);
     client_table_free(later);
+}
+
+Test(ban_file, users_who_are_banned_or_known_are_so_after_a_restart)
+{
+    struct client_table *t = table_with(NULL, 0), *again = table_with(NULL, 0);
+    const char *path = temp_path("bans");
+    struct network network;
+    cr_assert_eq(network_parse("192.0.2.1", 9, &network), 0);
+    struct client_table_ban user = {.network = network, .until_us = START + 9000000, .level = 2,
+                                    .user = client_table_slot_key(t, CLIENT_TABLE_NETWORK_USER, &network, "bert")};
+    cr_assert_eq(client_table_restore_ban(t, &user, START), 0);
+    struct known_login login = known_login_of(client_table_logins(t), &network, "anna");
+    known_logins_add(client_table_logins(t), &login, START);
+    cr_assert_eq(ban_file_save(t, path, START, WALL), 0);
+    cr_expect_null(strstr(file_text(path), "anna"));
+    struct ban_file_counts taken = ban_file_load(again, path, START, WALL);
+    cr_expect(taken.bans == 1 && taken.logins == 2, "%zu %zu", taken.bans, taken.logins);
+    cr_expect_eq(client_table_slot_key(again, CLIENT_TABLE_NETWORK_USER, &network, "bert"), user.user);
+    size_t slot = client_table_find(again, user.user);
+    cr_expect(slot < again->slots && client_table_slot_is_banned(again, slot, START));
+    login = known_login_of(client_table_logins(again), &network, "anna");
+    cr_expect(known_logins_has(client_table_logins(again), login.user, START));
+    cr_expect(known_logins_has(client_table_logins(again), login.network, START));
+    client_table_free(t);
+    client_table_free(again);
 }
 
 Test(ban_file, no_file_is_no_bans_and_no_word)
@@ -126,7 +153,12 @@ Test(ban_file, a_damaged_file_loses_what_is_damaged)
         {HEAD ONE "192.0.2.2 17000000", 1, 3, {ONE_TAKEN}}, {HEAD ONE TWO "end 2", 1, 4, {ONE_TAKEN, TWO_TAKEN}},
         {HEAD "192.0.2.9 1700000009000000 1 x\n" ONE "end 2\n", 1, 2, {ONE_TAKEN}}, {HEAD "192.0.2.999 1700000009000000 1\nend 1\n", 1, 2, {NULL}},
         {HEAD "192.0.2.1 x 1\nend 1\n", 1, 2, {NULL}}, {HEAD "192.0.2.1 99999999999999999999999 1\nend 1\n", 1, 2, {NULL}},
-        {HEAD "192.0.2.1 1700000009000000 99\nend 1\n", 1, 2, {NULL}}, {HEAD "192.0.2.1 -1 1\nend 1\n", 1, 2, {NULL}},
+        {HEAD "192.0.2.1 1700000009000000 99\nend 1\n", 1, 2, {NULL}},
+        {HEAD "key 00112233445566778899aabbccddeeff\n" ONE "end 2\n", 0, 0, {ONE_TAKEN}}, {HEAD "key 0011\n" ONE "end 2\n", 1, 2, {ONE_TAKEN}},
+        {HEAD "key 00112233445566778899AABBCCDDEEFF\n" ONE "end 2\n", 1, 2, {ONE_TAKEN}}, {HEAD "key\n" ONE "end 2\n", 1, 2, {ONE_TAKEN}},
+        {HEAD ONE "login 0123456789abcdef 1700000000\nend 2\n", 1, 3, {ONE_TAKEN}}, {HEAD ONE "login\nend 2\n", 1, 3, {ONE_TAKEN}},
+        {HEAD "192.0.2.9 1700000009000000 1 0123456789abcdef\n" ONE "end 2\n", 1, 2, {ONE_TAKEN}},
+        {HEAD "key 00112233445566778899aabbccddeeff\nlogin 0000000000000000 1700000000\n" ONE "end 3\n", 1, 3, {ONE_TAKEN}}, {HEAD "192.0.2.1 -1 1\nend 1\n", 1, 2, {NULL}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char wanted[64];
@@ -202,7 +234,7 @@ Test(ban_file, nothing_is_replaced_but_a_file_of_bans)
             cr_expect_eq(ban_file_check(where) == 0, places[i].ours, "%s", places[i].name);
             cr_expect_eq(ban_file_save(t, path, START, WALL) == 0, places[i].ours, "%s", places[i].name);
             cr_expect(places[i].ours || same_place(where, &before), "%s was changed", places[i].name);
-            cr_expect(!places[i].ours || strstr(file_text(path), "end 3\n") != NULL, "%s", places[i].name);
+            cr_expect(!places[i].ours || strstr(file_text(path), "end 4\n") != NULL, "%s", places[i].name);
             unlink(where);
             unlink(path);
         }

@@ -24,7 +24,7 @@ TestSuite(client_table, .fini = test_over);
 static struct client_table_limits limits_of(uint32_t sessions, uint32_t size)
 {
     return (struct client_table_limits){.ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = sessions,
-                                 .connection_rate = {1000000, 1000}, .login_failures = {3, 60000}, .login_faults = {5, 60000},
+                                 .connection_rate = {1000000, 1000}, .login_failures = {3, 60000}, .login_faults = {5, 60000}, .user_failures = {1000000, 1000},
                                  .private_addresses = CLIENT_TABLE_CLIENT, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = size};
 }
 
@@ -57,11 +57,13 @@ static enum failure fail(struct client_table *t, struct client_table_ref ref, co
 {
     struct secret secret = {(uint8_t *)(uintptr_t)password, strlen(password)};
     struct guess g;
-    bool begun;
-    if (guess_charge(t, ref, a, user, &secret, now, &g, ban, &begun) != GUESS_ALLOWED) {
-        return begun ? FAILURE_BANNED : FAILURE_REFUSED;
+    struct guess_news news;
+    struct guesser guesser = {.ref = ref, .address = a, .user = user, .password = &secret};
+    if (guess_charge(t, &guesser, now, &g, &news) != GUESS_ALLOWED) {
+        *ban = news.ban;
+        return news.banned ? FAILURE_BANNED : FAILURE_REFUSED;
     }
-    bool charged = g.charged != 0 || ref.slot == 0;
+    bool charged = g.charges[GUESS_NETWORK].slot != 0 || ref.slot == 0;
     guess_settle(t, &g, GUESS_WRONG, now);
     return charged ? FAILURE_COUNTED : FAILURE_KNOWN;
 }
@@ -79,7 +81,7 @@ static struct client_table_ban ban(struct client_table *t, const struct network_
         cr_assert_eq(fail(t, ref, a, "u", password, now, &begun),
                      i < 3 ? FAILURE_COUNTED : FAILURE_BANNED);
     }
-    cr_expect(client_table_is_banned(t, ref, now));
+    cr_expect(client_table_shuts_out(t, ref, a, now));
     client_table_leave(t, &ref);
     return begun;
 }
@@ -328,7 +330,7 @@ Test(client_table, with_sessions_everywhere_clients_come_in_but_share_their_gues
     struct network_address more = numbered(20);
     cr_expect_eq(client_table_enter(t, &more, START, &ref), CLIENT_TABLE_ENTERED);
     cr_expect_eq(fail(t, ref, &more, "anna", "more", START, &begun), FAILURE_REFUSED, "three were judged");
-    cr_expect_not(client_table_is_banned(t, ref, START), "but nobody is banned for others");
+    cr_expect_not(client_table_shuts_out(t, ref, &more, START), "but nobody is banned for others");
     cr_expect_eq(fail(t, ref, &more, "anna", "more", START + 20 * SECOND, &begun), FAILURE_COUNTED);
     cr_expect(client_table_claim_full_log(t, START) && !client_table_claim_full_log(t, START + 59 * SECOND) &&
               client_table_claim_full_log(t, START + 60 * SECOND));
@@ -336,6 +338,16 @@ Test(client_table, with_sessions_everywhere_clients_come_in_but_share_their_gues
     for (uint32_t i = 0; i < 3; i++) {
         client_table_leave(t, &refs[i]);
     }
+    client_table_free(t);
+}
+
+Test(client_table, a_ban_that_follows_on_one_whose_end_nobody_has_seen_tells_so)
+{
+    struct client_table_limits limits = limits_of(10, 1024);
+    struct client_table *t = table_of(&limits, 1);
+    struct network_address a = address("192.0.2.1");
+    cr_expect_not(ban(t, &a, START).follows);
+    cr_expect(ban(t, &a, START + 11 * SECOND).follows);
     client_table_free(t);
 }
 

@@ -19,7 +19,8 @@ TestSuite(guess, .fini = test_over);
 
 static const struct client_table_limits limits = {
     .ipv4_prefix = 32, .ipv6_prefix = 64, .sessions = 1000, .connection_rate = {1000000, 1000}, .login_failures = {3, 60000},
-    .login_faults = {4, 60000}, .private_addresses = CLIENT_TABLE_CLIENT, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = 1024};
+    .login_faults = {4, 60000}, .ipv6_site_prefix = 48, .site_failures = {5, 60000}, .site_faults = {6, 60000},
+    .user_failures = {7, 3600000}, .private_addresses = CLIENT_TABLE_CLIENT, .ban_time_ms = 10000, .ban_time_max_ms = 40000, .table_size = 1024};
 
 enum { IN_FLIGHT_MAX = 8 };
 
@@ -29,7 +30,7 @@ struct rig {
     struct network_address address;
     struct client_table_ref ref;
     struct guess guesses[IN_FLIGHT_MAX];
-    struct client_table_ban ban;
+    struct guess_news news;
 };
 
 static struct network_address address(const char *text)
@@ -48,12 +49,18 @@ static void rig_init(struct rig *r, unsigned workers)
     cr_assert_eq(client_table_enter(r->table, &r->address, START, &r->ref), CLIENT_TABLE_ENTERED);
 }
 
-static enum guess_permission charge(struct rig *r, unsigned number, const char *user, const char *password, uint64_t now,
-                                    bool *begun)
+static enum guess_permission charge_by(struct rig *r, unsigned number, const char *user, const char *password,
+                                       uint64_t now, bool patient)
 {
     struct secret secret = {(uint8_t *)(uintptr_t)password, password != NULL ? strlen(password) : 0};
-    return guess_charge(r->table, r->ref, &r->address, user, password != NULL ? &secret : NULL, now,
-                        &r->guesses[number], &r->ban, begun);
+    struct guesser guesser = {.ref = r->ref, .address = &r->address, .user = user,
+                              .password = password != NULL ? &secret : NULL, .patient = patient};
+    return guess_charge(r->table, &guesser, now, &r->guesses[number], &r->news);
+}
+
+static enum guess_permission charge(struct rig *r, unsigned number, const char *user, const char *password, uint64_t now)
+{
+    return charge_by(r, number, user, password, now, false);
 }
 
 /* "?" charges guess `number`; otherwise it is settled. */
@@ -73,18 +80,18 @@ static void play(const char *name, const struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &rows[i];
         uint64_t now = START + row->at * SECOND;
-        bool begun;
+        bool begun = false;
         if (row->what == '?') {
-            enum guess_permission p = charge(&r, row->number, row->user, row->password, now, &begun);
+            enum guess_permission p = charge(&r, row->number, row->user, row->password, now);
+            begun = r.news.banned;
             cr_expect_eq(p, row->permission, "%s, row %zu: %d", name, i, (int)p);
         } else {
             enum guess_verdict v = row->what == 'R' ? GUESS_RIGHT : row->what == 'W' ? GUESS_WRONG
                                  : row->what == 'U' ? GUESS_UNKNOWN : GUESS_UNSENT;
             guess_settle(r.table, &r.guesses[row->number], v, now);
-            begun = false;
         }
         cr_expect_eq(begun, row->ban != 0, "%s, row %zu: ban", name, i);
-        cr_expect(!begun || r.ban.user == (row->ban == 'U'), "%s, row %zu: whose ban", name, i);
+        cr_expect(!begun || (r.news.ban.user != 0) == (row->ban == 'U'), "%s, row %zu: whose ban", name, i);
     }
     client_table_free(r.table);
 }
@@ -169,12 +176,12 @@ struct counts {
 /* Guesses in parallel, each wrong, until the ban. */
 static void guess_wildly(struct rig *r, unsigned worker, struct counts *counts)
 {
-    bool banned = false, begun;
+    bool banned = false;
     client_table_set_worker(r->table, worker);
     for (unsigned i = 0; !banned && i < 100000; i++) {
         char password[32];
         snprintf(password, sizeof password, "%u.%u", worker, i);
-        switch (charge(r, 0, "joe", password, START, &begun)) {
+        switch (charge(r, 0, "joe", password, START)) {
         case GUESS_ALLOWED:
             atomic_fetch_add(&counts->judged, 1);
             guess_settle(r->table, &r->guesses[0], GUESS_WRONG, START);
@@ -183,7 +190,7 @@ static void guess_wildly(struct rig *r, unsigned worker, struct counts *counts)
             break;
         default:
             banned = true;
-            atomic_fetch_add(&counts->bans, begun);
+            atomic_fetch_add(&counts->bans, r->news.banned);
         }
     }
 }
@@ -213,17 +220,162 @@ Test(guess, of_four_workers_the_limit_is_that_of_one)
 Test(guess, what_a_killed_worker_had_in_flight_comes_back)
 {
     struct rig r;
-    bool begun;
     rig_init(&r, 2);
     client_table_set_worker(r.table, 1);
-    cr_assert_eq(charge(&r, 0, "a", "1", START, &begun), GUESS_ALLOWED);
-    cr_assert_eq(charge(&r, 1, "a", "2", START, &begun), GUESS_ALLOWED);
+    cr_assert_eq(charge(&r, 0, "a", "1", START), GUESS_ALLOWED);
+    cr_assert_eq(charge(&r, 1, "a", "2", START), GUESS_ALLOWED);
     client_table_set_worker(r.table, 0);
-    cr_assert_eq(charge(&r, 2, "b", "1", START, &begun), GUESS_ALLOWED);
-    cr_assert_eq(charge(&r, 3, "b", "2", START, &begun), GUESS_WAITS);
+    cr_assert_eq(charge(&r, 2, "b", "1", START), GUESS_ALLOWED);
+    cr_assert_eq(charge(&r, 3, "b", "2", START), GUESS_WAITS);
     arena_take_back(r.arena, 1);
     /* Of three failures there is room for two again; of four faults, those two stay charged. */
-    cr_expect_eq(charge(&r, 3, "b", "2", START, &begun), GUESS_ALLOWED);
-    cr_expect_eq(charge(&r, 4, "b", "3", START, &begun), GUESS_WAITS);
+    cr_expect_eq(charge(&r, 3, "b", "2", START), GUESS_ALLOWED);
+    cr_expect_eq(charge(&r, 4, "b", "3", START), GUESS_WAITS);
+    client_table_free(r.table);
+}
+
+/* --- known logins, sites, and users from everywhere ---------------------------------------------------------- */
+
+/* Moves the client to another address. */
+static void move(struct rig *r, const char *to, uint64_t now)
+{
+    client_table_leave(r->table, &r->ref);
+    r->address = address(to);
+    cr_assert_eq(client_table_enter(r->table, &r->address, now, &r->ref), CLIENT_TABLE_ENTERED, "%s", to);
+}
+
+static enum guess_permission try(struct rig *r, const char *user, const char *password, enum guess_verdict verdict,
+                                 uint64_t now)
+{
+    enum guess_permission p = charge(r, 0, user, password, now);
+    guess_settle(r->table, &r->guesses[0], verdict, now);
+    return p;
+}
+
+Test(guess, a_ban_of_the_network_spares_who_has_logged_in_there)
+{
+    struct rig r;
+    struct client_table_ref ref;
+    rig_init(&r, 1);
+    cr_assert_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_ALLOWED);
+    for (const char *p = "123"; *p != '\0'; p++) {
+        cr_assert_eq(try(&r, "x", p, GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    cr_assert_eq(try(&r, "x", "4", GUESS_WRONG, START), GUESS_NETWORK_BANNED);
+    cr_expect_not(client_table_shuts_out(r.table, r.ref, &r.address, START));
+    cr_expect_eq(client_table_enter(r.table, &r.address, START, &ref), CLIENT_TABLE_ENTERED, "and comes in again");
+    cr_expect_eq(try(&r, "x", "5", GUESS_WRONG, START), GUESS_NETWORK_BANNED, "others are banned");
+    cr_expect_eq(try(&r, NULL, NULL, GUESS_UNSENT, START), GUESS_ALLOWED, "a user who is not known yet may be known");
+    cr_expect_eq(try(&r, "b", NULL, GUESS_WRONG, START), GUESS_NETWORK_BANNED);
+    for (const char *p = "678"; *p != '\0'; p++) {
+        cr_expect_eq(try(&r, "anna", p, GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    cr_expect_eq(try(&r, "anna", "9", GUESS_WRONG, START), GUESS_USER_BANNED, "who is limited as well");
+    cr_expect_neq(r.news.ban.user, 0);
+    client_table_free(r.table);
+}
+
+Test(guess, a_known_user_of_a_hidden_password_is_spared_though_the_challenge_comes_first)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    cr_assert_eq(try(&r, "anna", NULL, GUESS_RIGHT, START), GUESS_ALLOWED);
+    for (const char *p = "123"; *p != '\0'; p++) {
+        cr_assert_eq(try(&r, "x", p, GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    cr_expect_eq(try(&r, NULL, NULL, GUESS_UNSENT, START), GUESS_ALLOWED, "the ban that is due does not concern her");
+    cr_expect(r.news.banned);
+    cr_expect_eq(try(&r, "anna", NULL, GUESS_RIGHT, START), GUESS_ALLOWED);
+    client_table_free(r.table);
+}
+
+Test(guess, the_networks_of_a_site_have_one_limit_together)
+{
+    struct rig r;
+    struct client_table_ref ref;
+    rig_init(&r, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        char to[32], password[] = {(char)('0' + i), '\0'};
+        snprintf(to, sizeof to, "2001:db8:1:%u::1", i);
+        move(&r, to, START);
+        cr_expect_eq(try(&r, "x", password, GUESS_WRONG, START), GUESS_ALLOWED, "%s", to);
+    }
+    move(&r, "2001:db8:1:5::1", START);
+    cr_expect_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_NETWORK_BANNED);
+    cr_expect(r.news.banned && r.news.ban.network.prefix == 48);
+    struct network_address there = address("2001:db8:1:ffff::1"), elsewhere = address("2001:db8:2::1");
+    cr_expect_eq(client_table_enter(r.table, &there, START, &ref), CLIENT_TABLE_BANNED);
+    cr_expect_eq(client_table_enter(r.table, &elsewhere, START, &ref), CLIENT_TABLE_ENTERED);
+    cr_expect_eq(client_table_enter(r.table, &there, START + 10 * SECOND, &ref), CLIENT_TABLE_ENTERED, "it ends");
+    client_table_free(r.table);
+}
+
+Test(guess, guesses_of_a_site_in_flight_count_and_those_that_are_right_do_not)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        char to[32];
+        snprintf(to, sizeof to, "2001:db8:1:%u::1", i);
+        move(&r, to, START);
+        cr_expect_eq(charge(&r, i, "x", "1", START), GUESS_ALLOWED);
+    }
+    move(&r, "2001:db8:1:5::1", START);
+    cr_expect_eq(charge(&r, 5, "x", "1", START), GUESS_WAITS);
+    for (unsigned i = 0; i < 5; i++) {
+        guess_settle(r.table, &r.guesses[i], i < 2 ? GUESS_RIGHT : GUESS_UNSENT, START);
+    }
+    cr_expect_eq(charge(&r, 5, "x", "1", START), GUESS_ALLOWED);
+    client_table_free(r.table);
+}
+
+Test(guess, an_ipv4_address_has_no_site_unless_it_is_asked_for)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    cr_expect_eq(r.ref.site, 0);
+    client_table_free(r.table);
+}
+
+Test(guess, a_user_who_is_guessed_at_from_everywhere_is_delayed_for_strangers_only)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    cr_assert_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_ALLOWED);
+    for (unsigned i = 0; i < 7; i++) {
+        char to[32];
+        snprintf(to, sizeof to, "198.51.100.%u", i);
+        move(&r, to, START);
+        cr_expect_eq(try(&r, "anna", "wrong", i == 6 ? GUESS_UNKNOWN : GUESS_WRONG, START), GUESS_ALLOWED, "%s", to);
+    }
+    move(&r, "198.51.100.0", START);
+    cr_expect_eq(try(&r, "anna", "wrong", GUESS_WRONG, START), GUESS_ALLOWED, "which was known to be wrong");
+    move(&r, "198.51.100.7", START);
+    cr_expect_eq(charge(&r, 0, "anna", "right", START), GUESS_DELAYED);
+    cr_expect(r.news.attacked);
+    cr_expect_eq(charge(&r, 0, "anna", "right", START), GUESS_DELAYED);
+    cr_expect_not(r.news.attacked, "once an hour");
+    cr_expect_eq(charge_by(&r, 0, "anna", "right", START, true), GUESS_ALLOWED, "nobody is refused");
+    guess_settle(r.table, &r.guesses[0], GUESS_RIGHT, START);
+    cr_expect_eq(charge(&r, 0, "anna", "other", START), GUESS_ALLOWED, "and is known from then on");
+    guess_settle(r.table, &r.guesses[0], GUESS_WRONG, START);
+    move(&r, "192.0.2.1", START);
+    cr_expect_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_ALLOWED, "at home she never waited");
+    move(&r, "198.51.100.8", START);
+    cr_expect_eq(charge(&r, 0, "bert", "1", START), GUESS_ALLOWED, "nor did others");
+    client_table_free(r.table);
+}
+
+Test(guess, one_that_was_held_for_long_gives_nothing_back_that_time_has_given)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    cr_assert_eq(charge(&r, 1, "a", "right", START), GUESS_ALLOWED);
+    uint64_t late = START + 30 * SECOND; /* a third of the limit comes back each 20 seconds */
+    for (const char *p = "123"; *p != '\0'; p++) {
+        cr_assert_eq(try(&r, "x", p, GUESS_WRONG, late), GUESS_ALLOWED);
+    }
+    guess_settle(r.table, &r.guesses[1], GUESS_RIGHT, late);
+    cr_expect_eq(try(&r, "x", "4", GUESS_WRONG, late), GUESS_NETWORK_BANNED);
     client_table_free(r.table);
 }

@@ -358,6 +358,105 @@ def test_who_has_logged_in_from_here_before_does_not_wait_for_guessers(judged):
     assert len(judge.judged) == 5
 
 
+def ban_network(front, source=HERE):
+    for number in range(LIMIT + 1):
+        with front.secure(source=source) as wire:
+            login(wire, b"guess%d" % number, user=b"joe")
+    return front.event("banned", rip=source)
+
+
+def test_a_ban_spares_who_has_logged_in_from_there_also_over_a_restart(judged, place):
+    judge = Judge(seconds=0)
+    state = place / "bans"
+    front = judged(judge, state_file=str(state))
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD).startswith(b"a OK")
+    ban_network(front)
+    for again in range(2):
+        for source, user, heard in ((HERE, b"anna", b"a OK"), (HERE, b"ben", b"a NO [CONTACTADMIN]")):
+            with front.secure(source=source) as wire:
+                assert login(wire, PASSWORD, user=user).startswith(heard), (again, user)
+        assert challenge(front, b"anna", PASSWORD).startswith(b"a OK")
+        if not again:
+            front.stop()
+            assert "anna" not in state.read_text() and state.stat().st_mode & 0o777 == 0o600
+            front = judged(judge, state_file=str(state))
+            restored = front.event("bans-restored")
+            assert (restored["count"], restored["logins"]) == ("1", "2")
+
+
+def test_a_banned_user_is_banned_after_a_restart(judged, place):
+    judge = Judge(seconds=0)
+    state = place / "bans"
+    front = judged(judge, state_file=str(state), private_addresses="gateway")
+    ban_network(front)
+    front.stop()
+    front = judged(judge, state_file=str(state), private_addresses="gateway")
+    for user, heard in ((b"joe", b"a NO [CONTACTADMIN]"), (b"ben", b"a OK")):
+        with front.secure(source=HERE) as wire:
+            assert login(wire, PASSWORD, user=user).startswith(heard)
+
+
+def test_a_site_has_a_limit_for_all_its_networks(judged):
+    """127.0.0.0/16 stands for a site of /32 networks."""
+    judge = Judge(seconds=0)
+    front = judged(judge, ipv4_site_prefix=16, site_failures="7/10m")
+    for number in range(7):
+        with front.secure(source=f"127.0.9.{number + 1}") as wire:
+            assert login(wire, b"guess%d" % number, user=b"joe").startswith(b"a NO [AUTHENTICATIONFAILED]")
+    with front.secure(source="127.0.10.1") as wire:
+        assert login(wire, PASSWORD).startswith(b"a NO [CONTACTADMIN]")
+    assert front.event("banned", rip="127.0.10.1")["network"] == "127.0.0.0/16"
+    with front.connect(source="127.0.11.1") as wire:
+        assert wire.line_or_end() in (b"", b"* BYE Too many failed logins from your network.")
+    assert len(judge.judged) == 7
+
+
+def test_the_networks_of_a_site_at_one_time_are_no_more_than_one_after_the_other(judged):
+    judge = Judge()
+    front = judged(judge, ipv4_site_prefix=16, site_failures="7/10m")
+    wires = [front.secure(source=f"127.0.9.{number + 1}") for number in range(40)]
+    together(40, lambda number: login(wires[number], b"guess%d" % number))
+    assert len(judge.judged) == 7
+    assert len(front.events("banned")) == 1
+
+
+def test_a_user_who_is_attacked_from_everywhere_waits_where_nobody_knows_it(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge, user_failures="4/1h", login_delay_max="2s")
+    with front.secure(source=HERE) as wire:
+        assert login(wire, PASSWORD).startswith(b"a OK")
+
+    def seconds(source, password, user=b"anna"):
+        with front.secure(source=source) as wire:
+            begin = time.monotonic()
+            right = login(wire, password, user=user).startswith(b"a OK")
+            return right, time.monotonic() - begin
+    for number in range(4):
+        assert not seconds(f"127.0.9.{number + 1}", b"guess")[0]
+    right, waited = seconds(THERE, b"guess")
+    assert not right and waited >= 2
+    right, waited = seconds(THERE, PASSWORD)
+    assert right and waited >= 2, "the right one tells nobody earlier that it is right"
+    for source, user in ((HERE, b"anna"), (THERE, b"anna"), (THERE, b"ben")):
+        right, waited = seconds(source, PASSWORD, user)
+        assert right and waited < 1.5, (source, user)
+    assert len(front.events("user-attacked", user="anna")) == 1
+    assert not front.events("banned")
+
+
+def test_one_who_hangs_up_instead_of_waiting_has_guessed_nothing(judged):
+    judge = Judge(seconds=0)
+    front = judged(judge, user_failures="1/1h", login_delay_max="3s")
+    with front.secure(source=HERE) as wire:
+        login(wire, b"guess")
+    for number in range(10):
+        with front.secure(source=f"127.0.9.{number + 1}") as wire:
+            wire.send(b"a LOGIN anna other\r\n")
+    wait_for(lambda: len(front.events("login-aborted", verdict="none")) == 10, "the end of all")
+    assert len(judge.judged) == 1
+
+
 def test_who_gives_up_waiting_has_guessed_nothing(judged):
     judge = Judge(seconds=1)
     front = judged(judge, login_failures="2/10m")

@@ -134,9 +134,9 @@ def test_bans_survive_a_restart(guard, refusing, place):
     assert again.event("bans-restored", path=state)["count"] == "1"
     assert knock(again, HERE) == b"" and knock(again, THERE).startswith(b"* OK")
     again.stop(signal.SIGTERM)
-    state.write_text(state.read_text().replace("end 1", "by hand\nend 1"))
+    state.write_text(state.read_text().replace("end 2", "by hand\nend 2"))
     damaged = guard(refusing.address, **settings)
-    assert damaged.event("ban-file-damaged", path=state, skipped=2)["line"] == "3"
+    assert damaged.event("ban-file-damaged", path=state, skipped=2)["line"] == "4"
     assert knock(damaged, HERE) == b"" and knock(damaged, THERE).startswith(b"* OK")
 
 

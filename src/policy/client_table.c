@@ -667,19 +667,6 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
 
-bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us)
-{
-    struct network network = client_table_network(t, address);
-    size_t slot = client_table_find(t, client_table_slot_key(t, CLIENT_TABLE_NETWORK, &network, NULL));
-    uint32_t now = (uint32_t)(now_us / 1000000);
-    if (slot == t->slots) {
-        return true;
-    }
-    uint32_t logged_s = atomic_load(&t->entries[slot].logged_s);
-    bool due = logged_s == 0 || now - logged_s >= LOG_INTERVAL_S;
-    return due && atomic_compare_exchange_strong(&t->entries[slot].logged_s, &logged_s, now);
-}
-
 unsigned client_table_sessions(const struct client_table *t, const struct network_address *address)
 {
     struct network network = client_table_network(t, address);

@@ -134,12 +134,6 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
 uint32_t client_table_ban_epoch(const struct client_table *t);
 
 /*
- * Returns true if the caller should log that it refuses this address: for the first refusal of the network, and then
- * once a minute, for all workers together. Each true counts as logged. Always true for a network without an entry.
- */
-bool client_table_claim_log(struct client_table *t, const struct network_address *address, uint64_t now_us);
-
-/*
  * Marks expired bans as logged, and calls `unbanned` with `data` for each of them. The ban is valid during the call
  * only. The master calls it about once a second. Returns the number of bans in force.
  */

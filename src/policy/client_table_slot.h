@@ -27,7 +27,7 @@ struct entry {
     _Atomic uint64_t failures; /* the rate of guesses that are in flight or were wrong */
     _Atomic uint64_t faults;   /* the rate of guesses that are in flight or had no verdict */
     _Atomic uint32_t seen;     /* the last connection or guess, in seconds since boot */
-    _Atomic uint32_t logged_s; /* when a refusal was logged, in seconds since boot; 0: never */
+    _Atomic uint32_t logged_s; /* of a user: when an attack was logged, in seconds since boot; 0: never */
     _Atomic uint32_t hidden_s; /* of a user there: the last wrong guess with a hidden password, in seconds since boot */
     _Atomic uint32_t hidden;   /* of a user there: the number of these, not further apart than the time of the rate */
     _Atomic uint64_t network[2]; /* the banned network; set before the ban */

@@ -19,6 +19,7 @@
 #include "proc/child.h"
 #include "proc/monitor.h"
 #include "proc/worker.h"
+#include "proxy/session_log.h"
 
 static const ev_tstamp RESPAWN_SECONDS = 1.;      /* before a child that died at once is started again ... */
 static const ev_tstamp RESPAWN_MAX_SECONDS = 30.; /* ... which doubles up to this while it cannot even begin to serve */
@@ -415,6 +416,7 @@ static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents
     geoip_refresh(m->service->geoip);
     send_databases(m);
     (void)client_table_sweep(m->service->table, clock_boot_us(), unbanned, m);
+    log_quota_sweep(m->service->log_quota, clock_boot_us(), false, session_log_suppressed, NULL);
     uint32_t epoch = client_table_ban_epoch(m->service->table);
     m->unsaved = m->unsaved || epoch != m->ban_epoch;
     m->ban_epoch = epoch;
@@ -502,6 +504,7 @@ int master_run(struct service *service)
     if (has_state_file(&m)) {
         save_bans(&m);
     }
+    log_quota_sweep(m.service->log_quota, clock_boot_us(), true, session_log_suppressed, NULL);
     log_event(LOG_LEVEL_INFO, "stopped", "status=%d", m.status);
     sigset_t all;
     sigfillset(&all);

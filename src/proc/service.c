@@ -119,14 +119,18 @@ static int open_listener(struct service *service, size_t index, struct config_so
     return 0;
 }
 
-/* The table of client networks, with the bans of the time before. */
-static void open_table(struct service *service, struct config_source *source)
+/* What is counted of client networks. */
+static void open_tables(struct service *service, struct config_source *source)
 {
     const struct limits *limits = &service->current->config.limits;
     service->table = client_table_new(&limits->network, &service->arena);
     if (service->table == NULL) {
         option_error(&source->report, "limits.table_size", "no memory for %u networks: %s", limits->network.table_size,
                      strerror(errno));
+    }
+    service->log_quota = log_quota_new(limits->network.ipv4_prefix, limits->network.ipv6_prefix, &service->arena);
+    if (service->log_quota == NULL) {
+        option_error(&source->report, "log", "no memory for the limits of lines");
     }
 }
 
@@ -143,7 +147,7 @@ int service_open(struct service *service, struct config_source *source)
     /* Stops at an address in use: of two servers that start at once, one must not take sockets from the other. */
     for (size_t i = 0; i < service->current->config.listeners.count && open_listener(service, i, source) == 0; i++) {
     }
-    open_table(service, source);
+    open_tables(service, source);
     service->processes = arena_map(&service->arena, &(struct arena_options){.name = "process",
                                                                             .size = sizeof(struct process_status),
                                                                             .writer = ARENA_EACH,
@@ -195,10 +199,12 @@ void service_purge(struct service *service, unsigned index)
     if (index == service->workers) {
         ticket_keys_free(service->tickets);
         client_table_free(service->table);
+        log_quota_free(service->log_quota);
         geoip_free(service->geoip);
         configuration_purge(service->current);
         service->tickets = NULL;
         service->table = NULL;
+        service->log_quota = NULL;
         service->geoip = NULL;
     }
 }
@@ -211,6 +217,7 @@ void service_free(struct service *service)
     free(service->listen_sockets);
     configuration_release(service->current);
     client_table_free(service->table);
+    log_quota_free(service->log_quota);
     geoip_free(service->geoip);
     ticket_keys_free(service->tickets);
     arena_fini(&service->arena);

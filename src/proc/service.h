@@ -42,6 +42,7 @@ struct service {
     struct ticket_keys *tickets;
     struct geoip *geoip;
     struct client_table *table;
+    struct log_quota *log_quota;
     unsigned workers;
     struct listen_socket *listen_sockets;
     size_t listen_socket_count;

@@ -299,6 +299,7 @@ static int prepare(struct worker *w)
         .generation = &service->current->generation,
         .geoip = has_databases(&service->current->config.geoip) ? service->geoip : NULL,
         .table = service->table,
+        .log_quota = service->log_quota,
         .activity = &w->status->activity,
         .next_id = first_id(),
         .ended = session_ended,

@@ -30,14 +30,6 @@ static void warn_shared_address(struct proxy *proxy, const struct connection *co
               network_text(&network, text), conn->listener->options->name);
 }
 
-/* Refusals of one network are logged once a minute. */
-static void log_limited(struct proxy *proxy, struct connection *conn, enum reason reason)
-{
-    if (client_table_claim_log(proxy->table, &conn->facts.address, clock_boot_us())) {
-        session_log_limited(conn, reason);
-    }
-}
-
 enum reason admission_connect(struct proxy *proxy, struct connection *conn)
 {
     static const enum reason refusals[] = {[CLIENT_TABLE_BANNED] = REASON_BANNED,
@@ -59,7 +51,7 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
                                         ? CLIENT_TABLE_ENTERED
                                         : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
     if (entry != CLIENT_TABLE_ENTERED) {
-        log_limited(proxy, conn, refusals[entry]);
+        session_log_limited(conn, refusals[entry]);
         return refusals[entry];
     }
     if (client_table_is_shared(proxy->table, conn->ref) && client_table_claim_full_log(proxy->table, clock_boot_us())) {

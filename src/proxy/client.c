@@ -78,6 +78,7 @@ static struct step reply_with(struct session *s, const char *untagged, const cha
     return reply(s, text);
 }
 
+/* As reply(), to a command that no client should send. */
 static struct step reply_bad(struct session *s, const char *text)
 {
     struct step step = reply(s, text);
@@ -208,7 +209,7 @@ static struct step refuse_cleartext(struct session *s, bool well_formed)
     }
     session_log_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
     credentials_clear(&sent);
-    return reply(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
+    return reply_bad(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }
 
 /* Ends a login that the client has cancelled, or whose response is malformed. */

@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "policy/client_table.h"
 #include "policy/facts.h"
+#include "policy/log_quota.h"
 
 struct connection {
     struct generation *generation; /* the configuration that it began with; the session holds it */
@@ -15,6 +16,7 @@ struct connection {
     union address peer;  /* the client's; from the PROXY header where there is one */
     union address local; /* the address that the client connected to */
     struct facts facts;
+    struct log_quota *log_quota; /* in which its lines are counted */
     struct client_table_ref ref; /* the entry in which it is counted */
     bool unlimited;              /* allowed by a rule with `limits = false`: neither counted nor banned */
 };

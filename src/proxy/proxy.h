@@ -16,6 +16,7 @@
 #include "net/loop.h"
 #include "policy/client_table.h"
 #include "policy/geoip.h"
+#include "policy/log_quota.h"
 #include "policy/shared_address.h"
 #include "proxy/generation.h"
 #include "proxy/reason.h"
@@ -46,6 +47,7 @@ struct proxy {
     struct backend_ends ends[ROUTE_BACKENDS_MAX]; /* of each backend */
     struct geoip *geoip;                          /* NULL: no databases */
     struct client_table *table;
+    struct log_quota *log_quota;
     struct shared_address shared_address;
     struct activity *activity;
     uint64_t next_id; /* the next session's identifier; the worker sets a first one that no other worker reaches */

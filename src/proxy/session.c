@@ -477,8 +477,12 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
 {
-    struct connection conn = {
-        .generation = proxy->generation, .listener = listener, .id = proxy->next_id++, .peer = *peer, .local = *local};
+    struct connection conn = {.generation = proxy->generation,
+                              .listener = listener,
+                              .log_quota = proxy->log_quota,
+                              .id = proxy->next_id++,
+                              .peer = *peer,
+                              .local = *local};
     struct network_address address = network_address_of(peer);
     enum session_state first = session_first_state(listener);
     if (network_set_has(&listener->proxies, &address)) {

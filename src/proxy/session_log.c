@@ -4,7 +4,69 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proxy/attempt.h"
+
+enum event {
+    EVENT_CONNECT,
+    EVENT_CLEARTEXT,
+    EVENT_STARTTLS_REFUSED,
+    EVENT_TLS_FAILED,
+    EVENT_ALPN_FOREIGN,
+    EVENT_LOGIN,
+    EVENT_LOGIN_FAILED,
+    EVENT_LOGIN_REFUSED,
+    EVENT_LOGIN_ABORTED,
+    EVENT_LOGIN_UNAVAILABLE,
+    EVENT_PASSED_OVER,
+    EVENT_DENIED,
+    EVENT_OBSERVED,
+    EVENT_LIMITED,
+    EVENT_BANNED,
+    EVENT_USER_ATTACKED,
+    EVENT_STATE,
+    EVENT_DISCONNECT,
+    EVENT_COUNT
+};
+_Static_assert((int)EVENT_COUNT <= (int)LOG_QUOTA_EVENTS, "each event has a quota");
+
+/* How many lines of an event one client network may cause. */
+enum quota { QUOTA_CONNECTIONS, QUOTA_MINUTE, QUOTA_NONE };
+
+static const struct event_row {
+    const char *word;
+    enum quota quota;
+} events[EVENT_COUNT] = {
+    [EVENT_CONNECT] = {"connect", QUOTA_NONE}, /* at debug only, as "state" is */
+    [EVENT_CLEARTEXT] = {"cleartext-password", QUOTA_CONNECTIONS},
+    [EVENT_STARTTLS_REFUSED] = {"starttls-refused", QUOTA_CONNECTIONS},
+    [EVENT_TLS_FAILED] = {"tls-failed", QUOTA_CONNECTIONS},
+    [EVENT_ALPN_FOREIGN] = {"alpn-foreign", QUOTA_CONNECTIONS},
+    [EVENT_LOGIN] = {"login", QUOTA_CONNECTIONS},
+    [EVENT_LOGIN_FAILED] = {"login-failed", QUOTA_CONNECTIONS},
+    [EVENT_LOGIN_REFUSED] = {"login-refused", QUOTA_CONNECTIONS},
+    [EVENT_LOGIN_ABORTED] = {"login-aborted", QUOTA_CONNECTIONS},
+    [EVENT_LOGIN_UNAVAILABLE] = {"login-unavailable", QUOTA_CONNECTIONS},
+    [EVENT_PASSED_OVER] = {"backend-passed-over", QUOTA_CONNECTIONS},
+    [EVENT_DENIED] = {"denied", QUOTA_CONNECTIONS},
+    [EVENT_OBSERVED] = {"observed", QUOTA_CONNECTIONS},
+    [EVENT_LIMITED] = {"limited", QUOTA_MINUTE},
+    [EVENT_BANNED] = {"banned", QUOTA_NONE}, /* the limits of guesses are its quota */
+    [EVENT_USER_ATTACKED] = {"user-attacked", QUOTA_NONE},
+    [EVENT_STATE] = {"state", QUOTA_NONE},
+    [EVENT_DISCONNECT] = {"disconnect", QUOTA_CONNECTIONS},
+};
+
+/* Returns true if the line may be written, and counts it. A client without limits has none here, either. */
+static bool is_within_quota(const struct connection *conn, enum event event)
+{
+    static const struct option_rate minute = {1, 60000};
+    enum quota quota = events[event].quota;
+    const struct option_rate *rate = quota == QUOTA_MINUTE ? &minute
+                                                           : &conn->generation->limits->network.connection_rate;
+    return quota == QUOTA_NONE || conn->unlimited ||
+           log_quota_take(conn->log_quota, &conn->facts.address, (unsigned)event, rate, clock_boot_us());
+}
 
 static void put_address(struct log_line *line, const char *ip_key, const char *port_key, const union address *a)
 {
@@ -25,34 +87,48 @@ static void put_place(struct connection *conn, struct log_line *line)
     }
 }
 
-static void begin_without_place(const struct connection *conn, struct log_line *line, enum log_level level,
-                                const char *event)
+/* Begins a line with what is known of a client without work. Returns false if the line is not to be written. */
+static bool begin_without_place(const struct connection *conn, struct log_line *line, enum log_level level,
+                                enum event event)
 {
     char id[24];
+    if (!log_wants(level) || !is_within_quota(conn, event)) {
+        return false;
+    }
     snprintf(id, sizeof id, "%016llx", (unsigned long long)conn->id);
-    log_begin(line, level, event);
+    log_begin(line, level, events[event].word);
     log_word(line, "session", id);
     put_address(line, "rip", "rport", &conn->peer);
     put_address(line, "lip", "lport", &conn->local);
     log_word(line, "listener", conn->listener->options->name);
+    return true;
 }
 
-/* Begins a line with the keys that each line about a client has. */
-static void begin_connection(struct connection *conn, struct log_line *line, enum log_level level, const char *event)
+/* Begins a line with the keys that each line about a client has. Returns false if the line is not to be written. */
+static bool begin_connection(struct connection *conn, struct log_line *line, enum log_level level, enum event event)
 {
-    begin_without_place(conn, line, level, event);
+    if (!begin_without_place(conn, line, level, event)) {
+        return false;
+    }
     put_place(conn, line);
+    return true;
 }
 
-/* Begins a line with the keys that each line about a session has; tls and cipher once the handshake is done. */
-static void begin(struct session *s, struct log_line *line, enum log_level level, const char *event)
+/*
+ * Begins a line with the keys that each line about a session has; tls and cipher once the handshake is done. Returns
+ * false if the line is not to be written.
+ */
+static bool begin(struct session *s, struct log_line *line, enum log_level level, enum event event)
 {
-    begin_without_place(&s->connection, line, level, event);
+    if (!begin_without_place(&s->connection, line, level, event)) {
+        return false;
+    }
     if (s->client_stream.established) {
         log_word(line, "tls", SSL_get_version(s->client_stream.tls));
         log_word(line, "cipher", SSL_get_cipher_name(s->client_stream.tls));
     }
     put_place(&s->connection, line);
+    return true;
 }
 
 static void put_client_name(const struct session *s, struct log_line *line)
@@ -65,8 +141,7 @@ static void put_client_name(const struct session *s, struct log_line *line)
 void session_log_connect(struct connection *conn)
 {
     struct log_line line;
-    if (log_wants(LOG_LEVEL_DEBUG)) {
-        begin_connection(conn, &line, LOG_LEVEL_DEBUG, "connect");
+    if (begin_connection(conn, &line, LOG_LEVEL_DEBUG, EVENT_CONNECT)) {
         log_end(&line);
     }
 }
@@ -74,7 +149,9 @@ void session_log_connect(struct connection *conn)
 void session_log_cleartext(struct session *s, struct span user, const char *method)
 {
     struct log_line line;
-    begin(s, &line, LOG_LEVEL_WARNING, "cleartext-password");
+    if (!begin(s, &line, LOG_LEVEL_WARNING, EVENT_CLEARTEXT)) {
+        return;
+    }
     if (user.len > 0) {
         log_quoted(&line, "user", user.bytes, user.len);
     }
@@ -85,7 +162,9 @@ void session_log_cleartext(struct session *s, struct span user, const char *meth
 void session_log_starttls_refused(struct session *s, const char *reason)
 {
     struct log_line line;
-    begin(s, &line, LOG_LEVEL_INFO, "starttls-refused");
+    if (!begin(s, &line, LOG_LEVEL_INFO, EVENT_STARTTLS_REFUSED)) {
+        return;
+    }
     log_word(&line, "reason", reason);
     log_end(&line);
 }
@@ -93,7 +172,9 @@ void session_log_starttls_refused(struct session *s, const char *reason)
 void session_log_tls_failed(struct session *s, const char *reason)
 {
     struct log_line line;
-    begin(s, &line, LOG_LEVEL_INFO, "tls-failed");
+    if (!begin(s, &line, LOG_LEVEL_INFO, EVENT_TLS_FAILED)) {
+        return;
+    }
     log_quoted(&line, "reason", reason, strlen(reason));
     log_end(&line);
 }
@@ -101,7 +182,9 @@ void session_log_tls_failed(struct session *s, const char *reason)
 void session_log_alpn_foreign(struct session *s)
 {
     struct log_line line;
-    begin(s, &line, LOG_LEVEL_INFO, "alpn-foreign");
+    if (!begin(s, &line, LOG_LEVEL_INFO, EVENT_ALPN_FOREIGN)) {
+        return;
+    }
     log_end(&line);
 }
 
@@ -123,7 +206,9 @@ static void put_credentials(struct log_line *line, const struct attempt *a)
 void session_log_login_refused(struct session *s, const char *reason, const char *rule)
 {
     struct log_line line;
-    begin(s, &line, LOG_LEVEL_INFO, "login-refused");
+    if (!begin(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN_REFUSED)) {
+        return;
+    }
     put_credentials(&line, s->attempt);
     put_client_name(s, &line);
     log_word(&line, "reason", reason);
@@ -133,15 +218,18 @@ void session_log_login_refused(struct session *s, const char *reason, const char
     log_end(&line);
 }
 
-/* Begins a line about a login that got as far as the choice of a backend. */
-static void begin_login(struct session *s, struct log_line *line, enum log_level level, const char *event)
+/* As begin(), of a login that got as far as the choice of a backend. */
+static bool begin_login(struct session *s, struct log_line *line, enum log_level level, enum event event)
 {
-    begin(s, line, level, event);
+    if (!begin(s, line, level, event)) {
+        return false;
+    }
     put_credentials(line, s->attempt);
     if (s->backend != NULL) {
         log_word(line, "backend", s->backend->options->name);
     }
     put_client_name(s, line);
+    return true;
 }
 
 static void put_said(struct log_line *line, struct span said)
@@ -154,14 +242,18 @@ static void put_said(struct log_line *line, struct span said)
 void session_log_login(struct session *s)
 {
     struct log_line line;
-    begin_login(s, &line, LOG_LEVEL_INFO, "login");
+    if (!begin_login(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN)) {
+        return;
+    }
     log_end(&line);
 }
 
 void session_log_login_failed(struct session *s, const char *reason, struct span said)
 {
     struct log_line line;
-    begin_login(s, &line, LOG_LEVEL_INFO, "login-failed");
+    if (!begin_login(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN_FAILED)) {
+        return;
+    }
     log_word(&line, "reason", reason);
     put_said(&line, said);
     log_end(&line);
@@ -170,7 +262,9 @@ void session_log_login_failed(struct session *s, const char *reason, struct span
 void session_log_passed_over(struct session *s, enum fault fault, struct span said)
 {
     struct log_line line;
-    begin_login(s, &line, LOG_LEVEL_INFO, "backend-passed-over");
+    if (!begin_login(s, &line, LOG_LEVEL_INFO, EVENT_PASSED_OVER)) {
+        return;
+    }
     log_word(&line, "reason", faults[fault].word);
     log_word(&line, "origin", fault_origin_word(fault));
     put_said(&line, said);
@@ -181,8 +275,10 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
 {
     struct log_line line;
     bool clients = faults[fault].origin == ORIGIN_CLIENT;
-    begin_login(s, &line, clients ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-                clients ? "login-refused" : "login-unavailable");
+    if (!begin_login(s, &line, clients ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                     clients ? EVENT_LOGIN_REFUSED : EVENT_LOGIN_UNAVAILABLE)) {
+        return;
+    }
     log_word(&line, "reason", faults[fault].word);
     log_word(&line, "origin", fault_origin_word(fault));
     put_said(&line, said);
@@ -192,7 +288,9 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
 void session_log_denied(struct connection *conn, const char *rule, const char *action)
 {
     struct log_line line;
-    begin_connection(conn, &line, LOG_LEVEL_INFO, "denied");
+    if (!begin_connection(conn, &line, LOG_LEVEL_INFO, EVENT_DENIED)) {
+        return;
+    }
     log_word(&line, "rule", rule);
     log_word(&line, "action", action);
     log_end(&line);
@@ -201,7 +299,9 @@ void session_log_denied(struct connection *conn, const char *rule, const char *a
 void session_log_observed(struct connection *conn, const char *rule, const char *action)
 {
     struct log_line line;
-    begin_connection(conn, &line, LOG_LEVEL_INFO, "observed");
+    if (!begin_connection(conn, &line, LOG_LEVEL_INFO, EVENT_OBSERVED)) {
+        return;
+    }
     if (conn->facts.user != NULL) {
         log_quoted(&line, "user", conn->facts.user, strlen(conn->facts.user));
     }
@@ -213,7 +313,9 @@ void session_log_observed(struct connection *conn, const char *rule, const char 
 void session_log_limited(struct connection *conn, enum reason reason)
 {
     struct log_line line;
-    begin_connection(conn, &line, LOG_LEVEL_INFO, "limited");
+    if (!begin_connection(conn, &line, LOG_LEVEL_INFO, EVENT_LIMITED)) {
+        return;
+    }
     log_word(&line, "reason", reasons[reason].word);
     log_end(&line);
 }
@@ -221,7 +323,9 @@ void session_log_limited(struct connection *conn, enum reason reason)
 void session_log_login_aborted(struct session *s, const char *verdict)
 {
     struct log_line line;
-    begin_login(s, &line, LOG_LEVEL_INFO, "login-aborted");
+    if (!begin_login(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN_ABORTED)) {
+        return;
+    }
     log_word(&line, "verdict", verdict);
     log_end(&line);
 }
@@ -233,7 +337,9 @@ void session_log_banned(struct session *s, const struct client_table_ban *ban, u
     if (ban->follows) {
         client_table_log_unbanned(ban);
     }
-    begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, "banned");
+    if (!begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, EVENT_BANNED)) {
+        return;
+    }
     log_word(&line, "network", network_text(&ban->network, text));
     if (ban->user != 0 && s->attempt != NULL && s->attempt->credentials.user != NULL) {
         log_quoted(&line, "user", s->attempt->credentials.user, strlen(s->attempt->credentials.user));
@@ -246,16 +352,29 @@ void session_log_banned(struct session *s, const struct client_table_ban *ban, u
 void session_log_user_attacked(struct session *s)
 {
     struct log_line line;
-    begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, "user-attacked");
+    if (!begin_connection(&s->connection, &line, LOG_LEVEL_WARNING, EVENT_USER_ATTACKED)) {
+        return;
+    }
     log_quoted(&line, "user", s->attempt->account, strlen(s->attempt->account));
+    log_end(&line);
+}
+
+void session_log_suppressed(void *data, const struct log_quota_summary *summary)
+{
+    struct log_line line;
+    char text[NETWORK_TEXT_SIZE];
+    (void)data;
+    log_begin(&line, LOG_LEVEL_WARNING, "lines-suppressed");
+    log_word(&line, "network", network_text(&summary->network, text));
+    log_word(&line, "event", summary->event < EVENT_COUNT ? events[summary->event].word : "?");
+    log_number(&line, "suppressed", summary->suppressed);
     log_end(&line);
 }
 
 void session_log_state(const struct session *s, const char *from, const char *to)
 {
     struct log_line line;
-    if (log_wants(LOG_LEVEL_DEBUG)) {
-        begin_without_place(&s->connection, &line, LOG_LEVEL_DEBUG, "state");
+    if (begin_without_place(&s->connection, &line, LOG_LEVEL_DEBUG, EVENT_STATE)) {
         log_word(&line, "from", from);
         log_word(&line, "to", to);
         log_end(&line);
@@ -267,10 +386,9 @@ void session_log_disconnect(struct session *s)
     struct log_line line;
     char duration[32];
     const struct reason_row *reason = &reasons[s->reason];
-    if (!log_wants(reason->level)) {
+    if (!begin(s, &line, reason->level, EVENT_DISCONNECT)) {
         return;
     }
-    begin(s, &line, reason->level, "disconnect");
     if (s->user != NULL) {
         log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);

@@ -65,6 +65,12 @@ void session_log_banned(struct session *s, const struct client_table_ban *ban, u
 /* "user-attacked": the user of the attempt is guessed at from many networks, more often than `user_failures`. */
 void session_log_user_attacked(struct session *s);
 
+/*
+ * "lines-suppressed": so many lines of an event were not written because a client network has caused too many; for
+ * log_quota_sweep(). Not of a session.
+ */
+void session_log_suppressed(void *data, const struct log_quota_summary *summary);
+
 /* "state": the session goes from one state to another. At debug only. */
 void session_log_state(const struct session *s, const char *from, const char *to);
 

@@ -102,3 +102,61 @@ def test_syslog_needs_no_daemon(guard, backend):
     front = guard(backend().address, log={"target": "syslog"})
     with front.session() as wire:
         assert wire.command(b"NOOP").status.startswith(b"OK")
+
+
+HERE, THERE = "127.0.7.1", "127.0.8.1"
+
+
+def test_a_client_that_logs_much_is_summed_up_and_others_are_not(guard, backend):
+    """As many lines of each event as connections are allowed, over all workers; the count of the rest at the end."""
+    front = guard(backend().address, workers=4, log={"level": "info"},
+                  limits={"connection_rate": "20/10m", "private_addresses": "client"})
+    lines = 0
+    for _ in range(12):
+        with front.connect(source=HERE) as wire:
+            wire.line()
+            while True:
+                wire.send(b"a LOGIN anna Geheim47\r\n")
+                if not wire.line_or_end().startswith(b"a NO [PRIVACYREQUIRED]"):
+                    break
+                lines += 1
+    with front.plain(source=THERE) as wire:
+        wire.command(b"LOGIN anna Geheim47")
+        front.event("cleartext-password", rip=THERE)
+    front.stop()
+    assert lines == 12 * 5
+    assert len(front.events("cleartext-password", rip=HERE)) == 20
+    assert front.event("lines-suppressed", network=HERE, event="cleartext-password")["suppressed"] == str(lines - 20)
+    assert len(front.events("disconnect", rip=HERE)) == 12
+    assert len(front.events("lines-suppressed")) == 1
+
+
+def test_denied_clients_are_summed_up_too(guard, backend):
+    front = guard(backend().address, workers=4, log={"level": "info"}, limits={"connection_rate": "5/10m"},
+                  access=[{"name": "here", "action": "deny", "networks": [HERE]}])
+    for _ in range(30):
+        with front.connect(source=HERE) as wire:
+            assert not wire.line_or_end()
+    front.stop()
+    assert len(front.events("denied")) == 5
+    assert front.event("lines-suppressed")["suppressed"] == "25"
+
+
+def test_logins_before_tls_are_bad_commands(guard, backend):
+    front = guard(backend().address)
+    with front.plain() as wire:
+        for _ in range(4):
+            assert wire.command(b"LOGIN anna Geheim47").status.startswith(b"NO [PRIVACYREQUIRED]")
+        wire.send(b"b AUTHENTICATE PLAIN\r\n")
+        assert wire.line().startswith(b"b NO [PRIVACYREQUIRED]")
+        assert wire.line_or_end() == b"* BYE Too many bad commands."
+    front.event("disconnect", reason="too-many-bad-commands")
+
+
+def test_who_is_exempt_from_limits_is_so_in_the_log(guard, backend):
+    front = guard(backend().address, limits={"connection_rate": "5/10m"},
+                  access=[{"name": "here", "action": "allow", "networks": [HERE], "limits": False}])
+    for _ in range(8):
+        with front.session(source=HERE):
+            pass
+    wait_for(lambda: len(front.events("disconnect", rip=HERE)) == 8, "all lines")

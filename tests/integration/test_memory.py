@@ -40,7 +40,7 @@ def test_each_process_writes_what_is_its_own(guard, backend, geoip_folder):
             assert regions(pid) == {
                 f"{kind}-{number}": "rw" if number == own else "r-"
                 for kind in ("process", "backends", "sessions", "guesses") for number in range(3)
-            } | {"clients": "rw", "tickets": "r-", "endpoints": "r-", "offer": "r-", "geoip": "r-"}
+            } | {"clients": "rw", "logins": "rw", "log-quota": "rw", "tickets": "r-", "endpoints": "r-", "offer": "r-", "geoip": "r-"}
         assert regions(monitor) == {
             f"{kind}-{number}": "rw" if number == 2 else "r-" for kind in ("process", "backends") for number in range(3)
         } | {"endpoints": "rw", "offer": "rw"}

@@ -98,6 +98,8 @@ void rig_set_policy(struct rig *r)
     r->proxy.table = client_table_new(&r->limits.network, r->arena);
     cr_assert_not_null(r->proxy.table);
     client_table_set_worker(r->proxy.table, 0);
+    r->proxy.log_quota = log_quota_new(32, 64, r->arena);
+    cr_assert_not_null(r->proxy.log_quota);
 }
 
 void rig_connect(struct rig *r)
@@ -145,6 +147,7 @@ void rig_over(struct rig *r)
     }
     access_free((struct access *)r->generation.access);
     client_table_free(r->proxy.table);
+    log_quota_free(r->proxy.log_quota);
     listener_clear(&r->listener);
     option_free(&limits_option_table, &r->limits);
     tls_free(r->generation.tls);

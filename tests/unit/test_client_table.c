@@ -351,20 +351,6 @@ Test(client_table, a_ban_that_follows_on_one_whose_end_nobody_has_seen_tells_so)
     client_table_free(t);
 }
 
-Test(client_table, refusals_are_told_once_a_minute)
-{
-    struct client_table_limits limits = limits_of(9, 1024);
-    struct client_table *t = table_of(&limits, 1);
-    struct network_address a = address("192.0.2.1");
-    struct client_table_ref ref;
-    client_table_enter(t, &a, START, &ref);
-    cr_expect(client_table_claim_log(t, &a, START));
-    cr_expect_not(client_table_claim_log(t, &a, START + 59 * SECOND));
-    cr_expect(client_table_claim_log(t, &a, START + 60 * SECOND));
-    cr_expect_not(client_table_claim_log(t, &a, START + 60 * SECOND));
-    client_table_free(t);
-}
-
 Test(client_table, a_ban_can_be_put_back_if_it_fits)
 {
     struct client_table_limits limits = limits_of(9, 1024);

@@ -8,24 +8,9 @@
 #include "proxy/attempt.h"
 
 enum event {
-    EVENT_CONNECT,
-    EVENT_CLEARTEXT,
-    EVENT_STARTTLS_REFUSED,
-    EVENT_TLS_FAILED,
-    EVENT_ALPN_FOREIGN,
-    EVENT_LOGIN,
-    EVENT_LOGIN_FAILED,
-    EVENT_LOGIN_REFUSED,
-    EVENT_LOGIN_ABORTED,
-    EVENT_LOGIN_UNAVAILABLE,
-    EVENT_PASSED_OVER,
-    EVENT_DENIED,
-    EVENT_OBSERVED,
-    EVENT_LIMITED,
-    EVENT_BANNED,
-    EVENT_USER_ATTACKED,
-    EVENT_STATE,
-    EVENT_DISCONNECT,
+#define EVENT(name, word, quota) EVENT_##name,
+#include "proxy/event.def"
+#undef EVENT
     EVENT_COUNT
 };
 _Static_assert((int)EVENT_COUNT <= (int)LOG_QUOTA_EVENTS, "each event has a quota");
@@ -37,24 +22,9 @@ static const struct event_row {
     const char *word;
     enum quota quota;
 } events[EVENT_COUNT] = {
-    [EVENT_CONNECT] = {"connect", QUOTA_NONE}, /* at debug only, as "state" is */
-    [EVENT_CLEARTEXT] = {"cleartext-password", QUOTA_CONNECTIONS},
-    [EVENT_STARTTLS_REFUSED] = {"starttls-refused", QUOTA_CONNECTIONS},
-    [EVENT_TLS_FAILED] = {"tls-failed", QUOTA_CONNECTIONS},
-    [EVENT_ALPN_FOREIGN] = {"alpn-foreign", QUOTA_CONNECTIONS},
-    [EVENT_LOGIN] = {"login", QUOTA_CONNECTIONS},
-    [EVENT_LOGIN_FAILED] = {"login-failed", QUOTA_CONNECTIONS},
-    [EVENT_LOGIN_REFUSED] = {"login-refused", QUOTA_CONNECTIONS},
-    [EVENT_LOGIN_ABORTED] = {"login-aborted", QUOTA_CONNECTIONS},
-    [EVENT_LOGIN_UNAVAILABLE] = {"login-unavailable", QUOTA_CONNECTIONS},
-    [EVENT_PASSED_OVER] = {"backend-passed-over", QUOTA_CONNECTIONS},
-    [EVENT_DENIED] = {"denied", QUOTA_CONNECTIONS},
-    [EVENT_OBSERVED] = {"observed", QUOTA_CONNECTIONS},
-    [EVENT_LIMITED] = {"limited", QUOTA_MINUTE},
-    [EVENT_BANNED] = {"banned", QUOTA_NONE}, /* the limits of guesses are its quota */
-    [EVENT_USER_ATTACKED] = {"user-attacked", QUOTA_NONE},
-    [EVENT_STATE] = {"state", QUOTA_NONE},
-    [EVENT_DISCONNECT] = {"disconnect", QUOTA_CONNECTIONS},
+#define EVENT(name, word, quota) {word, QUOTA_##quota},
+#include "proxy/event.def"
+#undef EVENT
 };
 
 /* Returns true if the line may be written, and counts it. A client without limits has none here, either. */

@@ -490,6 +490,13 @@ bool client_table_is_shared(const struct client_table *t, struct client_table_re
     return ref.slot > t->slots;
 }
 
+bool client_table_has_others(const struct client_table *t, struct client_table_ref ref,
+                             const struct network_address *address)
+{
+    return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
+           sessions_of(t, ref.slot - 1) > 1;
+}
+
 bool client_table_claim_full_log(struct client_table *t, uint64_t now_us)
 {
     uint32_t now_s = (uint32_t)(now_us / 1000000), before = atomic_load(&t->shared->full_logged_s);

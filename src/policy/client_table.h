@@ -109,6 +109,13 @@ bool client_table_is_shared(const struct client_table *t, struct client_table_re
 /* Returns true if the caller should log that the table is full: once a minute, for all workers together. */
 bool client_table_claim_full_log(struct client_table *t, uint64_t now_us);
 
+/*
+ * Returns true if the network of a counted session has others besides, over all workers, and is one client's: not a
+ * gateway's address, and not one that shares its entry.
+ */
+bool client_table_has_others(const struct client_table *t, struct client_table_ref ref,
+                             const struct network_address *address);
+
 /* Ends the counting of a session. `ref` is all zero afterwards; does nothing if it is before. */
 void client_table_leave(struct client_table *t, struct client_table_ref *ref);
 

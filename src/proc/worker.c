@@ -47,28 +47,66 @@ static void publish_count(struct worker *w, size_t count)
     atomic_store(&w->status->sessions, (uint32_t)count);
 }
 
+/* How many of so many places are kept for client networks that have none. */
+static uint64_t kept_of(uint64_t places)
+{
+    return places / 10;
+}
+
+enum room { ROOM_NONE, ROOM_KEPT, ROOM_FREE };
+
+/* Which places those are of which the last one is taken when there are `own` sessions of this worker. */
+static enum room room_of(const struct worker *w, uint64_t own)
+{
+    uint64_t capacity = w->capacity, max = w->service->current->config.max_sessions;
+    uint64_t all = max > 0 ? service_sessions(w->service) : 0;
+    if (own > capacity || all > max) {
+        return ROOM_NONE;
+    }
+    return own > capacity - kept_of(capacity) || all > max - kept_of(max) ? ROOM_KEPT : ROOM_FREE;
+}
+
+static bool is_crowded(const struct proxy *proxy)
+{
+    const struct worker *w = proxy->data;
+    return room_of(w, atomic_load(&w->status->sessions)) != ROOM_FREE;
+}
+
 static bool is_full(const struct worker *w)
 {
-    uint32_t max = w->service->current->config.max_sessions;
+    uint64_t max = w->service->current->config.max_sessions;
     return w->proxy.count >= w->capacity || (max > 0 && service_sessions(w->service) >= max);
 }
 
 /*
  * Counts one session more, and then looks at the sum: of two workers that want the last place, both may fail, but never
- * both succeed. Returns false when there is no place.
+ * both succeed. With ROOM_NONE nothing is counted.
  */
-static bool reserve(struct worker *w)
+static enum room reserve(struct worker *w)
 {
-    uint32_t max = w->service->current->config.max_sessions;
-    if (w->proxy.count >= w->capacity) {
-        return false;
-    }
     publish_count(w, w->proxy.count + 1);
-    if (max > 0 && service_sessions(w->service) > max) {
+    enum room room = room_of(w, w->proxy.count + 1);
+    if (room == ROOM_NONE) {
         publish_count(w, w->proxy.count);
-        return false;
     }
-    return true;
+    return room;
+}
+
+/* Returns true if there is a connection to accept. */
+static bool somebody_waits(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* As reserve() for a client that waits. Before it takes a place that is kept, those who do not log in make room. */
+static bool reserve_or_shed(struct worker *w, int fd)
+{
+    enum room room = reserve(w);
+    if (room != ROOM_FREE && somebody_waits(fd) && shed_idle(&w->proxy)) {
+        room = reserve(w);
+    }
+    return room != ROOM_NONE;
 }
 
 /*
@@ -137,20 +175,13 @@ static bool is_transient(int error)
     }
 }
 
-/* Returns true if there is a connection to accept. */
-static bool somebody_waits(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    return poll(&p, 1, 0) == 1;
-}
-
 /* Accepts one connection. Returns false when there is none, or no place. */
 static bool accept_one(struct worker *w, struct ev_io *watcher)
 {
     const struct listen_socket *listen_socket = &w->service->listen_sockets[watcher - w->accept_watchers];
     union address peer = {0}, local = listen_socket->address;
     socklen_t len = sizeof peer;
-    if (!reserve(w) && !(somebody_waits(watcher->fd) && shed_idle(&w->proxy) && reserve(w))) {
+    if (!reserve_or_shed(w, watcher->fd)) {
         pause_accepting(w, "max_sessions");
         return false;
     }
@@ -303,6 +334,7 @@ static int prepare(struct worker *w)
         .activity = &w->status->activity,
         .next_id = first_id(),
         .ended = session_ended,
+        .is_crowded = is_crowded,
         .claim_shared_address_warning = claim_shared_address_warning,
         .data = w,
     };

@@ -157,19 +157,19 @@ void backend_mark_down(struct backend *backend, enum fault fault, struct span sa
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
-bool backend_reserve_session(const struct backend *backend)
+bool backend_reserve_session(const struct backend *backend, bool has_others)
 {
     const struct backends *b = backend->all;
-    uint64_t sum = 0;
+    uint64_t sum = 0, max = backend->options->max_sessions;
     /* Counts before it sums up: of two workers that want the last place, both may fail, but never both succeed. */
     atomic_fetch_add(&own_column(backend)->sessions, 1);
-    if (backend->options->max_sessions == 0) {
+    if (max == 0) {
         return true;
     }
     for (unsigned i = 0; i < b->children; i++) {
         sum += atomic_load(&column_of(backend, i)->sessions);
     }
-    if (sum > backend->options->max_sessions) {
+    if (sum > max - (has_others ? max / 10 : 0)) {
         backend_release_session(backend);
         return false;
     }

@@ -55,9 +55,10 @@ void backend_mark_down(struct backend *backend, enum fault fault, struct span sa
 /*
  * Counts a session of this process at the backend, which backend_release_session() must release. Returns true, or false
  * with nothing counted if there would be more than max_sessions in all workers together. The limit is never exceeded;
- * of two workers that want the last session, both may fail.
+ * of two workers that want the last session, both may fail. The last tenth of max_sessions is kept for client networks
+ * that have no session: `has_others` is true for another one.
  */
-bool backend_reserve_session(const struct backend *backend);
+bool backend_reserve_session(const struct backend *backend, bool has_others);
 
 /* Releases a session for which backend_reserve_session() has returned true. */
 void backend_release_session(const struct backend *backend);

@@ -36,17 +36,14 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
-/*
- * A client that waits for TLS could not read a BYE, and a client that is refused gets none but for the limit on
- * sessions.
- */
+/* A client that waits for TLS could not read a BYE. */
 static bool may_be_told(const struct session *s, enum reason reason)
 {
     switch (s->state) {
     case STATE_HANDSHAKE:
         return false;
     case STATE_PROXY_HEADER:
-        return reason == REASON_SESSIONS && s->connection.listener->options->tls == LISTENER_STARTTLS;
+        return reason_is_told_at_connect(reason) && s->connection.listener->options->tls == LISTENER_STARTTLS;
     default:
         return true;
     }

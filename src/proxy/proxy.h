@@ -59,6 +59,8 @@ struct proxy {
     uint32_t ban_epoch;     /* of the bans that session_end_banned() has applied */
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
+    /* Returns true if the only places that are left are those kept for client networks that have none. */
+    bool (*is_crowded)(const struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */
     bool (*claim_shared_address_warning)(struct proxy *proxy);
     void *data;

@@ -8,3 +8,8 @@ const struct reason_row reasons[REASON_COUNT] = {
 #include "proxy/reason.def"
 #undef REASON
 };
+
+bool reason_is_told_at_connect(enum reason reason)
+{
+    return reason == REASON_SESSIONS || reason == REASON_CROWDED;
+}

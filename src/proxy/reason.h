@@ -17,12 +17,15 @@ struct reason_row {
     enum log_level level; /* of the line "disconnect" */
     /*
      * The text after "* BYE "; static. NULL: the session ends without BYE. A session ends with BYE only before its
-     * login, and not while its client waits for TLS. A client that is refused at connect gets BYE only for
-     * REASON_SESSIONS, on a STARTTLS listener.
+     * login, and not while its client waits for TLS. A client that is refused at connect gets BYE only if
+     * reason_is_told_at_connect(), on a STARTTLS listener.
      */
     const char *bye;
 };
 
 extern const struct reason_row reasons[REASON_COUNT];
+
+/* Returns true if a client that is refused at connect may know that reason: it has done nothing wrong. */
+bool reason_is_told_at_connect(enum reason reason);
 
 #endif

@@ -462,11 +462,11 @@ enum session_state session_first_state(const struct listener *listener)
     return listener->options->tls == LISTENER_IMPLICIT ? STATE_HANDSHAKE : STATE_CLEARTEXT;
 }
 
-/* Of all refusals only the limit on sessions gets a BYE, and only on a listener whose clients read cleartext. */
+/* A BYE is for a listener whose clients read cleartext. */
 static void refuse(int fd, const struct listener *listener, enum reason reason)
 {
     char text[128];
-    if (reason == REASON_SESSIONS && listener->options->tls == LISTENER_STARTTLS) {
+    if (reason_is_told_at_connect(reason) && listener->options->tls == LISTENER_STARTTLS) {
         int len = snprintf(text, sizeof text, "* BYE %s\r\n", reasons[reason].bye);
         (void)!send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL); /* an empty socket buffer takes it whole */
     }

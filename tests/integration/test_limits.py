@@ -220,12 +220,49 @@ def test_idle_connections_keep_nobody_out(guard, backend):
             wire.close()
 
 
+def test_the_last_places_are_for_networks_that_have_none(guard, backend):
+    """One network has logged in as often as it may; a tenth of the places is not for it."""
+    front = guard(backend().address, workers=2, max_sessions=20, limits={"sessions": 1000})
+    kept = []
+    for _ in range(18):
+        session = front.session(source=HERE)
+        session.__enter__()
+        kept.append(session)
+    with front.connect(source=HERE) as wire:
+        assert wire.line_or_end() == b"* BYE [LIMIT] The server is full for your network."
+    assert front.event("limited", rip=HERE)["reason"] == "crowded"
+    with front.session(source=THERE) as wire:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+        with front.connect(source=THERE) as second:
+            assert second.line_or_end().startswith(b"* BYE [LIMIT]"), "it has one now"
+        with front.session(source="127.0.9.1"):
+            pass
+    for session in kept:
+        session.__exit__(None, None, None)
+
+
+def test_a_backend_keeps_places_for_networks_that_have_none(guard, backend):
+    front = guard(backend().address, workers=2, backend_settings={"max_sessions": 10}, limits={"sessions": 1000})
+    kept = []
+    for _ in range(9):
+        session = front.session(source=HERE)
+        session.__enter__()
+        kept.append(session)
+    with front.secure(source=HERE) as wire:
+        assert wire.command(b"LOGIN anna Geheim47").status.startswith(b"NO [UNAVAILABLE]")
+    assert front.event("login-unavailable", rip=HERE)["reason"] == "max-sessions"
+    with front.session(source=THERE) as wire:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+    for session in kept:
+        session.__exit__(None, None, None)
+
+
 def test_of_those_who_do_not_log_in_the_greediest_network_makes_room(guard, backend):
     front = guard(backend().address, workers=1, max_sessions=12, limits={"sessions": 1000})
     few = [front.plain(source=THERE) for _ in range(2)]
     many = [front.plain(source=HERE) for _ in range(10)]
     more = [front.plain(source=f"127.0.9.{number}") for number in range(1, 5)]
-    assert [event["rip"] for event in front.events("disconnect", reason="shed")] == [HERE] * 4
+    assert [event["rip"] for event in front.events("disconnect", reason="shed")] == [HERE] * 5, "and one place is kept"
     for wire in [*few, *more]:
         assert wire.command(b"NOOP").status.startswith(b"OK")
     for wire in [*few, *many, *more]:

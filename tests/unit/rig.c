@@ -21,6 +21,11 @@ static bool claim_shared_address_warning(struct proxy *proxy)
     return first;
 }
 
+static bool is_crowded(const struct proxy *proxy)
+{
+    return ((struct rig *)proxy->data)->crowded;
+}
+
 static void session_has_ended(struct proxy *proxy)
 {
     ((struct rig *)proxy->data)->ended++;
@@ -72,6 +77,7 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->proxy.loop = &r->loop;
     r->generation.limits = &r->limits;
     r->proxy.activity = &r->activity;
+    r->proxy.is_crowded = is_crowded;
     r->proxy.claim_shared_address_warning = claim_shared_address_warning;
     r->proxy.data = r;
     r->proxy.ended = session_has_ended;

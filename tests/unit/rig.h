@@ -48,6 +48,7 @@ struct rig {
     size_t rule_count;
     const char *peer;                       /* the client's address; NULL: 192.0.2.7 */
     struct activity activity;
+    bool crowded; /* only the places are left that are kept */
     bool shared_address_logged;
     enum pace pace;
     unsigned ended;      /* sessions */

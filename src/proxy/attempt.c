@@ -15,6 +15,23 @@ struct attempt *attempt_new(struct span tag)
     return a;
 }
 
+struct span attempt_tag(const struct attempt *a)
+{
+    return (struct span){buffer_data(&a->tag), a->tag.len};
+}
+
+struct span attempt_said(const struct attempt *a)
+{
+    return (struct span){buffer_data(&a->said), a->said.len};
+}
+
+bool attempt_is_judged(const struct attempt *a)
+{
+    const struct sasl_mechanism *m = a->credentials.passthrough;
+    bool sent = a->command.parts > 0 && a->command.next == a->command.parts;
+    return a->judged || (sent && (m == NULL || !m->hides_password || a->responses > 0));
+}
+
 void attempt_free(struct attempt *a)
 {
     if (a == NULL) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The data of one login in progress: its command, its backends, the exchange and the answer. Only login.c and admission.c write it. */
+/*
+ * The data of one login in progress: its command, its backends, the exchange and the answer. Only login.c,
+ * login_verdict.c and admission.c write it.
+ */
 #ifndef IMAPGUARD_PROXY_ATTEMPT_H
 #define IMAPGUARD_PROXY_ATTEMPT_H
 
@@ -10,6 +13,8 @@
 #include "policy/guess.h"
 #include "proxy/dial.h"
 #include "proxy/reason.h"
+
+enum { ATTEMPT_ANSWER_MAX = 128 * 1024 }; /* octets of what the client gets */
 
 struct attempt {
     struct buffer tag; /* of the client's command */
@@ -48,6 +53,15 @@ struct attempt {
 
 /* Returns a new attempt for a command with that tag, which is copied; NULL when memory is short. */
 struct attempt *attempt_new(struct span tag);
+
+/* Returns the client's tag. */
+struct span attempt_tag(const struct attempt *a);
+
+/* Returns what the backend or OpenSSL said about the last fault or rejection. */
+struct span attempt_said(const struct attempt *a);
+
+/* Returns true if the backend has got all that it needs to judge the secret. Before that, a fault is its own. */
+bool attempt_is_judged(const struct attempt *a);
 
 /* Wipes and frees an attempt; NULL is fine. */
 void attempt_free(struct attempt *a);

@@ -9,6 +9,7 @@
 #include "proxy/attempt.h"
 #include "proxy/backend_state.h"
 #include "proxy/client.h"
+#include "proxy/login_verdict.h"
 #include "proxy/session_log.h"
 
 /* The tag of our login: one that no answer to a client has by accident. */
@@ -16,260 +17,11 @@
 
 enum {
     LINES_MAX = 64,           /* that a backend may say before it has answered the login */
-    ANSWER_MAX = 128 * 1024,  /* octets of what the client gets ... */
-    UNTAGGED_MAX = 96 * 1024, /* ... of which so many stand before the tagged line */
+    UNTAGGED_MAX = 96 * 1024, /* octets of the answer that stand before the tagged line */
     REWRITE_MAX = 16 * 1024,  /* by which the tagged line may grow: the client's tag and a response code */
     MESSAGE_MAX = 64 * 1024,
     CHALLENGE_MAX = 8 * 1024, /* octets of a challenge for the client */
 };
-
-static struct span tag_of(const struct attempt *a)
-{
-    return (struct span){buffer_data(&a->tag), a->tag.len};
-}
-
-static struct span said_of(const struct attempt *a)
-{
-    return (struct span){buffer_data(&a->said), a->said.len};
-}
-
-static int put(struct buffer *out, const char *text)
-{
-    return buffer_append(out, text, strlen(text), ANSWER_MAX);
-}
-
-/* --- the verdict ---------------------------------------------------------------------------------------------- */
-
-enum rejection {
-    REJECTED_BY_BACKEND,
-    REJECTED_AS_EXPIRED,
-    REJECTED_TO_CONTACT_ADMIN,
-    REJECTED_IN_ITS_WORDS,
-    REJECTED_NO_ROUTE,
-    REJECTED_NAME,
-    REJECTED_BY_RULE,
-    REJECTED_BY_TARPIT,
-    REJECTED_BANNED,
-    REJECTED_USER_BANNED,
-};
-
-enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
-
-/*
- * One text, in the same time, whether the password is wrong, or nobody has this name, or a rule denies the user: no
- * answer tells a guesser which it is.
- */
-#define AUTHENTICATION_FAILED "NO [AUTHENTICATIONFAILED] Authentication failed."
-
-/* What a rejection means for the client, the log and the counts. */
-/* clang-format off */
-static const struct rejection_row {
-    const char *word;  /* `reason` in the log */
-    const char *reply; /* the text of the tagged answer; NULL: the backend's own, in the attempt */
-    bool tried;        /* "login-failed" in the log, and a failed login of the client's network; else "login-refused" */
-    bool ends;         /* the session */
-    enum delay delay;
-} rejections[] = {
-    [REJECTED_BY_BACKEND] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
-    [REJECTED_AS_EXPIRED] = {"authentication-failed", "NO [EXPIRED] The password has expired.", true, false, DELAY_GROWING},
-    [REJECTED_TO_CONTACT_ADMIN] = {"authentication-failed", "NO [CONTACTADMIN] Ask the administrator of the mail server.",
-                                   true, false, DELAY_GROWING},
-    [REJECTED_IN_ITS_WORDS] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
-    [REJECTED_NO_ROUTE] = {"no-route", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
-    [REJECTED_NAME] = {"invisible-characters", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
-    [REJECTED_BY_RULE] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
-    [REJECTED_BY_TARPIT] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_LONGEST},
-    [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
-    [REJECTED_USER_BANNED] = {"user-banned", "NO [CONTACTADMIN] Too many failed logins of this user from your network.",
-                              false, true, DELAY_NONE},
-};
-/* clang-format on */
-
-/* How a login was decided. What the backend said of it is in the attempt. */
-struct login_verdict {
-    enum { UNDECIDED, ACCEPTED, REJECTED, ABORTED, FAULTY } kind;
-    enum rejection rejection; /* REJECTED */
-    const char *rule;         /* REJECTED by a rule: its name */
-    enum fault fault;         /* FAULTY */
-    const char *reply;        /* ABORTED: for the client; NULL: the client has gone */
-};
-
-/* The user stays known to the session, for its last line in the log. */
-static void keep_user(struct session *s)
-{
-    struct credentials *c = &s->attempt->credentials;
-    if (c->user != NULL) {
-        free(s->user);
-        s->user = c->user;
-        s->method = c->method;
-        c->user = NULL;
-    }
-}
-
-static void end_attempt(struct session *s)
-{
-    keep_user(s);
-    attempt_free(s->attempt);
-    s->attempt = NULL;
-}
-
-/* Returns true if the backend has got all that it needs to judge the secret. Before that, a fault is its own. */
-static bool is_judged(const struct attempt *a)
-{
-    const struct sasl_mechanism *m = a->credentials.passthrough;
-    bool sent = a->command.parts > 0 && a->command.next == a->command.parts;
-    return a->judged || (sent && (m == NULL || !m->hides_password || a->responses > 0));
-}
-
-/* The answer to the client in the attempt becomes the tag and that text. Returns 0, or -1 when memory is short. */
-static int set_answer(struct attempt *a, const char *text)
-{
-    buffer_clear(&a->answer);
-    return buffer_append(&a->answer, buffer_data(&a->tag), a->tag.len, ANSWER_MAX) == 0 && put(&a->answer, " ") == 0 &&
-                   put(&a->answer, text) == 0 && put(&a->answer, "\r\n") == 0
-               ? 0
-               : -1;
-}
-
-static struct step accepted(struct session *s)
-{
-    struct attempt *a = s->attempt;
-    admission_settle(s, GUESS_RIGHT);
-    session_log_login(s);
-    int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
-    end_attempt(s);
-    s->active = session_now(s);
-    return result == 0 ? step_go(STATE_RELAY) : step_end(REASON_MEMORY);
-}
-
-static uint32_t delay_ms(const struct session *s, enum delay kind)
-{
-    const struct limits *limits = s->connection.generation->limits;
-    uint64_t delay = kind == DELAY_NONE      ? 0
-                     : kind == DELAY_LONGEST ? limits->login_delay_max_ms
-                                             : limits->login_delay_ms;
-    for (unsigned i = 1; i < s->failed_logins && delay > 0 && delay < limits->login_delay_max_ms; i++) {
-        delay *= 2;
-    }
-    return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
-}
-
-/* Goes to PENALTY, where neither the credentials nor the connection to the backend are needed. */
-static struct step punish(struct session *s, enum delay delay)
-{
-    struct attempt *a = s->attempt;
-    s->failed_logins++;
-    a->penalty_ms = delay_ms(s, delay);
-    keep_user(s);
-    credentials_clear(&a->credentials);
-    login_command_clear(&a->command);
-    session_leave_backend(s);
-    return step_go(STATE_PENALTY);
-}
-
-static struct step rejected(struct session *s, const struct login_verdict *v)
-{
-    const struct rejection_row *row = &rejections[v->rejection];
-    struct attempt *a = s->attempt;
-    admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
-    if (row->reply != NULL && set_answer(a, row->reply) != 0) {
-        return step_end(REASON_MEMORY);
-    }
-    if (row->tried) {
-        session_log_login_failed(s, row->word, said_of(a));
-    } else {
-        session_log_login_refused(s, row->word, v->rule);
-    }
-    if (row->ends) {
-        (void)stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
-        end_attempt(s);
-        return step_end(REASON_BANNED);
-    }
-    return punish(s, row->delay);
-}
-
-static const char *const verdict_words[] = {
-    [GUESS_UNKNOWN] = "unknown", [GUESS_RIGHT] = "right", [GUESS_WRONG] = "wrong", [GUESS_UNSENT] = "none"};
-
-/* The verdict on a login that ends without one; `otherwise` if the backend has not even said it by a challenge. */
-static enum guess_verdict verdict_of_end(const struct attempt *a, enum guess_verdict otherwise)
-{
-    return !is_judged(a)                  ? GUESS_UNSENT
-           : a->final == SASL_FINAL_RIGHT ? GUESS_RIGHT
-           : a->final == SASL_FINAL_WRONG ? GUESS_WRONG
-                                          : otherwise;
-}
-
-/* A client that cancels after its secret was judged does so because it was wrong; one that has gone may not know. */
-static struct step aborted(struct session *s, const char *reply)
-{
-    bool challenged = s->state == STATE_CHALLENGE;
-    const struct sasl_mechanism *m = s->attempt->credentials.passthrough;
-    bool held = m != NULL && m->hides_password && s->attempt->command.parts > 0;
-    enum guess_verdict verdict = verdict_of_end(s->attempt, reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
-    /* Who makes the backend wait for a proof that does not come pays as for one without a verdict. */
-    admission_settle(s, verdict == GUESS_UNSENT && held ? GUESS_UNKNOWN : verdict);
-    if (s->attempt->credentials.user != NULL) {
-        session_log_login_aborted(s, verdict_words[verdict]);
-    }
-    int result = reply != NULL ? client_reply(s, tag_of(s->attempt), reply) : 0;
-    end_attempt(s);
-    session_leave_backend(s);
-    return result != 0 ? step_end(REASON_MEMORY) : challenged ? step_go(STATE_NOT_AUTHENTICATED) : step_more();
-}
-
-static struct step faulty(struct session *s, enum fault fault)
-{
-    struct attempt *a = s->attempt;
-    const char *reply = faults[fault].reply;
-    bool judged = is_judged(a);
-    admission_settle(s, verdict_of_end(a, GUESS_UNKNOWN));
-    session_log_login_fault(s, fault, said_of(a));
-    if (judged) {
-        return reply == NULL || set_answer(a, reply) == 0 ? punish(s, DELAY_GROWING) : step_end(REASON_MEMORY);
-    }
-    int result = reply != NULL ? client_reply(s, tag_of(a), reply)
-                               : stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
-    end_attempt(s);
-    session_leave_backend(s);
-    return result != 0                           ? step_end(REASON_MEMORY)
-           : s->state == STATE_NOT_AUTHENTICATED ? step_more()
-                                                 : step_go(STATE_NOT_AUTHENTICATED);
-}
-
-/* ABANDONED: the client does not hear the verdict, but it counts. */
-static struct step abandoned(struct session *s, const struct login_verdict *v)
-{
-    enum reason reason = s->attempt->client_reason;
-    enum guess_verdict verdict = v->kind == ACCEPTED   ? GUESS_RIGHT
-                                 : v->kind == REJECTED ? GUESS_WRONG
-                                                       : verdict_of_end(s->attempt, GUESS_UNKNOWN);
-    admission_settle(s, verdict);
-    session_log_login_aborted(s, verdict_words[verdict]);
-    end_attempt(s);
-    session_leave_backend(s);
-    return step_end(reason);
-}
-
-/* The one place where a verdict becomes an answer, a line of the log and a count. */
-static struct step conclude(struct session *s, const struct login_verdict *v)
-{
-    if (s->state == STATE_ABANDONED) {
-        return abandoned(s, v);
-    }
-    switch (v->kind) {
-    case ACCEPTED:
-        return accepted(s);
-    case REJECTED:
-        return rejected(s, v);
-    case ABORTED:
-        return aborted(s, v->reply);
-    case FAULTY:
-    case UNDECIDED: /* which nobody concludes */
-        break;
-    }
-    return faulty(s, v->fault);
-}
 
 /* --- the attempt ---------------------------------------------------------------------------------------------- */
 
@@ -388,7 +140,7 @@ static struct step await_turn(struct session *s, struct step allowed)
         v.rejection = REJECTED_USER_BANNED;
         break;
     }
-    return conclude(s, &v);
+    return login_conclude(s, &v);
 }
 
 struct step login_take_turn(struct session *s)
@@ -399,12 +151,12 @@ struct step login_take_turn(struct session *s)
 struct step login_submit(struct session *s, struct credentials *c)
 {
     struct login_verdict v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? login_take_turn(s) : conclude(s, &v);
+    return v.kind == UNDECIDED ? login_take_turn(s) : login_conclude(s, &v);
 }
 
 struct step login_client_gone(struct session *s, enum reason reason)
 {
-    if (s->state == STATE_BACKEND_LOGIN && is_judged(s->attempt)) {
+    if (s->state == STATE_BACKEND_LOGIN && attempt_is_judged(s->attempt)) {
         client_bye(s, reason);
         s->attempt->client_reason = reason;
         return step_go(STATE_ABANDONED);
@@ -421,13 +173,13 @@ struct step login_ask_backend(struct session *s, const struct sasl_mechanism *me
 
 struct step login_abort(struct session *s, const char *reply)
 {
-    return conclude(s, &(struct login_verdict){.kind = ABORTED, .reply = reply});
+    return login_conclude(s, &(struct login_verdict){.kind = ABORTED, .reply = reply});
 }
 
 void login_end(struct session *s)
 {
     if (s->attempt != NULL) {
-        (void)conclude(s, &(struct login_verdict){.kind = ABORTED});
+        (void)login_conclude(s, &(struct login_verdict){.kind = ABORTED});
     }
 }
 
@@ -465,16 +217,16 @@ static struct step backend_failed(struct session *s, enum fault fault)
 {
     struct attempt *a = s->attempt;
     bool sent = a->command.parts > 0;
-    a->judged = is_judged(a);
+    a->judged = attempt_is_judged(a);
     a->fault = fault;
     if (faults[fault].marks_down && !sent && !dial_has_introduced(&a->dial)) {
-        backend_mark_down(s->backend, fault, said_of(a));
+        backend_mark_down(s->backend, fault, attempt_said(a));
     }
     if (s->state == STATE_ABANDONED || !faults[fault].tries_next || (sent && a->credentials.passthrough != NULL)) {
-        return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});
+        return login_conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = fault});
     }
     if (choose_backend(s) != NULL) {
-        session_log_passed_over(s, fault, said_of(a));
+        session_log_passed_over(s, fault, attempt_said(a));
     }
     return try_next_backend(s);
 }
@@ -501,7 +253,7 @@ struct step login_connect(struct session *s)
 {
     struct attempt *a = s->attempt;
     if (a->route == NULL && !choose_route(s)) {
-        return conclude(s, &(struct login_verdict){.kind = REJECTED, .rejection = REJECTED_NO_ROUTE});
+        return login_conclude(s, &(struct login_verdict){.kind = REJECTED, .rejection = REJECTED_NO_ROUTE});
     }
     for (struct backend *next; (next = choose_backend(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
@@ -520,7 +272,7 @@ struct step login_connect(struct session *s)
         buffer_clear(&a->answer); /* with the last backend's NO, it would be the client's answer */
         return dialled(s, dial_begin(&a->dial, next, &a->client, &s->backend_stream, s->proxy->loop, session_event, s));
     }
-    return conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = a->fault});
+    return login_conclude(s, &(struct login_verdict){.kind = FAULTY, .fault = a->fault});
 }
 
 struct step login_dial(struct session *s)
@@ -636,10 +388,10 @@ static struct outcome pass_challenge(struct session *s, struct span line)
         return broken(FAULT_NONSENSE);
     }
     struct attempt *a = s->attempt;
-    a->final = is_judged(a) ? sasl_final_of(a->credentials.passthrough, text) : SASL_FINAL_NONE;
-    bool queued = stream_queue(&s->client_stream, "+ ", 2, ANSWER_MAX) == 0 &&
-                  stream_queue(&s->client_stream, text.bytes, text.len, ANSWER_MAX) == 0 &&
-                  stream_queue(&s->client_stream, "\r\n", 2, ANSWER_MAX) == 0;
+    a->final = attempt_is_judged(a) ? sasl_final_of(a->credentials.passthrough, text) : SASL_FINAL_NONE;
+    bool queued = stream_queue(&s->client_stream, "+ ", 2, ATTEMPT_ANSWER_MAX) == 0 &&
+                  stream_queue(&s->client_stream, text.bytes, text.len, ATTEMPT_ANSWER_MAX) == 0 &&
+                  stream_queue(&s->client_stream, "\r\n", 2, ATTEMPT_ANSWER_MAX) == 0;
     return (struct outcome){.kind = queued ? CHALLENGED : NO_MEMORY};
 }
 
@@ -665,12 +417,12 @@ static enum rejection rejection_of(const struct response *r, bool in_its_words)
 static struct outcome take_no(struct session *s, const struct response *r)
 {
     struct attempt *a = s->attempt;
-    bool unavailable = response_is_unavailable(r) || !is_judged(a);
+    bool unavailable = response_is_unavailable(r) || !attempt_is_judged(a);
     struct login_verdict wrong = {.kind = REJECTED,
                                   .rejection = rejection_of(r, s->backend->options->pass_refusal_text)};
     buffer_clear(&a->answer); /* untagged lines of a login that failed are not passed on */
-    if (response_for_client(r, tag_of(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
-                            ANSWER_MAX) != 0) {
+    if (response_for_client(r, attempt_tag(a), unavailable ? "UNAVAILABLE" : "AUTHENTICATIONFAILED", &a->answer,
+                            ATTEMPT_ANSWER_MAX) != 0) {
         return (struct outcome){.kind = NO_MEMORY};
     }
     return unavailable ? broken(FAULT_BACKEND_REFUSED) : (struct outcome){.kind = DECIDED, .verdict = wrong};
@@ -683,7 +435,7 @@ static struct outcome take_line(struct session *s, struct span line)
     if (++a->lines > LINES_MAX) {
         return broken(FAULT_TOO_MANY_LINES);
     }
-    if (a->answer.len + line.len > (r.tagged ? ANSWER_MAX - REWRITE_MAX : UNTAGGED_MAX)) {
+    if (a->answer.len + line.len > (r.tagged ? ATTEMPT_ANSWER_MAX - REWRITE_MAX : UNTAGGED_MAX)) {
         return broken(FAULT_ANSWER_TOO_LONG);
     }
     if (r.tagged || r.kind == RESPONSE_BYE || r.kind == RESPONSE_NONSENSE) {
@@ -708,7 +460,7 @@ static struct outcome take_line(struct session *s, struct span line)
     case RESPONSE_NONSENSE:
         return broken(FAULT_NONSENSE);
     case RESPONSE_OK:
-        if (r.tagged && !is_judged(a)) {
+        if (r.tagged && !attempt_is_judged(a)) {
             return broken(FAULT_NONSENSE); /* nobody has logged in: it has not seen the secret */
         }
         break;
@@ -716,7 +468,7 @@ static struct outcome take_line(struct session *s, struct span line)
     case RESPONSE_OTHER:
         break;
     }
-    if (response_for_client(&r, tag_of(a), "", &a->answer, ANSWER_MAX) != 0) {
+    if (response_for_client(&r, attempt_tag(a), "", &a->answer, ATTEMPT_ANSWER_MAX) != 0) {
         return (struct outcome){.kind = NO_MEMORY};
     }
     return (struct outcome){.kind = r.tagged ? DECIDED : NEXT_LINE, .verdict = {.kind = ACCEPTED}};
@@ -728,7 +480,7 @@ static struct step apply_outcome(struct session *s, const struct outcome *o)
     case CHALLENGED:
         return s->state == STATE_ABANDONED ? login_expired(s) : step_go(STATE_CHALLENGE); /* nobody will respond */
     case DECIDED:
-        return conclude(s, &o->verdict);
+        return login_conclude(s, &o->verdict);
     case BROKEN:
         return backend_failed(s, o->fault);
     case NO_MEMORY:
@@ -792,24 +544,5 @@ struct step login_respond(struct session *s, struct span response, struct creden
     }
     give_up_turn(s); /* of a user who was not known */
     v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? login_take_turn(s) : conclude(s, &v);
-}
-
-/* --- PENALTY -------------------------------------------------------------------------------------------------- */
-
-ev_tstamp login_penalty_deadline(const struct session *s)
-{
-    return session_after(s->attempt->began, s->attempt->penalty_ms);
-}
-
-struct step login_penalty_over(struct session *s)
-{
-    struct attempt *a = s->attempt;
-    int result = stream_queue(&s->client_stream, buffer_data(&a->answer), a->answer.len, ANSWER_MAX);
-    end_attempt(s);
-    if (result != 0) {
-        return step_end(REASON_MEMORY);
-    }
-    return s->failed_logins >= s->connection.generation->limits->login_attempts ? step_end(REASON_LOGIN_ATTEMPTS)
-                                                                                : step_go(STATE_NOT_AUTHENTICATED);
+    return v.kind == UNDECIDED ? login_take_turn(s) : login_conclude(s, &v);
 }

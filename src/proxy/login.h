@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A login, from the client's command to its answer: the attempt, the access rules, the choice of a backend, the
- * exchange with it, the verdict, the delay, the answer to the client, and what is counted. client.c parses what the
- * client says and calls the first group of functions; the others are handlers of the states CONNECT, BACKEND_LOGIN,
- * CHALLENGE and PENALTY.
+ * A login, from the client's command to the verdict on it: the attempt, the access rules, the choice of a backend, the
+ * exchange with it. What follows on the verdict is in login_verdict.h. client.c parses what the client says and calls the
+ * first group of functions; the others are handlers of the states QUEUED, CONNECT, BACKEND_LOGIN and ABANDONED.
  *
  * A secret is sent only here, only after the client has sent it over TLS, and never twice to one backend. It is charged
  * as a guess before (policy/guess.h). A backend with a fault is passed over for the next of the route, and the client
@@ -80,12 +79,7 @@ struct step login_read(struct session *s);
 /* BACKEND_LOGIN and ABANDONED: the backend's login_timeout is over. */
 struct step login_expired(struct session *s);
 
-/* PENALTY: the delay is over; sends the answer. */
-struct step login_penalty_over(struct session *s);
-
 /* When the present phase of CONNECT ends, or BACKEND_LOGIN or ABANDONED. */
 ev_tstamp login_deadline(const struct session *s);
-/* When PENALTY ends: the delay runs from the client's command, so that it hides how long the backend took. */
-ev_tstamp login_penalty_deadline(const struct session *s);
 
 #endif

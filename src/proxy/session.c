@@ -11,6 +11,7 @@
 #include "proxy/balancer.h"
 #include "proxy/client.h"
 #include "proxy/login.h"
+#include "proxy/login_verdict.h"
 #include "proxy/relay.h"
 #include "proxy/session_log.h"
 #include "proxy/tarpit.h"

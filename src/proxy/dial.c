@@ -173,6 +173,7 @@ static enum dial_result begin_tls(struct dial *d, struct stream *stream)
     /* What came before TLS may be an attacker's. */
     d->phase = DIAL_TLS;
     d->able = (struct capabilities){0};
+    d->listed_in_greeting = false;
     buffer_clear(&d->list);
     return tls_client_connect(d->backend->tls, stream) == 0 ? shake_hands(d, stream) : fail_for_memory(d);
 }
@@ -186,7 +187,9 @@ static enum dial_result ask_capability(struct dial *d, struct stream *stream)
 
 static enum dial_result keep_list(struct dial *d, struct span list)
 {
-    capability_parse(list, &d->able);
+    if (!d->listed_in_greeting) {
+        capability_parse(list, &d->able);
+    }
     buffer_clear(&d->list);
     return buffer_append(&d->list, list.bytes, list.len, RESPONSE_LINE_MAX) == 0 ? DIAL_MORE : fail_for_memory(d);
 }
@@ -244,7 +247,10 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
     case DIAL_STARTTLS:
         return begin_tls(d, stream);
     case DIAL_GREETING:
-        /* Some servers list in their greeting only what a login needs: a check asks for the whole list. */
+        /*
+         * Some servers list in their greeting only what a login needs: a check asks for the whole list, for what clients
+         * are offered. d->able stays that of the greeting, by which logins go.
+         */
         if (!d->able.known || is_own(d)) {
             return ask_capability(d, stream);
         }
@@ -281,8 +287,11 @@ static enum dial_result take_greeting(struct dial *d, struct stream *stream, str
                                                          : FAULT_NO_GREETING,
                          line);
     }
-    if (response_code_capability(&said, &list) && keep_list(d, list) == DIAL_FAILED) {
-        return DIAL_FAILED;
+    if (response_code_capability(&said, &list)) {
+        if (keep_list(d, list) == DIAL_FAILED) {
+            return DIAL_FAILED;
+        }
+        d->listed_in_greeting = d->able.known;
     }
     return next_phase(d, stream);
 }

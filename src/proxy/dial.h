@@ -45,13 +45,15 @@ struct dial {
     size_t address;            /* index of the next address to try */
     enum dial_phase phase;
     bool encrypted;
-    bool introduced;     /* see dial_has_introduced() */
-    ev_tstamp began;     /* when the attempt at the present address began */
-    ev_tstamp connected; /* when the connection was made; 0: not yet */
+    bool listed_in_greeting; /* `able` is what the greeting listed */
+    bool introduced;         /* see dial_has_introduced() */
+    ev_tstamp began;         /* when the attempt at the present address began */
+    ev_tstamp connected;     /* when the connection was made; 0: not yet */
     struct response_reader reader;
     unsigned lines; /* number of lines read from the backend */
+    /* By what a login goes, also in a check: the list in the greeting, or without one the answer to CAPABILITY. */
     struct capabilities able;
-    struct buffer list; /* the backend's capability list; with TLS, the list that it gave after TLS */
+    struct buffer list; /* the last list of the backend; a check has asked for it. With TLS, as it was after TLS. */
 
     enum fault fault; /* after DIAL_FAILED; before it, the fault of the addresses that were tried */
     char said[160];   /* after DIAL_FAILED: the explanation of the backend or of OpenSSL, terminated; "": none */

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dovecot import TLSDovecot
-from fakebackend import LegacyServer, closes, endless, obey, silent
+from fakebackend import LegacyServer, closes, endless, obey, server_context, silent
 from secrets_in_logs import MARKER, leaked, password
 from waiting import wait_for
 
@@ -286,6 +286,15 @@ def test_what_a_server_can_do_is_asked_and_not_taken_from_its_greeting(guard, ba
     front = guard(fake.address, backend_settings=CHECKED)
     front.event("capabilities-learned")
     assert told(front) == MINIMUM | {"IDLE", "MOVE"}
+
+
+def test_a_check_goes_by_the_same_list_as_a_login(guard, backend, certificate):
+    """A greeting with a list is all that a login reads: what it leaves out, no login finds."""
+    fake = backend(LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1] short\r\n", starttls=server_context(certificate)))
+    front = guard(fake.address, backend_settings={**CHECKED, "tls": "starttls", "ca_file": str(certificate.chain)})
+    assert front.event("backend-down")["reason"] == "no-starttls"
+    assert login(front, "anna")[0].startswith(b"NO [UNAVAILABLE]")
+    assert {event["reason"] for event in front.events("login-unavailable")} == {"no-starttls"}
 
 
 def test_clients_are_told_what_all_backends_have(guard, backend):

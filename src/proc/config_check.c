@@ -285,6 +285,25 @@ static void check_backends_tls(const struct config *config, struct option_report
     }
 }
 
+/* --- backends that see one address for all clients --------------------------------------------------------------- */
+
+static void check_client_addresses(const struct config *config, struct option_report *report)
+{
+    const struct backend_options *backends = config->backends.items;
+    for (size_t i = 0; i < config->backends.count; i++) {
+        if (!backend_is_told_address(&backends[i], NULL)) {
+            char path[PATH_SIZE];
+            snprintf(path, sizeof path, "backends.[%zu].forward_id", i);
+            option_warning(
+                report, path,
+                "with false and proxy_protocol = \"none\", all clients are one to the server \"%s\": when one "
+                "of them guesses passwords, it may hold back or refuse all; set forward_id = true if it has "
+                "ID, or proxy_protocol = \"v2\" if it expects a PROXY header",
+                backends[i].name != NULL ? backends[i].name : "");
+        }
+    }
+}
+
 /* --- the log file and the account of the workers ---------------------------------------------------------------- */
 
 /* Cuts a path behind its part number `n`, from 0: "/", "/var", "/var/log". False when it has no more parts. */
@@ -360,5 +379,6 @@ void config_check(const struct config *config, const struct backends *backends, 
     check_listeners(config, report);
     check_loops(config, backends, report);
     check_backends_tls(config, report);
+    check_client_addresses(config, report);
     check_log(config, account, report);
 }

@@ -11,7 +11,7 @@
  * Adds an error to `report` for two listeners on the same address and port, for a listener on an address that nobody
  * can connect to or that is IPv4 in the notation of IPv6, for a backend that is a listener of imapguard itself, for TLS
  * options of a backend without TLS, and for a log file that the workers could not open again. TLS options that only
- * have no effect are warnings.
+ * have no effect, and a backend that is told the client's address neither by a PROXY header nor by ID, are warnings.
  *
  * The configuration may have errors already. `backends` are those of the configuration, or NULL if they could not be
  * built: then backends with a numeric address are checked, and those with a host name are not. Forks a child that

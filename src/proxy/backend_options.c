@@ -65,3 +65,13 @@ static const struct option_row rows[] = {
 };
 /* clang-format on */
 const struct option_table backend_option_table = {sizeof(struct backend_options), rows};
+
+bool backend_forwards_id(const struct backend_options *o, const struct capabilities *able)
+{
+    return o->forward_id && able->id;
+}
+
+bool backend_is_told_address(const struct backend_options *o, const struct capabilities *able)
+{
+    return o->proxy_protocol != PROXY_HEADER_NONE || (able != NULL ? backend_forwards_id(o, able) : o->forward_id);
+}

@@ -4,6 +4,7 @@
 #define IMAPGUARD_PROXY_BACKEND_OPTIONS_H
 
 #include "base/option.h"
+#include "imap/capability.h"
 #include "net/tls_client.h"
 
 /* The choices of a backend's `tls`, in the same order. */
@@ -27,5 +28,15 @@ struct backend_options {
 };
 
 extern const struct option_table backend_option_table;
+
+/* Returns true if a login sends ID to a backend with these capabilities: forward_id, and the backend lists ID. */
+bool backend_forwards_id(const struct backend_options *o, const struct capabilities *able);
+
+/*
+ * Returns true if a login tells a backend with these capabilities the client's address, by a PROXY header or by ID.
+ * Otherwise the backend sees one address for all clients, or none on a UNIX socket. If `able` is NULL, the capabilities
+ * are unknown, and the result is true if the options allow one of the two.
+ */
+bool backend_is_told_address(const struct backend_options *o, const struct capabilities *able);
 
 #endif

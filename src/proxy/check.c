@@ -30,8 +30,34 @@ static void rest(struct check *c)
     wait_until(c, loop_now(c->loop) + c->backend->options->check_interval_ms / 1000.);
 }
 
+/* Logs that the backend sees one address for all clients, unless the finding before was the same. */
+static void note_address_hidden(struct check *c, bool hidden, const char *reason)
+{
+    const char *name = c->backend->options->name;
+    if (hidden && !c->address_hidden) {
+        log_event(LOG_LEVEL_WARNING, "client-address-hidden", "backend=%s reason=\"%s\"", name, reason);
+    }
+    c->address_hidden = hidden;
+}
+
+/* What the options exclude, no capability can change. */
+static void check_options(struct check *c)
+{
+    note_address_hidden(c, !backend_is_told_address(c->backend->options, NULL),
+                        "neither proxy_protocol nor forward_id is set: to the server all clients are one, and when one "
+                        "guesses passwords it may hold back all; set one of them");
+}
+
+static void check_capabilities(struct check *c)
+{
+    note_address_hidden(c, !backend_is_told_address(c->backend->options, &c->dial.able),
+                        "the server does not list ID: to it all clients are one, and when one guesses passwords it may "
+                        "hold back all; set proxy_protocol if it knows that, or exempt imapguard from its limits");
+}
+
 static void succeeded(struct check *c)
 {
+    check_capabilities(c);
     c->failures = 0;
     if (backend_is_up(c->backend) || ++c->successes >= c->backend->options->check_rise) {
         c->successes = 0;
@@ -138,6 +164,7 @@ void check_start(struct check *c, struct backend *backend, struct loop *loop, vo
     ev_timer_init(&c->timer, run_timer, 0., 0.);
     c->timer.data = c;
     c->again.run = run_again;
+    check_options(c);
     if (backend->options->check_interval_ms == 0) {
         c->ended = true;
         done(data);

@@ -19,6 +19,7 @@ struct check {
     unsigned successes;       /* in a row, while it is down */
     unsigned failures;        /* in a row */
     struct buffer list;       /* the capabilities that the backend listed last; empty: none yet */
+    bool address_hidden;      /* the latest finding: the backend is not told the clients' addresses; it was logged */
     struct loop_task again;   /* for octets that TLS has decrypted already */
     struct ev_timer timer;    /* the next check, or the deadline of this one */
     void (*done)(void *data); /* called when a check has ended */
@@ -34,6 +35,10 @@ struct check {
  * check that fails because of a fault with marks_down marks the backend down after check_fall failures in a row, or
  * immediately if the backend was neither up nor down before. Then `done` is called with `data`. If check_interval_ms is
  * 0, there are no checks: c->ended becomes true, and check_start() calls `done` once itself.
+ *
+ * Logs "client-address-hidden" if logins do not tell the backend the client's address (backend_is_told_address()):
+ * immediately if the options exclude it, else after the first check that finds it, and again only after a check that
+ * found the opposite.
  */
 void check_start(struct check *c, struct backend *backend, struct loop *loop, void (*done)(void *data), void *data);
 

@@ -263,7 +263,7 @@ static enum dial_result next_phase(struct dial *d, struct stream *stream)
         if (!d->able.imap) {
             return fail(d, FAULT_NO_IMAP);
         }
-        if (o->forward_id && d->able.id && !is_own(d)) {
+        if (backend_forwards_id(o, &d->able) && !is_own(d)) {
             return introduce(d, stream);
         }
         /* fall through */

@@ -386,6 +386,71 @@ def test_no_client_can_have_its_id_refused(guard, tls_dovecot):
     assert client_address_in(tls_dovecot.log, "chatty") == "127.0.1.78"
 
 
+def was_told(fake):
+    """Whether a login has told this server the client's address."""
+    peer = wait_for(lambda: next((each for each in fake.peers if each.login), None), "a login")
+    return peer.received.startswith(b"PROXY TCP4 ") or b' ID ("x-originating-ip"' in peer.received
+
+
+class Proxied(LegacyServer):
+    """Expects a PROXY header."""
+
+    def __call__(self, peer):
+        assert peer.line().startswith(b"PROXY ")
+        super().__call__(peer)
+
+
+LONG, ID_LONG = b"IMAP4rev1 AUTH=PLAIN", b"IMAP4rev1 ID AUTH=PLAIN"
+HIDING = {
+    "ID": (LegacyServer(capability=ID_LONG), {}, None),
+    "no ID": (LegacyServer(capability=LONG), {}, "does not list ID"),
+    "ID in the greeting alone": (LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1 ID] hi\r\n", capability=LONG), {}, None),
+    "ID behind the greeting alone": (LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1] hi\r\n", capability=ID_LONG), {},
+                                     "does not list ID"),
+    "ID that is not used": (LegacyServer(capability=ID_LONG), {"forward_id": False}, "neither proxy_protocol nor forward_id"),
+    "a PROXY header": (Proxied(capability=LONG), {"proxy_protocol": "v1", "forward_id": False}, None),
+}
+
+
+@pytest.mark.parametrize("case", HIDING)
+def test_a_backend_that_takes_all_clients_for_one_is_warned_about(guard, backend, case):
+    """Exactly when a login does not tell it the address; once, however often it is checked."""
+    server, settings, reason = HIDING[case]
+    fake = backend(server)
+    front = guard(fake.address, backend_settings={**CHECKED, **settings})
+    front.event("backend-up")
+    assert login(front, "anna")[0].startswith(b"OK")
+    assert was_told(fake) == (reason is None)
+    wait_for(lambda: len(fake.peers) > 4, "more checks")
+    hidden = front.events("client-address-hidden")
+    assert len(hidden) == (reason is not None)
+    assert all(event["backend"] == "legacy" and reason in event["reason"] for event in hidden)
+
+
+def test_a_unix_socket_has_no_address_either(guard, backend, place):
+    place.chmod(0o755)
+    front = guard(backend(path=place / "imap.sock").address, backend_settings=CHECKED)
+    assert "does not list ID" in front.event("client-address-hidden")["reason"]
+
+
+def test_a_backend_that_takes_all_clients_for_one_without_checks(guard, backend):
+    """What the options say needs no check; what only the server could say is not known."""
+    fakes = {name: backend() for name in ("with", "without")}
+    front = guard(None, backends=[{"name": name, "address": fake.address, "forward_id": name == "with"}
+                                  for name, fake in fakes.items()])
+    front.event("client-address-hidden", backend="without")
+    assert login(front, "anna")[0].startswith(b"OK")
+    assert not front.events("client-address-hidden", backend="with")
+
+
+def test_a_backend_that_loses_and_finds_its_id_is_warned_about_again(guard, backend):
+    has, has_not = LegacyServer(capability=ID_LONG), LegacyServer(capability=LONG)
+    fake = backend(has_not, has_not, has, has, has_not)
+    front = guard(fake.address, backend_settings=CHECKED)
+    wait_for(lambda: len(fake.peers) > 5, "six checks")
+    assert len(front.events("client-address-hidden")) == 2
+
+
 def test_id_passes_without_what_only_a_proxy_may_say(guard, backend):
     fake = backend(LegacyServer(capability=b"IMAP4rev1 ID AUTH=PLAIN", greeting=b"* OK ready\r\n"))
     front = guard(fake.address, backend_settings={"forward_id": True})

@@ -304,6 +304,17 @@ def test_options_of_tls_without_tls_are_warned_about(check, option):
     assert f'{path}:{line}: warning: backends.[0].{key}: has no effect with tls = "none"' in output
 
 
+def test_a_backend_that_takes_all_clients_for_one_is_warned_about(check):
+    code, output, path = check(GOOD.replace('"127.0.0.1:1";', '"127.0.0.1:1"; forward_id = false;', 1))
+    assert code == 0
+    line = line_of(GOOD, '"127.0.0.1:1"')
+    assert f'{path}:{line}: warning: backends.[0].forward_id: with false and proxy_protocol = "none", all clients are one' in output
+    assert "set forward_id = true" in output and 'or proxy_protocol = "v2"' in output
+    for settings in "forward_id = true", 'forward_id = false; proxy_protocol = "v2"':
+        code, output, _ = check(GOOD.replace('"127.0.0.1:1";', f'"127.0.0.1:1"; {settings};', 1))
+        assert code == 0 and "warning" not in output
+
+
 def test_bad_lines_of_a_networks_file(check, place):
     """All that fit are told, with their text, and how many more there are."""
     (place / "listed").write_text("10.0.0.0/8\nbad\n" * 23)

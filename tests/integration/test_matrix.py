@@ -75,6 +75,8 @@ def test_logins_and_mail(request, name, tls, guard, certificate, logs):
     front = guard(f"localhost:{port}", backend_settings={
         "tls": tls, **({"ca_file": str(certificate.chain)} if tls != "none" else {}), "check_interval": "1s"})
     front.event("capabilities-learned")
+    hidden = [event["reason"] for event in front.events("client-address-hidden")]
+    assert len(hidden) == (name == "courier") and all("does not list ID" in reason for reason in hidden)
     column = f"{name.removeprefix('tls_')} {tls}"
     user, password = "ben", server.passwords["ben"]
     for method, authenticate in methods(server):

@@ -171,6 +171,26 @@ Test(config_check, options_of_tls_at_a_backend_without_tls)
     }
 }
 
+Test(config_check, a_backend_that_is_never_told_the_clients_address)
+{
+#define HIDDEN ":5: warning: backends.[1].forward_id: with false and proxy_protocol = \"none\", all clients are one to the server \"old\""
+    static const struct {
+        const char *options, *want;
+    } rows[] = {
+        {"", ""}, {"forward_id = true;", ""}, {"forward_id = false;", HIDDEN}, {"forward_id = false; proxy_protocol = \"none\";", HIDDEN},
+        {"forward_id = false; check_interval = \"0s\";", HIDDEN}, {"forward_id = false; proxy_protocol = \"v1\";", ""},
+        {"forward_id = false; proxy_protocol = \"v2\";", ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, LISTENERS(LISTENER("*:143")) TLS "backends = ( { name = \"new\"; address = \"127.0.0.1:1\"; },\n"
+                 "{ name = \"old\"; address = \"unix:/imap\";\n%s } );\n", rows[i].options);
+        const char *got = checked(text, false, NULL);
+        cr_expect_eq(strncmp(got, rows[i].want, strlen(rows[i].want)), 0, "%s: %s", rows[i].options, got);
+        cr_expect(got[0] == '\0' || rows[i].want[0] != '\0', "%s: %s", rows[i].options, got);
+    }
+}
+
 Test(config_check, a_log_file_that_the_account_cannot_open_again)
 {
     if (geteuid() != 0) {

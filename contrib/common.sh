@@ -6,8 +6,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # What a build needs.
 # shellcheck disable=SC2034
-BUILD_PACKAGES=(autoconf automake pkg-config gcc make libc6-dev libssl-dev libev-dev libconfig-dev \
-                 libmaxminddb-dev libunistring-dev
+BUILD_PACKAGES=(autoconf automake pkg-config gcc make libc6-dev libssl-dev libev-dev libconfig-dev libmaxminddb-dev
   libunistring-dev)
 
 die() {

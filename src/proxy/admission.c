@@ -15,21 +15,6 @@ static void observed(void *data, const char *rule, enum access_action action)
     session_log_observed(data, rule, access_action_word(action));
 }
 
-/* Most clients seem to have one private address: something in between hides them, and they share their limits. */
-static void warn_shared_address(struct proxy *proxy, const struct connection *conn)
-{
-    char text[NETWORK_TEXT_SIZE];
-    if (!shared_address_count(&proxy->shared_address, &conn->facts.address) ||
-        !proxy->claim_shared_address_warning(proxy)) {
-        return;
-    }
-    struct network network = network_around(&proxy->shared_address.suspect, 32, 128);
-    log_event(LOG_LEVEL_WARNING, "shared-address-noticed",
-              "rip=%s listener=%s reason=\"most clients come from this private address: limits and bans meet them all; "
-              "let the gateway keep their addresses, or use proxy_protocol\"",
-              network_text(&network, text), conn->listener->options->name);
-}
-
 enum reason admission_connect(struct proxy *proxy, struct connection *conn)
 {
     static const enum reason refusals[] = {[CLIENT_TABLE_BANNED] = REASON_BANNED,
@@ -42,9 +27,6 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
     if (verdict.action != ACCESS_ALLOW) {
         session_log_denied(conn, verdict.rule, access_action_word(verdict.action));
         return verdict.action == ACCESS_TARPIT ? REASON_TARPIT : REASON_DENIED;
-    }
-    if (conn->listener->proxies.count == 0) {
-        warn_shared_address(proxy, conn);
     }
     conn->unlimited = !verdict.limits;
     enum client_table_entry entry = conn->unlimited
@@ -73,6 +55,23 @@ bool admission_has_others(const struct proxy *proxy, const struct connection *co
 void admission_end(struct proxy *proxy, struct connection *conn)
 {
     client_table_leave(proxy->table, &conn->ref);
+}
+
+/* If most clients have one private address, something in between hides them, and they share their limits. */
+void admission_secured(struct session *s)
+{
+    char text[NETWORK_TEXT_SIZE];
+    struct proxy *proxy = s->proxy;
+    const struct connection *conn = &s->connection;
+    if (conn->listener->proxies.count > 0 || !shared_address_count(&proxy->shared_address, &conn->facts.address) ||
+        !proxy->claim_shared_address_warning(proxy)) {
+        return;
+    }
+    struct network network = network_around(&proxy->shared_address.suspect, 32, 128);
+    log_event(LOG_LEVEL_WARNING, "shared-address-noticed",
+              "rip=%s listener=%s reason=\"most clients come from this private address: limits and bans meet them all; "
+              "let the gateway keep their addresses, or use proxy_protocol\"",
+              network_text(&network, text), conn->listener->options->name);
 }
 
 bool admission_is_banned(const struct session *s)

@@ -17,6 +17,13 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 /* Returns true if the client's network has other sessions, so that the places that are kept are not for it. */
 bool admission_has_others(const struct proxy *proxy, const struct connection *conn);
 
+/*
+ * Counts a client that has done its TLS handshake, as those who come to log in do and health checks do not. Logs
+ * "shared-address-noticed" if most of them have one private address (shared_address.h), unless the listener has load
+ * balancers that tell addresses.
+ */
+void admission_secured(struct session *s);
+
 /* Counts the client no more. Does nothing for a client that was refused. */
 void admission_end(struct proxy *proxy, struct connection *conn);
 

@@ -7,6 +7,7 @@
 
 #include "imap/capability.h"
 #include "imap/id.h"
+#include "proxy/admission.h"
 #include "proxy/login.h"
 #include "proxy/session_log.h"
 
@@ -526,6 +527,7 @@ struct step client_handshake(struct session *s)
     if (s->client_stream.alpn_foreign) {
         session_log_alpn_foreign(s);
     }
+    admission_secured(s);
     forget_plaintext(s);
     if (s->connection.listener->options->tls == LISTENER_IMPLICIT) {
         struct step step = client_greet(s);

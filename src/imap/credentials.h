@@ -8,12 +8,21 @@
 
 struct sasl_mechanism;
 
+/* The forms of a login that has a password. */
+enum login_form {
+    LOGIN_BY_COMMAND, /* LOGIN */
+    LOGIN_BY_PLAIN,   /* AUTHENTICATE PLAIN */
+    LOGIN_BY_LOGIN,   /* AUTHENTICATE LOGIN */
+    LOGIN_FORMS
+};
+
 /* All zero means none. It owns `user`, `authorize` and `secret`. The names may have any octets except NUL. */
 struct credentials {
     const char *method;   /* "LOGIN" or the name of the SASL mechanism; static */
     char *user;           /* authentication identity: the password belongs to it */
     char *authorize;      /* authorization identity, if it is another one; NULL if it is `user` */
     struct secret secret; /* the password without NUL; with `passthrough`, the decoded first message of the client */
+    enum login_form form; /* that the client chose; without a meaning if `passthrough` is set */
     const struct sasl_mechanism *passthrough; /* mechanism that the backend requires; NULL for any */
 };
 

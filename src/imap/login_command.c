@@ -108,6 +108,28 @@ static bool has_mechanism(const struct capabilities *able, enum sasl_id id)
     return (able->auth & capability_bit(id)) != 0;
 }
 
+/* By the client's form, the order in which forms are tried: its own, and then those that servers disagree about least. */
+static const enum login_form orders[LOGIN_FORMS][LOGIN_FORMS] = {
+    [LOGIN_BY_COMMAND] = {LOGIN_BY_COMMAND, LOGIN_BY_PLAIN, LOGIN_BY_LOGIN},
+    [LOGIN_BY_PLAIN] = {LOGIN_BY_PLAIN, LOGIN_BY_COMMAND, LOGIN_BY_LOGIN},
+    [LOGIN_BY_LOGIN] = {LOGIN_BY_LOGIN, LOGIN_BY_COMMAND, LOGIN_BY_PLAIN},
+};
+
+/* Returns true if the backend says that it takes a password in that form. */
+static bool is_taken(const struct capabilities *able, enum login_form form)
+{
+    return form == LOGIN_BY_COMMAND ? !able->login_disabled
+                                    : has_mechanism(able, form == LOGIN_BY_PLAIN ? SASL_PLAIN : SASL_LOGIN);
+}
+
+static int build_form(struct login_command *m, const char *tag, const struct credentials *c, enum login_form form,
+                      bool sasl_ir)
+{
+    return form == LOGIN_BY_COMMAND ? build_command(m, tag, c)
+           : form == LOGIN_BY_PLAIN ? build_plain(m, tag, c, sasl_ir)
+                                    : build_sasl_login(m, tag, c);
+}
+
 static enum login_command_result finished(struct login_command *m, int result)
 {
     if (result != 0) {
@@ -125,16 +147,17 @@ enum login_command_result login_command_build(struct login_command *m, const cha
         return has_mechanism(able, c->passthrough->id) ? finished(m, build_passthrough(m, tag, c, able->sasl_ir))
                                                        : LOGIN_COMMAND_NO_MECHANISM;
     }
-    if (has_mechanism(able, SASL_PLAIN)) {
-        return finished(m, build_plain(m, tag, c, able->sasl_ir));
-    }
     if (c->authorize != NULL) {
-        return LOGIN_COMMAND_NOT_AUTHORIZE;
+        return is_taken(able, LOGIN_BY_PLAIN) ? finished(m, build_form(m, tag, c, LOGIN_BY_PLAIN, able->sasl_ir))
+                                              : LOGIN_COMMAND_NOT_AUTHORIZE;
     }
-    if (!able->login_disabled) {
-        return finished(m, build_command(m, tag, c));
+    for (size_t i = 0; i < LOGIN_FORMS; i++) {
+        enum login_form form = orders[c->form][i];
+        if (is_taken(able, form)) {
+            return finished(m, build_form(m, tag, c, form, able->sasl_ir));
+        }
     }
-    return has_mechanism(able, SASL_LOGIN) ? finished(m, build_sasl_login(m, tag, c)) : LOGIN_COMMAND_FORBIDDEN;
+    return LOGIN_COMMAND_FORBIDDEN;
 }
 
 bool login_command_next(struct login_command *m, struct span *part)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Builds the login command for a backend. PLAIN, LOGIN and the LOGIN command of the client are translated to the first
- * of these that the backend supports: AUTHENTICATE PLAIN (RFC 4616); LOGIN, with literals for strings that cannot be
- * quoted; AUTHENTICATE LOGIN. Other mechanisms are not translated. These functions do no I/O.
+ * Builds the login command for a backend. A password goes on in the form in which the client has sent it (the LOGIN
+ * command, AUTHENTICATE PLAIN of RFC 4616, AUTHENTICATE LOGIN) if the backend takes that, since servers tell them apart:
+ * Exchange knows "user@domain\mailbox" by LOGIN alone. Otherwise it is translated to the first form that the backend
+ * takes. The LOGIN command has literals for strings that cannot be quoted. Other mechanisms are not translated. These
+ * functions do no I/O.
  */
 #ifndef IMAPGUARD_IMAP_LOGIN_COMMAND_H
 #define IMAPGUARD_IMAP_LOGIN_COMMAND_H

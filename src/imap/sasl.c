@@ -37,6 +37,14 @@ static enum sasl_result result_of(enum credentials_result result)
     return result == CREDENTIALS_SET ? SASL_DONE : result == CREDENTIALS_BAD ? SASL_BAD : SASL_MEMORY;
 }
 
+static enum sasl_result password_result(enum credentials_result result, enum login_form form, struct credentials *out)
+{
+    if (result == CREDENTIALS_SET) {
+        out->form = form;
+    }
+    return result_of(result);
+}
+
 /* RFC 4616: [authzid] NUL authcid NUL passwd. credentials_set() refuses a third NUL. */
 static enum sasl_result plain_step(struct sasl *s, struct span response, const char **challenge,
                                    struct credentials *out)
@@ -53,7 +61,7 @@ static enum sasl_result plain_step(struct sasl *s, struct span response, const c
         at = nul + 1;
     }
     part[2] = (struct span){at, (size_t)(end - at)};
-    return result_of(credentials_set(out, s->mechanism->name, part[1], part[0], part[2]));
+    return password_result(credentials_set(out, s->mechanism->name, part[1], part[0], part[2]), LOGIN_BY_PLAIN, out);
 }
 
 static enum sasl_result login_step(struct sasl *s, struct span response, const char **challenge,
@@ -70,7 +78,8 @@ static enum sasl_result login_step(struct sasl *s, struct span response, const c
         return SASL_CHALLENGE;
     }
     struct span user = {buffer_data(&s->user), s->user.len};
-    return result_of(credentials_set(out, s->mechanism->name, user, (struct span){0}, response));
+    return password_result(credentials_set(out, s->mechanism->name, user, (struct span){0}, response), LOGIN_BY_LOGIN,
+                           out);
 }
 
 /* --- passthrough mechanisms: the message is kept unchanged, the user is read from it ---------------------- */

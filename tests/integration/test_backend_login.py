@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fakebackend import LegacyServer
+from fakebackend import LegacyServer, obey
 from fault_rows import failed_login, marked_down
 from secrets_in_logs import MARKER
 
@@ -19,12 +19,53 @@ def logged_in(front, line):
     return wire, wire.reply(b"a")
 
 
-def test_plain_where_the_backend_has_it(guard, backend):
+PLAIN = b"AUTHENTICATE PLAIN " + base64.b64encode(b"\0anna\0" + SECRET)
+
+
+@pytest.mark.parametrize("command, method", [(b"LOGIN anna " + SECRET, "LOGIN"), (PLAIN, "PLAIN")])
+def test_the_form_stays_what_it_is_where_the_backend_takes_it(guard, backend, command, method):
     recording = backend()
-    _, reply = logged_in(guard(recording.address), b"LOGIN anna " + SECRET)
+    _, reply = logged_in(guard(recording.address), command)
     assert reply.status == b"OK Logged in."
     login = recording.peer().login
-    assert (login.method, login.user, login.password, login.authorization) == ("PLAIN", b"anna", SECRET, b"")
+    assert (login.method, login.user, login.password, login.authorization) == (method, b"anna", SECRET, b"")
+
+
+def test_plain_where_login_is_disabled(guard, backend):
+    recording = backend(LegacyServer(capability=b"IMAP4rev1 LOGINDISABLED AUTH=PLAIN"))
+    assert logged_in(guard(recording.address), b"LOGIN anna " + SECRET)[1].status.startswith(b"OK")
+    assert recording.peer().login.method == "PLAIN"
+
+
+def exchange(peer):
+    """What Exchange 2010 says, by Microsoft's published transcripts: a shared mailbox is known to LOGIN alone."""
+    peer.send(b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n")
+    while True:
+        tag, _, rest = peer.line().partition(b" ")
+        if rest.upper() == b"CAPABILITY":
+            peer.send(b"* CAPABILITY IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=NTLM AUTH=GSSAPI UIDPLUS CHILDREN IDLE NAMESPACE LITERAL+\r\n"
+                      + tag + b" OK CAPABILITY completed.\r\n")
+        elif rest.upper().startswith(b"LOGIN "):
+            if rest != rb'LOGIN "corp.example\\anna\\office" "%s"' % SECRET:
+                peer.send(tag + b" NO LOGIN failed.\r\n")
+                continue
+            peer.send(tag + b" OK LOGIN completed.\r\n")
+            return obey(peer)
+        elif rest.upper() == b"AUTHENTICATE PLAIN":
+            peer.send(b"+\r\n")
+            peer.line()
+            peer.send(tag + b" NO AUTHENTICATE failed.\r\n")
+        else:
+            peer.send(tag + b" BAD Command Error. 12\r\n")
+
+
+def test_a_shared_mailbox_of_exchange(guard, backend):
+    front = guard(backend(exchange).address)
+    wire, reply = logged_in(front, rb'LOGIN "corp.example\\anna\\office" ' + SECRET)
+    assert reply.status == b"OK LOGIN completed."
+    assert wire.command(b"NOOP").status.startswith(b"OK")
+    _, reply = logged_in(front, rb'LOGIN "corp.example\\anna\\other" ' + SECRET)
+    assert reply.status.startswith(b"NO [AUTHENTICATIONFAILED]")
 
 
 @pytest.mark.parametrize("secret, literal", [
@@ -46,8 +87,8 @@ def test_initial_response_only_where_it_is_known(guard, backend):
     """SASL-IR is used by its capability only."""
     recording = backend(LegacyServer(), LegacyServer(capability=b"IMAP4rev1 SASL-IR AUTH=PLAIN"))
     front = guard(recording.address)
-    logged_in(front, b"LOGIN anna " + SECRET)
-    logged_in(front, b"LOGIN anna " + SECRET)
+    logged_in(front, PLAIN)
+    logged_in(front, PLAIN)
     assert not recording.peer(0).login.initial_response
     assert recording.peer(1).login.initial_response
 

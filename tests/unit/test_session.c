@@ -267,13 +267,15 @@ Test(session, a_login_goes_upstream_in_the_form_that_the_backend_knows)
 #define SENT_LOGIN "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\n" ACCEPTED
 #define SENT_PLAIN "b> guard-login AUTHENTICATE PLAIN " PLAIN_JOE "\n" ACCEPTED
 #define KNOWS(words) "B\nb< * OK [CAPABILITY " words "] old\n"
+#define PLAIN "> l AUTHENTICATE PLAIN " PLAIN_JOE "\n"
     static const struct dialogue rows[] = {
         {"LOGIN to LOGIN", STARTTLS, SECURED LOGIN BACKEND SENT_LOGIN "log login session=\nlog user=\"joe\" method=LOGIN backend=legacy\n", false},
         {"LOGIN to LOGIN, implicit", IMPLICIT, HELLO_TLS LOGIN BACKEND SENT_LOGIN, false},
-        {"a greeting without capabilities", STARTTLS, SECURED LOGIN "B\nb< * OK old\nb> guard-capability CAPABILITY\n"
+        {"a greeting without capabilities", STARTTLS, SECURED PLAIN "B\nb< * OK old\nb> guard-capability CAPABILITY\n"
             "b< * CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\nb< guard-capability OK done\n" SENT_PLAIN, false},
-        {"SASL-IR", STARTTLS, SECURED LOGIN KNOWS("IMAP4rev1 SASL-IR AUTH=PLAIN") SENT_PLAIN, false},
-        {"no SASL-IR", STARTTLS, SECURED LOGIN KNOWS("IMAP4rev1 AUTH=PLAIN") "b> guard-login AUTHENTICATE PLAIN\nb< + \nb> " PLAIN_JOE "\n"
+        {"LOGIN stays LOGIN", STARTTLS, SECURED LOGIN KNOWS("IMAP4rev1 SASL-IR AUTH=PLAIN") SENT_LOGIN, false},
+        {"SASL-IR", STARTTLS, SECURED PLAIN KNOWS("IMAP4rev1 SASL-IR AUTH=PLAIN") SENT_PLAIN, false},
+        {"no SASL-IR", STARTTLS, SECURED PLAIN KNOWS("IMAP4rev1 AUTH=PLAIN") "b> guard-login AUTHENTICATE PLAIN\nb< + \nb> " PLAIN_JOE "\n"
             ACCEPTED, false},
         {"LOGINDISABLED but PLAIN", STARTTLS, SECURED LOGIN KNOWS("IMAP4rev1 LOGINDISABLED SASL-IR AUTH=PLAIN") SENT_PLAIN, false},
         {"PLAIN to LOGIN", STARTTLS, SECURED "> l AUTHENTICATE PLAIN " PLAIN_JOE "\n" BACKEND SENT_LOGIN "log method=PLAIN\n", false},

@@ -99,6 +99,12 @@ static struct step backend_ended(struct session *s)
     return step_go(STATE_ORPHAN);
 }
 
+struct step relay_drain_begin(struct session *s)
+{
+    s->ended = session_now(s);
+    return relay_drain(s);
+}
+
 struct step relay_drain(struct session *s)
 {
     if (s->backend_stream.end != STREAM_READY) {
@@ -130,7 +136,7 @@ ev_tstamp relay_deadline(const struct session *s)
 
 ev_tstamp relay_drain_deadline(const struct session *s)
 {
-    return session_after(s->active, DRAIN_MS);
+    return session_after(s->active > s->ended ? s->active : s->ended, DRAIN_MS);
 }
 
 struct step relay_expired(struct session *s)

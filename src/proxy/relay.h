@@ -20,8 +20,11 @@ struct step relay_client(struct session *s);
 /* RELAY and DRAIN: the backend can be read. Copies its octets to the client; goes to DRAIN if it has ended. */
 struct step relay_backend(struct session *s);
 
+/* DRAIN begins; otherwise as relay_drain(). */
+struct step relay_drain_begin(struct session *s);
+
 /*
- * DRAIN begins, or all octets for one side are sent. If the backend has ended, ends the session or goes to ORPHAN once
+ * In DRAIN all octets for one side are sent. If the backend has ended, ends the session or goes to ORPHAN once
  * its octets are sent to the client. If only the client has ended, its end is sent to the backend after its octets; if
  * its connection has failed, the session ends then.
  */
@@ -36,7 +39,7 @@ struct step relay_drain_expired(struct session *s);
 /* RELAY: returns the deadline in the time of loop_now(): limits.idle_timeout after octets have moved. */
 ev_tstamp relay_deadline(const struct session *s);
 
-/* DRAIN: returns the deadline in the time of loop_now(): 10 s after octets have moved. */
+/* DRAIN: returns the deadline in the time of loop_now(): 10 s after it began, or octets have moved. */
 ev_tstamp relay_drain_deadline(const struct session *s);
 
 /*

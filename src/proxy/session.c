@@ -85,7 +85,7 @@ static const struct state_row {
         relay_begin, relay_client, relay_backend, relay_flushed, relay_deadline, relay_expired,
         TO(DRAIN) | ENDS, NULL},
     [STATE_DRAIN] = {"DRAIN", SIDE_CLIENT | SIDE_BACKEND, true, false, false,
-        relay_drain, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
+        relay_drain_begin, relay_client, relay_backend, relay_drain, relay_drain_deadline, relay_drain_expired,
         TO(ORPHAN) | ENDS, NULL},
     [STATE_ORPHAN] = {"ORPHAN", SIDE_CLIENT, false, false, false,
         relay_orphan, relay_orphan_client, NULL, NULL, relay_orphan_deadline, relay_orphan_expired,

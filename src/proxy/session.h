@@ -70,6 +70,7 @@ struct session {
     struct loop_task again;
     ev_tstamp started;
     ev_tstamp active; /* when octets last moved in RELAY and DRAIN; when ORPHAN began */
+    ev_tstamp ended;  /* when DRAIN began: one side has ended */
 
     struct stream client_stream;
     struct stream backend_stream;

@@ -178,6 +178,21 @@ Test(relay, waiting_for_a_backend_that_is_slow_to_close_does_not_spin)
     rig_over(&r);
 }
 
+Test(relay, a_client_that_closes_after_a_long_silence_still_gets_its_answer)
+{
+    struct rig r;
+    start(&r);
+    LIST_FIRST(&r.proxy.sessions)->active -= 20.;
+    rig_play(&r, "logout", "> x LOGOUT\nb> x LOGOUT\n");
+    LIST_FIRST(&r.proxy.sessions)->active -= 20.;
+    rig_play(&r, "closes", "c.\n");
+    for (int i = 0; i < 20; i++) {
+        rig_round(&r);
+    }
+    rig_play(&r, "is answered", "b< x OK\n< x OK\nbend\n.\nlog reason=client-closed\nnolog drain-timeout\n");
+    rig_over(&r);
+}
+
 Test(relay, what_a_stopped_reader_has_not_taken_survives_the_end_of_the_writer)
 {
     for (int from_client = 0; from_client < 2; from_client++) {

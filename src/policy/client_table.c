@@ -59,7 +59,7 @@ bool client_table_site(const struct client_table *t, const struct network_addres
 uint64_t client_table_slot_key(const struct client_table *t, enum client_table_subject subject,
                                const struct network *network, const char *user)
 {
-    static const char *const kinds[] = {"network", "site", "user there", "user"};
+    static const char *const kinds[] = {"network", "site", "user there", "user", "challenges"};
     uint8_t out[KEYED_HASH_SIZE];
     uint64_t value = 0;
     struct span pieces[3] = {span_of(kinds[subject])};
@@ -156,7 +156,7 @@ size_t client_table_find(const struct client_table *t, uint64_t key)
 static enum client_table_subject subject_of(const struct client_table *t, size_t slot)
 {
     uint32_t subject = atomic_load_explicit(&t->entries[slot].subject, memory_order_relaxed);
-    return subject <= CLIENT_TABLE_USER ? subject : CLIENT_TABLE_NETWORK; /* any worker could have written it */
+    return subject <= CLIENT_TABLE_CHALLENGES ? subject : CLIENT_TABLE_NETWORK; /* any worker could have written it */
 }
 
 static void wipe_slot(struct client_table *t, size_t slot)
@@ -303,6 +303,42 @@ static size_t lay_out(struct client_table *t, uint8_t *base)
     return at;
 }
 
+/* The number of bans that are pending, as it is found. */
+static uint32_t count_bans(const struct client_table *t)
+{
+    uint32_t bans = 0;
+    for (size_t slot = 0; slot < t->slots; slot++) {
+        bans += ban_is_pending(atomic_load(&t->bans[slot]));
+    }
+    return bans;
+}
+
+/* A worker that died between a ban and its count has made the number wrong. Others may count meanwhile. */
+static void recount_bans(struct client_table *t)
+{
+    uint32_t before = atomic_load(&t->shared->bans);
+    while (!atomic_compare_exchange_strong(&t->shared->bans, &before, count_bans(t))) {
+    }
+}
+
+/*
+ * Ends what a worker that died has done to a slot by half: it was emptying it. If others have come in meanwhile, it gets
+ * a key that no network has, and is emptied when they have gone.
+ */
+static void finish_claim(struct client_table *t, unsigned worker, size_t slot)
+{
+    uint64_t claim = CLAIM(worker);
+    if (atomic_load(&t->keys[slot]) != claim) {
+        return;
+    }
+    if (sessions_of(t, slot) > 0) {
+        atomic_store(&t->keys[slot], KEY_LEAST + slot);
+        return;
+    }
+    wipe_slot(t, slot);
+    atomic_store(&t->keys[slot], EMPTY);
+}
+
 /* The sessions of a worker that has died are gone, and what it left half done is cleaned up. */
 static void take_back(void *data, unsigned worker)
 {
@@ -310,20 +346,17 @@ static void take_back(void *data, unsigned worker)
     if (worker >= t->workers) {
         return; /* the monitor has nothing here */
     }
-    uint32_t bans = 0;
     for (size_t slot = 0; slot < t->slots + t->buckets; slot++) {
         uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
         if (guesses > 0) { /* nobody knows their verdict: they stay charged as faults */
             rate_give_back_lost(&t->entries[slot].failures, client_table_failures(t, subject_of(t, slot)), guesses);
         }
         atomic_store(writable(t->sessions, worker, slot), 0);
-        if (slot < t->slots && atomic_load(&t->keys[slot]) == CLAIM(worker)) {
-            wipe_slot(t, slot);
-            atomic_store(&t->keys[slot], EMPTY);
+        if (slot < t->slots) {
+            finish_claim(t, worker, slot);
         }
-        bans += ban_is_pending(atomic_load(&t->bans[slot]));
     }
-    atomic_store(&t->shared->bans, bans); /* it may have died between a ban and its count */
+    recount_bans(t);
 }
 
 static int map(struct client_table *t, struct arena *arena)
@@ -462,11 +495,15 @@ enum client_table_entry client_table_enter(struct client_table *t, const struct 
 {
     struct network network = client_table_network(t, address);
     uint64_t key = client_table_slot_key(t, CLIENT_TABLE_NETWORK, &network, NULL);
-    size_t slot = client_table_hold(t, CLIENT_TABLE_NETWORK, key, now_us);
     *ref = (struct client_table_ref){0};
-    enter_site(t, address, now_us, ref);
+    enter_site(t, address, now_us, ref); /* first, so that the network does not take the place of its site */
+    size_t slot = client_table_hold(t, CLIENT_TABLE_NETWORK, key, now_us);
     if (slot == t->slots) {
         enter_shared(t, key, ref);
+        if (client_table_shuts_out(t, *ref, address, now_us)) {
+            client_table_leave(t, ref);
+            return CLIENT_TABLE_BANNED;
+        }
         return CLIENT_TABLE_ENTERED;
     }
     ref->slot = (uint32_t)slot + 1; /* From here on the slot is this network's, since it has a session. */
@@ -587,9 +624,8 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
     struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
     return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
-           client_table_guesses(t, slot) == 0 &&
            !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
-           client_table_begin_ban(t, slot, &network, now_us, ban);
+           client_table_guesses(t, slot) == 0 && client_table_begin_ban(t, slot, &network, now_us, ban);
 }
 
 uint32_t client_table_ban_epoch(const struct client_table *t)
@@ -634,8 +670,9 @@ int client_table_restore_ban(struct client_table *t, const struct client_table_b
 size_t client_table_sweep(struct client_table *t, uint64_t now_us,
                           void (*unbanned)(void *data, const struct client_table_ban *ban), void *data)
 {
-    size_t current = 0;
-    for (size_t slot = 0; slot < t->slots && atomic_load(&t->shared->bans) > current; slot++) {
+    uint32_t pending = atomic_load(&t->shared->bans), current = 0, ended = 0;
+    size_t slot = 0;
+    for (; slot < t->slots && current + ended < pending; slot++) {
         uint64_t ban = atomic_load(&t->bans[slot]);
         if (!ban_is_pending(ban)) {
             continue;
@@ -646,9 +683,14 @@ size_t client_table_sweep(struct client_table *t, uint64_t now_us,
         }
         struct client_table_ban over = ban_at(t, slot, ban);
         if (atomic_compare_exchange_strong(&t->bans[slot], &ban, ban_mark_logged(ban))) {
+            ended++;
             atomic_fetch_sub(&t->shared->bans, 1);
             unbanned(data, &over);
         }
+    }
+    if (slot == t->slots && current + ended < pending) { /* the number was too large */
+        pending -= ended;
+        (void)atomic_compare_exchange_strong(&t->shared->bans, &pending, current);
     }
     return current;
 }
@@ -666,7 +708,7 @@ void client_table_each_ban(const struct client_table *t, uint64_t now_us,
     for (size_t slot = 0; slot < t->slots; slot++) {
         uint64_t word = atomic_load(&t->bans[slot]);
         struct client_table_ban ban = ban_at(t, slot, word);
-        if (in_force(t, word, now_us)) {
+        if (in_force(t, word, now_us) && atomic_load(&t->bans[slot]) == word) { /* the slot may be another's by now */
             each(data, &ban);
         }
     }

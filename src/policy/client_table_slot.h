@@ -20,6 +20,7 @@ enum client_table_subject {
     CLIENT_TABLE_SITE,
     CLIENT_TABLE_NETWORK_USER, /* a user in one network */
     CLIENT_TABLE_USER,         /* a user, wherever the client is */
+    CLIENT_TABLE_CHALLENGES,   /* the logins of a network that wait for a challenge: only their number is counted */
 };
 
 struct entry {
@@ -27,9 +28,11 @@ struct entry {
     _Atomic uint64_t failures; /* the rate of guesses that are in flight or were wrong */
     _Atomic uint64_t faults;   /* the rate of guesses that are in flight or had no verdict */
     _Atomic uint32_t seen;     /* the last connection or guess, in seconds since boot */
-    _Atomic uint32_t logged_s; /* of a user: when an attack was logged, in seconds since boot; 0: never */
-    _Atomic uint32_t hidden_s; /* of a user there: the last wrong guess with a hidden password, in seconds since boot */
-    _Atomic uint32_t hidden;   /* of a user there: the number of these, not further apart than the time of the rate */
+    _Atomic uint32_t logged_s; /* CLIENT_TABLE_USER: when an attack was logged, in seconds since boot; 0: never */
+    _Atomic uint32_t
+        hidden_s; /* CLIENT_TABLE_NETWORK_USER: the last wrong guess with a hidden password, in seconds since boot */
+    _Atomic uint32_t
+        hidden; /* CLIENT_TABLE_NETWORK_USER: the number of these, not further apart than the time of the rate */
     _Atomic uint64_t network[2]; /* the banned network; set before the ban */
     _Atomic uint32_t prefix;     /* of the banned network */
     _Atomic uint32_t subject;    /* an enum client_table_subject */

@@ -90,44 +90,73 @@ static void release_all(struct client_table *t, struct guess *g, uint64_t now_us
 struct target {
     uint32_t slot;                 /* plus 1; held, if holds_slot(); 0: it is not charged there */
     const struct network *network; /* that a ban is shown with; NULL: nobody may be banned */
-    bool spared;                   /* its bans do not concern the guesser */
+    bool spared;                   /* its bans do not stop the guesser */
 };
 
-/* Charges one subject, or finds why it may not be charged: others are in flight, or none of them was right. */
+static enum guess_permission banned_by(size_t i)
+{
+    return i == GUESS_USER ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
+}
+
+/* Charges one subject. Returns NULL, or the rate that is exceeded, which was `*found`: then nothing is charged. */
+static const _Atomic uint64_t *charge(struct client_table *t, size_t i, uint64_t now_us, struct guess_charge *c,
+                                      uint64_t *found)
+{
+    /* Counted first and charged then: who finds a rate exceeded sees every guess that may still be taken back. */
+    client_table_add_guesses(t, c->slot - 1, 1);
+    const _Atomic uint64_t *exceeded = take_both(t, i, c, now_us, found);
+    if (exceeded != NULL) {
+        client_table_add_guesses(t, c->slot - 1, -1);
+    }
+    return exceeded;
+}
+
+static void drop_slot(struct client_table *t, size_t i, struct guess_charge *c)
+{
+    if (holds_slot(i)) {
+        client_table_release(t, c->slot - 1);
+    }
+    *c = (struct guess_charge){0};
+}
+
+/*
+ * What follows where a rate is exceeded: others are in flight, which may be taken back, or none of those was right, and a
+ * ban begins. Returns GUESS_ALLOWED if the guess may be charged after all, since the ban has cleared the rates.
+ */
+static enum guess_permission on_exceeded(struct client_table *t, size_t i, const struct target *target, uint64_t now_us,
+                                         bool unchanged, struct guess_news *news)
+{
+    size_t slot = target->slot - 1;
+    if (client_table_guesses(t, slot) > 0 || !unchanged || target->network == NULL) {
+        return GUESS_WAITS; /* the last one in flight may have been taken back just now */
+    }
+    struct client_table_ban *ban = &news->bans[news->ban_count];
+    bool begun = news->ban_count < GUESS_BANS_MAX && client_table_begin_ban(t, slot, target->network, now_us, ban);
+    news->ban_count += begun;
+    return !target->spared ? banned_by(i) : begun ? GUESS_ALLOWED : GUESS_WAITS;
+}
+
+/* Charges a target, or finds why it may not be charged: `c` is all zero then, and the slot is not held any more. */
 static enum guess_permission take(struct client_table *t, size_t i, const struct target *target, uint64_t now_us,
                                   struct guess_charge *c, struct guess_news *news)
 {
-    enum guess_permission banned = i == GUESS_USER ? GUESS_USER_BANNED : GUESS_NETWORK_BANNED;
-    size_t slot = target->slot - 1;
     uint64_t found = 0;
     c->slot = target->slot;
-    /* Counted first and charged then: who finds a rate exceeded sees every guess that may still be taken back. */
-    client_table_add_guesses(t, slot, 1);
-    const _Atomic uint64_t *exceeded = take_both(t, i, c, now_us, &found);
-    if (exceeded == NULL) {
-        if (target->spared || !client_table_slot_is_banned(t, slot, now_us)) {
-            return GUESS_ALLOWED;
+    const _Atomic uint64_t *exceeded = charge(t, i, now_us, c, &found);
+    enum guess_permission p = GUESS_ALLOWED;
+    if (exceeded != NULL) {
+        p = on_exceeded(t, i, target, now_us, atomic_load(exceeded) == found, news);
+        if (p == GUESS_ALLOWED && charge(t, i, now_us, c, &found) != NULL) {
+            p = GUESS_WAITS;
         }
-        release(t, i, c, false, false, now_us); /* a ban that has just begun has cleared the rates */
-        return banned;
-    }
-    client_table_add_guesses(t, slot, -1);
-    bool in_flight = client_table_guesses(t, slot) > 0;
-    *c = (struct guess_charge){0};
-    if (in_flight || atomic_load(exceeded) != found || target->network == NULL) {
-        if (holds_slot(i)) {
-            client_table_release(t, slot);
+        if (p != GUESS_ALLOWED) {
+            drop_slot(t, i, c);
         }
-        return GUESS_WAITS; /* the last one in flight may have been taken back just now */
+    } else if (!target->spared && client_table_slot_is_banned(t, target->slot - 1, now_us)) {
+        p = banned_by(i); /* a ban that has just begun has cleared the rates */
+        release(t, i, c, false, false, now_us);
     }
-    news->banned = client_table_begin_ban(t, slot, target->network, now_us, &news->ban);
-    if (news->banned && target->spared) {
-        return take(t, i, target, now_us, c, news); /* the ban has cleared the rates */
-    }
-    if (holds_slot(i)) {
-        client_table_release(t, slot);
-    }
-    return banned;
+    return p;
 }
 
 /* --- the user, everywhere -------------------------------------------------------------------------------------- */
@@ -157,6 +186,38 @@ static bool charge_everywhere(struct client_table *t, const struct guesser *gues
     news->attacked = claim_attack_log(&t->entries[slot], now_us);
     client_table_release(t, slot);
     return guesser->patient;
+}
+
+/* --- a login before its user is known -------------------------------------------------------------------------- */
+
+/* Counts it among those of its network that hold a connection to a backend until a challenge is answered. */
+static enum guess_permission take_place(struct client_table *t, const struct network *network, uint64_t now_us,
+                                        struct guess *g)
+{
+    uint64_t key = client_table_slot_key(t, CLIENT_TABLE_CHALLENGES, network, NULL);
+    size_t slot = client_table_hold(t, CLIENT_TABLE_CHALLENGES, key, now_us);
+    if (slot == t->slots) {
+        return GUESS_ALLOWED; /* its network shares an entry, which limits the guess that follows */
+    }
+    client_table_touch(t, slot, now_us);
+    client_table_add_guesses(t, slot, 1);
+    if (client_table_guesses(t, slot) > t->limits.login_failures.count) {
+        client_table_add_guesses(t, slot, -1);
+        client_table_release(t, slot);
+        g->waits = (uint32_t)slot + 1;
+        return GUESS_WAITS;
+    }
+    g->place = (uint32_t)slot + 1;
+    return GUESS_ALLOWED;
+}
+
+static void leave_place(struct client_table *t, struct guess *g)
+{
+    if (g->place != 0) {
+        client_table_add_guesses(t, g->place - 1, -1);
+        client_table_release(t, g->place - 1);
+        g->place = 0;
+    }
 }
 
 /* --- a guess --------------------------------------------------------------------------------------------------- */
@@ -189,7 +250,7 @@ static enum guess_permission take_all(struct client_table *t, const struct targe
         enum guess_permission p = take(t, i, &targets[i], now_us, &g->charges[i], news);
         if (p != GUESS_ALLOWED) {
             release_all(t, g, now_us);
-            *g = (struct guess){.waits = p == GUESS_WAITS ? targets[i].slot : 0};
+            *g = (struct guess){.place = g->place, .waits = p == GUESS_WAITS ? targets[i].slot : 0};
             return p;
         }
     }
@@ -202,7 +263,7 @@ enum guess_permission guess_charge(struct client_table *t, const struct guesser 
     struct network network = client_table_network(t, guesser->address), site;
     struct client_table_ref ref = guesser->ref;
     const char *user = guesser->user;
-    *g = (struct guess){0};
+    *g = (struct guess){.place = g->place};
     *news = (struct guess_news){0};
     if (ref.slot == 0) {
         return GUESS_ALLOWED;
@@ -212,23 +273,26 @@ enum guess_permission guess_charge(struct client_table *t, const struct guesser 
     if (!known && client_table_shuts_out_strangers(t, ref, now_us)) {
         return GUESS_NETWORK_BANNED;
     }
-    uint64_t user_key = user != NULL ? client_table_slot_key(t, CLIENT_TABLE_NETWORK_USER, &network, user) : 0;
+    if (user == NULL) {
+        return g->place == 0 ? take_place(t, &network, now_us, g) : GUESS_ALLOWED;
+    }
+    uint64_t user_key = client_table_slot_key(t, CLIENT_TABLE_NETWORK_USER, &network, user);
     if (is_user_banned(t, user_key, now_us)) {
         return GUESS_USER_BANNED;
     }
     g->login = login;
-    if (user != NULL && guesser->password != NULL) {
+    if (guesser->password != NULL) {
         g->wrong = hash_of_guess(t, &network, guesser);
         if (g->wrong != 0 && atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
             return GUESS_ALLOWED;
         }
     }
-    if (user != NULL && !known && !charge_everywhere(t, guesser, now_us, &g->charges[GUESS_EVERYWHERE], news)) {
-        *g = (struct guess){0};
+    if (!known && !charge_everywhere(t, guesser, now_us, &g->charges[GUESS_EVERYWHERE], news)) {
+        *g = (struct guess){.place = g->place};
         return GUESS_DELAYED;
     }
     bool gateway = client_table_is_gateway(t, guesser->address);
-    bool of_user = user != NULL && (known || guesser->password == NULL || gateway);
+    bool of_user = known || guesser->password == NULL || gateway;
     struct target targets[GUESS_CHARGES] = {
         [GUESS_USER] = {.slot = of_user ? hold_user(t, user_key, now_us) : 0, .network = &network}};
     if (targets[GUESS_USER].slot == 0 || (!known && !gateway)) {
@@ -272,5 +336,6 @@ void guess_settle(struct client_table *t, struct guess *g, enum guess_verdict ve
     release(t, GUESS_NETWORK, &c[GUESS_NETWORK], wrong_for_network, unknown, now_us);
     release(t, GUESS_USER, &c[GUESS_USER], wrong, unknown, now_us);
     release(t, GUESS_EVERYWHERE, &c[GUESS_EVERYWHERE], wrong || unknown, false, now_us);
+    leave_place(t, g);
     *g = (struct guess){0};
 }

@@ -4,7 +4,8 @@
  * back only when the backend accepts the secret or has not seen it. So however many guesses are in flight, in however
  * many processes, the backends never judge more of a network, of a site, or of a user in a network, than the rates
  * allow: `login_failures` of those that are wrong, and `login_faults` of those without a verdict (`site_failures` and
- * `site_faults` of a site). Passwords that are known to be wrong are free.
+ * `site_faults` of a site); of a network and a site, where passwords are hidden, up to three times as many. Passwords that
+ * are known to be wrong are free.
  *
  * A guess is charged to the client's network and to the site of that. Three kinds are charged to the user in that network
  * instead, and ban only that user from it: those of a known user, who has logged in from there before (known_logins.h),
@@ -26,6 +27,7 @@
 
 /* Who a guess can be charged to, in the order in which that is done. */
 enum { GUESS_EVERYWHERE, GUESS_USER, GUESS_NETWORK, GUESS_SITE, GUESS_CHARGES };
+enum { GUESS_BANS_MAX = 2 }; /* that one guess begins: of its network and of its site */
 
 /* A guess in flight. All zero means none. */
 struct guess {
@@ -34,6 +36,7 @@ struct guess {
         uint64_t failures; /* what rate_try() has made of the two rates */
         uint64_t faults;
     } charges[GUESS_CHARGES];
+    uint32_t place;           /* the slot in which its wait for a challenge is counted, plus 1; 0: it is not */
     uint64_t wrong;           /* the hash of network, user and password; 0: the password is hidden */
     struct known_login login; /* what is known once it was right */
     uint32_t waits;           /* GUESS_WAITS: the slot whose guesses in flight it waits for */
@@ -49,8 +52,8 @@ struct guesser {
 };
 
 enum guess_permission {
-    GUESS_ALLOWED,        /* the secret may be sent; guess_settle() must follow */
-    GUESS_WAITS,          /* others in flight must get their verdict first, or nobody may be banned: ask again later */
+    GUESS_ALLOWED, /* the secret may be sent; guess_settle() must follow */
+    GUESS_WAITS, /* a rate would be exceeded if all guesses in flight were wrong, or nobody may be banned: ask again */
     GUESS_DELAYED,        /* the user is under attack: ask again when the guesser is patient */
     GUESS_NETWORK_BANNED, /* the network or its site is banned */
     GUESS_USER_BANNED,    /* the user is banned from the network */
@@ -58,8 +61,8 @@ enum guess_permission {
 
 /* What a guess has brought about, for the log. */
 struct guess_news {
-    bool banned; /* a ban begins */
-    struct client_table_ban ban;
+    struct client_table_ban bans[GUESS_BANS_MAX]; /* that begin */
+    size_t ban_count;
     bool attacked; /* the user is under attack, and the last hour has not seen that said */
 };
 
@@ -72,15 +75,18 @@ enum guess_verdict {
 
 /*
  * Charges a guess. If a rate is exceeded and no guess is in flight, a ban begins, except of an entry that is a gateway's
- * or shared. A guess without a user is one of the network, and must be settled as GUESS_UNSENT and charged again once the
- * user is known. A password that is known to be wrong is not charged. Overwrites `g` and `news`; unless the result is
- * GUESS_ALLOWED, nothing of `g` is set but `waits`.
+ * or shared. A password that is known to be wrong is not charged. `g` is all zero before, or has only a place. Overwrites `news`; unless
+ * the result is GUESS_ALLOWED, `g` has no charges afterwards.
+ *
+ * Without a user it is no guess yet, but a login by a mechanism in which the backend speaks first: it takes a place among
+ * those of its network that wait for a challenge or have not answered it, of which there are as many as `login_failures`
+ * allows guesses. It keeps the place when it is charged later, with the user.
  */
 enum guess_permission guess_charge(struct client_table *t, const struct guesser *guesser, uint64_t now_us,
                                    struct guess *g, struct guess_news *news);
 
 /*
- * Ends a guess; `g` is all zero afterwards. Does nothing if it is before. A wrong guess stays charged, unless the same
+ * Ends a guess, and gives its place back; `g` is all zero afterwards. Does nothing if it is before. A wrong guess stays charged, unless the same
  * password was wrong before. One without a verdict stays charged to the rate of faults instead. After one that was right,
  * the user is known in the network.
  */

@@ -16,11 +16,11 @@ enum { TIME_BITS = 10, MEMBER_BITS = 24, GROUP_BITS = 30 };
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 #define HASH_MASK ((UINT64_C(1) << (GROUP_BITS + MEMBER_BITS)) - 1)
 
-enum { SITE_PREFIX_IPV4 = 32, SITE_PREFIX_IPV6 = 48 };
+enum { BLOCK_PREFIX_IPV4 = 32, BLOCK_PREFIX_IPV6 = 48 };
 
 int known_logins_init(struct known_logins *k, size_t size, const struct keyed_hash *hash, struct arena *arena)
 {
-    size_t buckets = (size + WAYS - 1) / WAYS;
+    size_t buckets = ((size < KNOWN_LOGINS_MAX ? size : KNOWN_LOGINS_MAX) + WAYS - 1) / WAYS;
     const struct region *region = arena_map(arena,
                                             &(struct arena_options){.name = "logins",
                                                                     .size = 64 + buckets * WAYS * sizeof *k->words,
@@ -59,10 +59,10 @@ static struct span octets_of(const struct network *n)
 
 struct known_login known_login_of(const struct known_logins *k, const struct network *network, const char *user)
 {
-    struct network site = network_around(&network->first, SITE_PREFIX_IPV4, SITE_PREFIX_IPV6);
+    struct network block = network_around(&network->first, BLOCK_PREFIX_IPV4, BLOCK_PREFIX_IPV6);
     return (struct known_login){
         .user = user != NULL ? hash_of(k, "user", span_of(user), octets_of(network)) : 0,
-        .network = hash_of(k, "network", octets_of(&site), octets_of(network)),
+        .network = hash_of(k, "network", octets_of(&block), octets_of(network)),
     };
 }
 
@@ -136,13 +136,14 @@ static size_t choose_place(_Atomic uint64_t *bucket, uint64_t hash, uint64_t tic
     return best;
 }
 
-static void add(struct known_logins *k, uint64_t hash, uint64_t tick)
+/* Adds a login of `age` ticks ago, unless the place that it would take is that of a later one. */
+static void add(struct known_logins *k, uint64_t hash, uint64_t age, uint64_t tick)
 {
     _Atomic uint64_t *bucket = bucket_of(k, hash);
-    uint64_t word = hash << TIME_BITS | tick, found;
+    uint64_t word = hash << TIME_BITS | ((tick - age) & TIME_MASK), found;
     for (unsigned i = 0; i < TRIES_MAX && hash != 0; i++) {
         size_t place = choose_place(bucket, hash, tick, &found);
-        if (found == word) {
+        if (found == word || (is_known(found, tick) && age_of(found, tick) < age)) {
             return;
         }
         if (atomic_compare_exchange_strong(&bucket[place], &found, word)) {
@@ -156,8 +157,19 @@ static void add(struct known_logins *k, uint64_t hash, uint64_t tick)
 
 void known_logins_add(struct known_logins *k, const struct known_login *login, uint64_t now_us)
 {
-    add(k, login->user, tick_of(now_us));
-    add(k, login->network, tick_of(now_us));
+    add(k, login->user, 0, tick_of(now_us));
+    add(k, login->network, 0, tick_of(now_us));
+}
+
+void known_logins_forget(struct known_logins *k, uint64_t now_us)
+{
+    uint64_t tick = tick_of(now_us);
+    for (size_t i = 0; i < k->buckets * WAYS; i++) {
+        uint64_t word = atomic_load_explicit(&k->words[i], memory_order_relaxed);
+        if (word != 0 && !is_known(word, tick)) {
+            (void)atomic_compare_exchange_strong(&k->words[i], &word, 0); /* unless it is renewed just now */
+        }
+    }
 }
 
 uint32_t known_logins_epoch(const struct known_logins *k)
@@ -185,6 +197,6 @@ bool known_logins_restore(struct known_logins *k, uint64_t hash, uint64_t age_s,
     if (age >= TICKS_KNOWN) {
         return false;
     }
-    add(k, hash & HASH_MASK, (tick_of(now_us) - age) & TIME_MASK);
+    add(k, hash & HASH_MASK, age, tick_of(now_us));
     return true;
 }

@@ -2,9 +2,8 @@
 /*
  * Who has logged in from where lately: a set of keyed hashes of user and network, and of networks alone, that all workers
  * share. It is bounded and has no lock. A bucket has 16 places, and its oldest login goes when another one needs room.
- * All networks of one user are in one bucket, and so are all networks of one site (an IPv6 /48, a single IPv4 address);
- * neither gets more than half of a bucket. So nobody who has an account can push out the logins of others by logging in
- * from many networks.
+ * All networks of one user are in one bucket, and so are all networks of one block (an IPv6 /48, a single IPv4 address);
+ * neither gets more than half of a bucket. So nobody who has one account and one block can push out the logins of others.
  */
 #ifndef IMAPGUARD_POLICY_KNOWN_LOGINS_H
 #define IMAPGUARD_POLICY_KNOWN_LOGINS_H
@@ -16,7 +15,7 @@
 #include "policy/keyed_hash.h"
 
 /* How long a login makes its user and its network known. */
-enum { KNOWN_LOGIN_DAYS = 60 };
+enum { KNOWN_LOGIN_DAYS = 60, KNOWN_LOGINS_MAX = 1 << 20 };
 
 struct known_logins {
     const struct keyed_hash *hash;
@@ -32,7 +31,8 @@ struct known_login {
 };
 
 /*
- * Makes an empty set for at least `size` logins, before the first fork. Its region belongs to the arena; `hash` is not
+ * Makes an empty set of `size` places, rounded up to 16 and KNOWN_LOGINS_MAX at most, before the first fork. A login takes
+ * one for its user, and one for its network. Its region belongs to the arena; `hash` is not
  * copied: both must outlive k. There is nothing to free. Returns 0, or -1 with errno set if the arena cannot map the region.
  */
 int known_logins_init(struct known_logins *k, size_t size, const struct keyed_hash *hash, struct arena *arena);
@@ -45,6 +45,9 @@ bool known_logins_has(const struct known_logins *k, uint64_t hash, uint64_t now_
 
 /* Notes a login at `now_us`, in microseconds since boot. In a race with other processes it may be left out. */
 void known_logins_add(struct known_logins *k, const struct known_login *login, uint64_t now_us);
+
+/* Forgets those that are known no longer. The master calls it at least each half year: times wrap after 256 days. */
+void known_logins_forget(struct known_logins *k, uint64_t now_us);
 
 /* Returns a number that changes when a user or a network becomes known. */
 uint32_t known_logins_epoch(const struct known_logins *k);

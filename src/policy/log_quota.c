@@ -12,8 +12,8 @@
 enum { WAYS = 4, BUCKETS = 4096, SLOTS = WAYS * BUCKETS, PREFIX_MAX = 128 };
 
 /*
- * Whoever takes a slot over leaves its rate as it is: one that is in use makes the quota of the next smaller, never
- * larger, whatever happens at the same moment.
+ * Whoever takes a slot over gets a rate in which one line fits, at least: the rate of a slot that is in use makes the quota
+ * of the next smaller, never larger, whatever happens at the same moment.
  */
 struct slot {
     _Atomic uint64_t key;     /* a hash of network and event; 0: the slot was never used */
@@ -21,12 +21,11 @@ struct slot {
     _Atomic uint64_t network[2];
     _Atomic uint32_t prefix;
     _Atomic uint32_t event;
-    _Atomic uint32_t suppressed;
-    _Atomic uint32_t since_s; /* of the first of them, in seconds since boot */
+    _Atomic uint32_t since_s; /* when a line was suppressed first, in seconds since boot */
 };
 
 struct shared {
-    _Atomic uint32_t pending; /* slots with suppressed lines: the master looks for them when there are any */
+    _Atomic uint32_t suppressed[SLOTS]; /* lines of each slot; apart, so that the master's look at them is short */
     struct slot slots[SLOTS];
 };
 
@@ -35,18 +34,6 @@ struct log_quota {
     struct keyed_hash hash;
     struct shared *shared;
 };
-
-/* A worker that has died may have counted a slot in one of the two numbers only. */
-static void take_back(void *data, unsigned child)
-{
-    struct log_quota *q = data;
-    uint32_t pending = 0;
-    (void)child;
-    for (size_t i = 0; i < SLOTS; i++) {
-        pending += atomic_load_explicit(&q->shared->slots[i].suppressed, memory_order_relaxed) > 0;
-    }
-    atomic_store(&q->shared->pending, pending);
-}
 
 struct log_quota *log_quota_new(uint32_t ipv4_prefix, uint32_t ipv6_prefix, struct arena *arena)
 {
@@ -59,9 +46,7 @@ struct log_quota *log_quota_new(uint32_t ipv4_prefix, uint32_t ipv6_prefix, stru
         region = arena_map(arena, &(struct arena_options){.name = "log-quota",
                                                           .size = sizeof *q->shared,
                                                           .writer = ARENA_WORKERS,
-                                                          .not_for_monitor = true,
-                                                          .take_back = take_back,
-                                                          .data = q});
+                                                          .not_for_monitor = true});
     }
     if (region == NULL) {
         log_quota_free(q);
@@ -104,32 +89,35 @@ static void name_slot(struct slot *s, const struct network *n, unsigned event)
 }
 
 /*
- * The slot of a key, or the one whose rate is used least: taken over, unless it has lines suppressed, in which case it is
- * shared.
+ * The index of the slot of a key, or of the one whose rate is used least: taken over, unless it has lines suppressed, in
+ * which case it is shared.
  */
-static struct slot *slot_for(struct log_quota *q, uint64_t key, const struct network *n, unsigned event)
+static size_t slot_for(struct log_quota *q, uint64_t key, const struct network *n, unsigned event,
+                       const struct option_rate *rate, uint64_t now_us)
 {
-    struct slot *bucket = &q->shared->slots[(key >> 32) % BUCKETS * WAYS], *best = NULL, *least = bucket;
+    size_t first = (key >> 32) % BUCKETS * WAYS, best = SLOTS, least = first;
     uint64_t best_arrival = UINT64_MAX, least_arrival = UINT64_MAX;
-    for (struct slot *s = bucket; s < bucket + WAYS; s++) {
+    for (size_t i = first; i < first + WAYS; i++) {
+        struct slot *s = &q->shared->slots[i];
         uint64_t arrival = atomic_load_explicit(&s->arrival, memory_order_relaxed);
         if (atomic_load_explicit(&s->key, memory_order_relaxed) == key) {
-            return s;
+            return i;
         }
-        if (arrival < best_arrival && atomic_load_explicit(&s->suppressed, memory_order_relaxed) == 0) {
-            best = s;
+        if (arrival < best_arrival && atomic_load_explicit(&q->shared->suppressed[i], memory_order_relaxed) == 0) {
+            best = i;
             best_arrival = arrival;
         }
         if (arrival < least_arrival) {
-            least = s;
+            least = i;
             least_arrival = arrival;
         }
     }
-    if (best == NULL) {
+    if (best == SLOTS) {
         return least;
     }
-    atomic_store_explicit(&best->key, key, memory_order_relaxed);
-    name_slot(best, n, event);
+    rate_make_room(&q->shared->slots[best].arrival, rate, now_us);
+    atomic_store_explicit(&q->shared->slots[best].key, key, memory_order_relaxed);
+    name_slot(&q->shared->slots[best], n, event);
     return best;
 }
 
@@ -137,13 +125,12 @@ bool log_quota_take(struct log_quota *q, const struct network_address *address, 
                     const struct option_rate *rate, uint64_t now_us)
 {
     struct network n = network_around(address, q->ipv4_prefix, q->ipv6_prefix);
-    struct slot *s = slot_for(q, key_of(q, &n, event), &n, event);
-    if (rate_take(&s->arrival, rate, now_us)) {
+    size_t i = slot_for(q, key_of(q, &n, event), &n, event, rate, now_us);
+    if (rate_take(&q->shared->slots[i].arrival, rate, now_us)) {
         return true;
     }
-    if (atomic_fetch_add(&s->suppressed, 1) == 0) {
-        atomic_store(&s->since_s, (uint32_t)(now_us / 1000000));
-        atomic_fetch_add(&q->shared->pending, 1);
+    if (atomic_fetch_add(&q->shared->suppressed[i], 1) == 0) {
+        atomic_store(&q->shared->slots[i].since_s, (uint32_t)(now_us / 1000000));
     }
     return false;
 }
@@ -162,17 +149,13 @@ static struct log_quota_summary summary_of(const struct slot *s, uint32_t suppre
 void log_quota_sweep(struct log_quota *q, uint64_t now_us, bool all,
                      void (*each)(void *data, const struct log_quota_summary *summary), void *data)
 {
-    uint32_t now_s = (uint32_t)(now_us / 1000000), left = atomic_load(&q->shared->pending);
-    for (struct slot *s = q->shared->slots; s < q->shared->slots + SLOTS && left > 0; s++) {
-        if (atomic_load_explicit(&s->suppressed, memory_order_relaxed) == 0) {
-            continue;
+    uint32_t now_s = (uint32_t)(now_us / 1000000);
+    for (size_t i = 0; i < SLOTS; i++) {
+        const struct slot *s = &q->shared->slots[i];
+        if (atomic_load_explicit(&q->shared->suppressed[i], memory_order_relaxed) > 0 &&
+            (all || now_s - atomic_load(&s->since_s) >= LOG_QUOTA_SUMMARY_S)) {
+            struct log_quota_summary summary = summary_of(s, atomic_exchange(&q->shared->suppressed[i], 0));
+            each(data, &summary);
         }
-        left--;
-        if (!all && now_s - atomic_load(&s->since_s) < LOG_QUOTA_SUMMARY_S) {
-            continue;
-        }
-        atomic_fetch_sub(&q->shared->pending, 1); /* first: whoever suppresses the next line counts it again */
-        struct log_quota_summary summary = summary_of(s, atomic_exchange(&s->suppressed, 0));
-        each(data, &summary);
     }
 }

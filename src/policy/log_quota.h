@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many lines of the log a client network may cause, of each kind of event, over all workers. What is more is counted,
- * and the master logs the count once a minute. The table has a fixed size and no lock. Networks that find no place, which
- * takes four others in one bucket that write too much already, share the quota of one of these.
+ * and the master logs the count once a minute. The table has a fixed size and no lock. If all four slots of a bucket have
+ * suppressed lines, another network there shares the slot that is used least, and its lines are summed up under that
+ * slot's network.
  */
 #ifndef IMAPGUARD_POLICY_LOG_QUOTA_H
 #define IMAPGUARD_POLICY_LOG_QUOTA_H

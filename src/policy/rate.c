@@ -52,6 +52,15 @@ void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, u
     move_back(arrival, left < interval ? left : interval);
 }
 
+void rate_make_room(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us)
+{
+    uint64_t interval = interval_us(rate), latest = now_us + interval * (rate->count - 1);
+    uint64_t before = atomic_load_explicit(arrival, memory_order_acquire);
+    while (before > latest && !atomic_compare_exchange_weak_explicit(arrival, &before, latest, memory_order_acq_rel,
+                                                                     memory_order_acquire)) {
+    }
+}
+
 void rate_give_back_lost(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count)
 {
     move_back(arrival, interval_us(rate) * count);

@@ -28,10 +28,13 @@ bool rate_try(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_
 
 /*
  * Takes back an event that rate_try() has allowed; `value` is what it wrote then. As much of the event as has passed by
- * `now_us` is not given back, so however long events are held, the rate never allows more than it would if they had been
- * taken back at once. Safe for concurrent calls by several processes.
+ * `now_us` is not given back. Where an earlier event was taken back in between, more of it is, at most as much as the time
+ * for which it was held allows. Safe for concurrent calls by several processes.
  */
 void rate_give_back(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t value, uint64_t now_us);
+
+/* Changes *arrival, if it does not allow an event at `now_us`, to one that allows exactly one. */
+void rate_make_room(_Atomic uint64_t *arrival, const struct option_rate *rate, uint64_t now_us);
 
 /* Takes back `count` events whose values are lost with a process that died. It may give back more than is due. */
 void rate_give_back_lost(_Atomic uint64_t *arrival, const struct option_rate *rate, uint32_t count);

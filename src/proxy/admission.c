@@ -144,8 +144,8 @@ enum guess_permission admission_guess(struct session *s)
     if (news.attacked) {
         session_log_user_attacked(s);
     }
-    if (news.banned) {
-        session_log_banned(s, &news.ban, now);
+    for (size_t i = 0; i < news.ban_count; i++) {
+        session_log_banned(s, &news.bans[i], now);
     }
     return permission;
 }

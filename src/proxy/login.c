@@ -542,7 +542,7 @@ struct step login_respond(struct session *s, struct span response, struct creden
     if (c == NULL) {
         return step_go(STATE_BACKEND_LOGIN);
     }
-    give_up_turn(s); /* of a user who was not known */
+    s->attempt->has_turn = false; /* it was to ask for a challenge; the place that it took for that is kept */
     v = ask_rules(s, c);
     return v.kind == UNDECIDED ? login_take_turn(s) : login_conclude(s, &v);
 }

@@ -148,11 +148,8 @@ static enum guess_verdict verdict_of_end(const struct attempt *a, enum guess_ver
 static struct step aborted(struct session *s, const char *reply)
 {
     bool challenged = s->state == STATE_CHALLENGE;
-    const struct sasl_mechanism *m = s->attempt->credentials.passthrough;
-    bool held = m != NULL && m->hides_password && s->attempt->command.parts > 0;
     enum guess_verdict verdict = verdict_of_end(s->attempt, reply != NULL ? GUESS_WRONG : GUESS_UNKNOWN);
-    /* Who makes the backend wait for a proof that does not come pays as for one without a verdict. */
-    admission_settle(s, verdict == GUESS_UNSENT && held ? GUESS_UNKNOWN : verdict);
+    admission_settle(s, verdict);
     if (s->attempt->credentials.user != NULL) {
         session_log_login_aborted(s, verdict_words[verdict]);
     }

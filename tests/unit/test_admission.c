@@ -195,13 +195,13 @@ Test(admission, a_login_on_a_connection_older_than_the_ban_is_refused)
     uint64_t now = clock_boot_us();
     struct guesser guesser = {.ref = conn->ref, .address = &conn->facts.address, .user = "joe", .password = &password};
     for (char c = 'a'; result == GUESS_ALLOWED && c < 'z'; c++) {
-        struct guess g;
+        struct guess g = {0};
         cr_assert_eq(secret_set(&password, &c, 1), 0);
         result = guess_charge(r.proxy.table, &guesser, now, &g, &news);
         guess_settle(r.proxy.table, &g, GUESS_WRONG, now);
         secret_clear(&password);
     }
-    cr_assert(result == GUESS_NETWORK_BANNED && news.banned);
+    cr_assert(result == GUESS_NETWORK_BANNED && news.ban_count == 1);
     rig_play(&r, "too late", "> a LOGIN joe " PASSWORD "\n< a NO [CONTACTADMIN] Too many failed logins from your network.\n"
         "< * BYE Too many failed logins from your network.\n.\nb0\nlog login-refused\nlog reason=banned\n");
     rig_over(&r);

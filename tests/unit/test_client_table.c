@@ -56,12 +56,12 @@ static enum failure fail(struct client_table *t, struct client_table_ref ref, co
                          const char *user, const char *password, uint64_t now, struct client_table_ban *ban)
 {
     struct secret secret = {(uint8_t *)(uintptr_t)password, strlen(password)};
-    struct guess g;
+    struct guess g = {0};
     struct guess_news news;
     struct guesser guesser = {.ref = ref, .address = a, .user = user, .password = &secret};
     if (guess_charge(t, &guesser, now, &g, &news) != GUESS_ALLOWED) {
-        *ban = news.ban;
-        return news.banned ? FAILURE_BANNED : FAILURE_REFUSED;
+        *ban = news.bans[0];
+        return news.ban_count == 1 ? FAILURE_BANNED : FAILURE_REFUSED;
     }
     bool charged = g.charges[GUESS_NETWORK].slot != 0 || ref.slot == 0;
     guess_settle(t, &g, GUESS_WRONG, now);
@@ -338,6 +338,48 @@ Test(client_table, with_sessions_everywhere_clients_come_in_but_share_their_gues
     for (uint32_t i = 0; i < 3; i++) {
         client_table_leave(t, &refs[i]);
     }
+    client_table_free(t);
+}
+
+Test(client_table, an_offence_counts_while_a_guess_is_in_flight)
+{
+    struct client_table_limits limits = limits_of(10, 1024);
+    struct client_table *t = table_of(&limits, 1);
+    struct network_address a = address("192.0.2.1");
+    struct client_table_ref ref;
+    struct client_table_ban begun;
+    struct secret secret = {(uint8_t *)(uintptr_t) "x", 1};
+    struct guess g = {0};
+    struct guess_news news;
+    cr_assert_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
+    struct guesser guesser = {.ref = ref, .address = &a, .user = "u", .password = &secret};
+    cr_assert_eq(guess_charge(t, &guesser, START, &g, &news), GUESS_ALLOWED);
+    for (unsigned i = 0; i < 10; i++) {
+        cr_expect_not(client_table_charge(t, ref, &a, START, &begun), "the guess may be right");
+    }
+    guess_settle(t, &g, GUESS_UNSENT, START);
+    cr_expect_not(client_table_charge(t, ref, &a, START, &begun), "it was, so there is room for one more");
+    cr_expect(client_table_charge(t, ref, &a, START, &begun));
+    client_table_free(t);
+}
+
+Test(client_table, a_banned_site_is_shut_out_where_the_table_has_no_place_for_its_networks)
+{
+    struct client_table_limits limits = limits_of(10, 16);
+    limits.ipv6_site_prefix = 48;
+    limits.site_failures = limits.site_faults = (struct option_rate){1, 60000};
+    struct client_table *t = table_of(&limits, 1);
+    struct client_table_ban site = {.until_us = START + 9 * SECOND, .level = 1};
+    struct client_table_ref ref;
+    cr_assert_eq(network_parse("2001:db8:1::/48", 15, &site.network), 0);
+    cr_assert_eq(client_table_restore_ban(t, &site, START), 0, "the ban of a site is one that a file may have");
+    for (uint32_t i = 0; i < 15; i++) {
+        struct network_address a = numbered(i);
+        cr_assert_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_ENTERED);
+    }
+    struct network_address a = address("2001:db8:1:7::1");
+    cr_expect_eq(client_table_enter(t, &a, START, &ref), CLIENT_TABLE_BANNED);
+    cr_expect(ref.slot == 0 && ref.site == 0);
     client_table_free(t);
 }
 

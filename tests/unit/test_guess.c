@@ -83,7 +83,7 @@ static void play(const char *name, const struct row *rows, size_t count)
         bool begun = false;
         if (row->what == '?') {
             enum guess_permission p = charge(&r, row->number, row->user, row->password, now);
-            begun = r.news.banned;
+            begun = r.news.ban_count == 1;
             cr_expect_eq(p, row->permission, "%s, row %zu: %d", name, i, (int)p);
         } else {
             enum guess_verdict v = row->what == 'R' ? GUESS_RIGHT : row->what == 'W' ? GUESS_WRONG
@@ -91,7 +91,7 @@ static void play(const char *name, const struct row *rows, size_t count)
             guess_settle(r.table, &r.guesses[row->number], v, now);
         }
         cr_expect_eq(begun, row->ban != 0, "%s, row %zu: ban", name, i);
-        cr_expect(!begun || (r.news.ban.user != 0) == (row->ban == 'U'), "%s, row %zu: whose ban", name, i);
+        cr_expect(!begun || (r.news.bans[0].user != 0) == (row->ban == 'U'), "%s, row %zu: whose ban", name, i);
     }
     client_table_free(r.table);
 }
@@ -190,7 +190,7 @@ static void guess_wildly(struct rig *r, unsigned worker, struct counts *counts)
             break;
         default:
             banned = true;
-            atomic_fetch_add(&counts->bans, r->news.banned);
+            atomic_fetch_add(&counts->bans, r->news.ban_count == 1);
         }
     }
 }
@@ -271,7 +271,7 @@ Test(guess, a_ban_of_the_network_spares_who_has_logged_in_there)
         cr_expect_eq(try(&r, "anna", p, GUESS_WRONG, START), GUESS_ALLOWED);
     }
     cr_expect_eq(try(&r, "anna", "9", GUESS_WRONG, START), GUESS_USER_BANNED, "who is limited as well");
-    cr_expect_neq(r.news.ban.user, 0);
+    cr_expect_neq(r.news.bans[0].user, 0);
     client_table_free(r.table);
 }
 
@@ -283,9 +283,96 @@ Test(guess, a_known_user_of_a_hidden_password_is_spared_though_the_challenge_com
     for (const char *p = "123"; *p != '\0'; p++) {
         cr_assert_eq(try(&r, "x", p, GUESS_WRONG, START), GUESS_ALLOWED);
     }
-    cr_expect_eq(try(&r, NULL, NULL, GUESS_UNSENT, START), GUESS_ALLOWED, "the ban that is due does not concern her");
-    cr_expect(r.news.banned);
-    cr_expect_eq(try(&r, "anna", NULL, GUESS_RIGHT, START), GUESS_ALLOWED);
+    for (unsigned banned = 0; banned < 2; banned++) {
+        for (unsigned i = 0; i < 20; i++) {
+            cr_expect_eq(try(&r, NULL, NULL, GUESS_UNKNOWN, START), GUESS_ALLOWED, "a challenge that was cancelled");
+        }
+        cr_expect_eq(charge(&r, 0, NULL, NULL, START), GUESS_ALLOWED);
+        cr_expect_eq(charge(&r, 0, "anna", NULL, START), GUESS_ALLOWED, "on the same place");
+        guess_settle(r.table, &r.guesses[0], GUESS_RIGHT, START);
+        cr_expect_eq(try(&r, "x", "4", GUESS_WRONG, START), GUESS_NETWORK_BANNED);
+    }
+    client_table_free(r.table);
+}
+
+Test(guess, as_many_wait_for_a_challenge_as_may_guess_and_keep_their_place_for_the_guess)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect_eq(charge(&r, i, NULL, NULL, START), GUESS_ALLOWED);
+    }
+    cr_expect_eq(charge(&r, 3, NULL, NULL, START), GUESS_WAITS);
+    cr_expect_neq(r.guesses[3].waits, 0);
+    cr_expect_eq(charge(&r, 0, "a", NULL, START), GUESS_ALLOWED);
+    cr_expect_eq(charge(&r, 3, NULL, NULL, START), GUESS_WAITS, "it has its place until it is judged");
+    guess_settle(r.table, &r.guesses[0], GUESS_WRONG, START);
+    cr_expect_eq(charge(&r, 3, NULL, NULL, START), GUESS_ALLOWED);
+    for (unsigned i = 1; i < 4; i++) {
+        guess_settle(r.table, &r.guesses[i], GUESS_UNSENT, START);
+    }
+    cr_expect_eq(client_table_used(r.table), 4, "network, challenges, user there, user: %zu", client_table_used(r.table));
+    client_table_free(r.table);
+}
+
+Test(guess, who_is_delayed_keeps_the_place)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    for (unsigned i = 0; i < 7; i++) {
+        char to[32];
+        snprintf(to, sizeof to, "198.51.100.%u", i);
+        move(&r, to, START);
+        cr_assert_eq(try(&r, "anna", "wrong", GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    move(&r, "192.0.2.1", START);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect_eq(charge(&r, i, NULL, NULL, START), GUESS_ALLOWED);
+        cr_expect_eq(charge(&r, i, "anna", NULL, START), GUESS_DELAYED);
+    }
+    cr_expect_eq(charge(&r, 3, NULL, NULL, START), GUESS_WAITS);
+    client_table_free(r.table);
+}
+
+Test(guess, one_that_begins_two_bans_tells_both)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    r.address = address("2001:db8:1:1::1");
+    cr_assert_eq(client_table_enter(r.table, &r.address, START, &r.ref), CLIENT_TABLE_ENTERED);
+    for (const char *p = "123"; *p != '\0'; p++) {
+        cr_assert_eq(try(&r, "x", p, GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    cr_assert_eq(try(&r, "x", "4", GUESS_WRONG, START), GUESS_NETWORK_BANNED);
+    cr_expect(r.news.ban_count == 1 && r.news.bans[0].network.prefix == 64);
+    move(&r, "2001:db8:1:2::1", START);
+    for (const char *p = "56"; *p != '\0'; p++) {
+        cr_assert_eq(try(&r, "x", p, GUESS_WRONG, START), GUESS_ALLOWED);
+    }
+    cr_assert_eq(try(&r, "x", "7", GUESS_WRONG, START), GUESS_NETWORK_BANNED);
+    cr_expect(r.news.ban_count == 1 && r.news.bans[0].network.prefix == 48, "the site");
+    client_table_free(r.table);
+}
+
+Test(guess, a_ban_of_the_site_spares_who_has_logged_in_from_the_network)
+{
+    struct rig r;
+    struct client_table_ref ref;
+    rig_init(&r, 1);
+    move(&r, "2001:db8:1:9::1", START);
+    cr_assert_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_ALLOWED);
+    for (unsigned i = 0; i < 6; i++) {
+        char to[32], password[] = {(char)('0' + i), '\0'};
+        snprintf(to, sizeof to, "2001:db8:1:%u::1", i);
+        move(&r, to, START);
+        cr_expect_eq(try(&r, "x", password, GUESS_WRONG, START), i < 5 ? GUESS_ALLOWED : GUESS_NETWORK_BANNED);
+    }
+    struct network_address there = address("2001:db8:1:a::1"), home = address("2001:db8:1:9::1");
+    cr_expect_eq(client_table_enter(r.table, &there, START, &ref), CLIENT_TABLE_BANNED);
+    cr_assert_eq(client_table_enter(r.table, &home, START, &r.ref), CLIENT_TABLE_ENTERED);
+    r.address = home;
+    cr_expect_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_ALLOWED);
+    cr_expect_eq(try(&r, "bert", "right", GUESS_RIGHT, START), GUESS_NETWORK_BANNED);
     client_table_free(r.table);
 }
 
@@ -302,7 +389,7 @@ Test(guess, the_networks_of_a_site_have_one_limit_together)
     }
     move(&r, "2001:db8:1:5::1", START);
     cr_expect_eq(try(&r, "anna", "right", GUESS_RIGHT, START), GUESS_NETWORK_BANNED);
-    cr_expect(r.news.banned && r.news.ban.network.prefix == 48);
+    cr_expect(r.news.ban_count == 1 && r.news.bans[0].network.prefix == 48);
     struct network_address there = address("2001:db8:1:ffff::1"), elsewhere = address("2001:db8:2::1");
     cr_expect_eq(client_table_enter(r.table, &there, START, &ref), CLIENT_TABLE_BANNED);
     cr_expect_eq(client_table_enter(r.table, &elsewhere, START, &ref), CLIENT_TABLE_ENTERED);

@@ -94,6 +94,36 @@ Test(known_logins, one_account_cannot_push_out_those_of_others)
     keyed_hash_fini(&hash);
 }
 
+Test(known_logins, an_old_one_is_not_known_again_when_the_times_wrap)
+{
+    struct keyed_hash hash;
+    struct known_logins k = set_of(1024, &hash);
+    add(&k, "anna", "192.0.2.1", START);
+    for (unsigned day = 60; day < 600; day++) {
+        known_logins_forget(&k, START + day * DAY);
+        cr_expect_not(has(&k, "anna", "192.0.2.1", START + day * DAY), "day %u", day);
+    }
+    keyed_hash_fini(&hash);
+}
+
+Test(known_logins, an_older_login_of_a_file_takes_no_place_of_a_later_one)
+{
+    struct keyed_hash hash;
+    struct known_logins k = set_of(16, &hash);
+    for (unsigned i = 0; i < 100; i++) {
+        struct network n = network("192.0.2.1");
+        char user[8];
+        snprintf(user, sizeof user, "u%u", i);
+        (void)known_logins_restore(&k, known_login_of(&k, &n, user).user, i * 86400 / 2, START);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        char user[8];
+        snprintf(user, sizeof user, "u%u", i);
+        cr_expect(has(&k, user, "192.0.2.1", START), "%s", user);
+    }
+    keyed_hash_fini(&hash);
+}
+
 struct copy {
     struct known_logins *to;
     size_t count;
@@ -128,9 +158,9 @@ Test(known_logins, they_survive_a_restart_with_a_clock_that_begins_anew_and_anot
     struct keyed_hash hash, other;
     struct known_logins before = set_of(1024, &hash), after = set_of(4096, &other);
     memcpy(other.key, hash.key, sizeof other.key);
+    add(&before, "carl", "192.0.2.3", START - 40 * DAY);
     add(&before, "anna", "192.0.2.1", START);
     add(&before, "bert", "2001:db8::/64", START + 30 * DAY);
-    add(&before, "carl", "192.0.2.3", START - 40 * DAY);
     struct copy copy = {.to = &after, .now = DAY};
     known_logins_each(&before, START + 30 * DAY, copy_one, &copy);
     cr_expect_eq(copy.count, 4, "carl is forgotten: %zu", copy.count);

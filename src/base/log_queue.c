@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/log_queue.h"
+
+#include <string.h>
+
+static void put(struct log_queue *q, const void *octets, size_t len)
+{
+    size_t at = (q->start + q->used) % LOG_QUEUE_SIZE;
+    size_t first = len < LOG_QUEUE_SIZE - at ? len : LOG_QUEUE_SIZE - at;
+    memcpy(q->octets + at, octets, first);
+    memcpy(q->octets, (const char *)octets + first, len - first);
+    q->used += len;
+}
+
+static void get(const struct log_queue *q, size_t offset, void *octets, size_t len)
+{
+    size_t at = (q->start + offset) % LOG_QUEUE_SIZE;
+    size_t first = len < LOG_QUEUE_SIZE - at ? len : LOG_QUEUE_SIZE - at;
+    memcpy(octets, q->octets + at, first);
+    memcpy((char *)octets + first, q->octets, len - first);
+}
+
+bool log_queue_add(struct log_queue *q, const char *record, size_t len)
+{
+    uint16_t size = (uint16_t)len;
+    if (sizeof size + len > LOG_QUEUE_SIZE - q->used) {
+        return false;
+    }
+    put(q, &size, sizeof size);
+    put(q, record, len);
+    return true;
+}
+
+size_t log_queue_first(const struct log_queue *q, char *record)
+{
+    uint16_t size;
+    get(q, 0, &size, sizeof size);
+    get(q, sizeof size, record, size);
+    return size;
+}
+
+void log_queue_remove(struct log_queue *q, size_t len)
+{
+    q->start = (q->start + sizeof(uint16_t) + len) % LOG_QUEUE_SIZE;
+    q->used -= sizeof(uint16_t) + len;
+}
+
+uint64_t log_queue_clear(struct log_queue *q)
+{
+    char record[LOG_RECORD_MAX];
+    uint64_t count = 0;
+    for (; q->used > 0; count++) {
+        log_queue_remove(q, log_queue_first(q, record));
+    }
+    return count;
+}

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "proxy/attempt.h"
 
+/* What imapguard says itself stands before what the client and the backend said: no long name pushes it out of a line. */
+
 enum event {
 #define EVENT(name, word, quota) EVENT_##name,
 #include "proxy/event.def"
@@ -122,10 +124,10 @@ void session_log_cleartext(struct session *s, struct span user, const char *meth
     if (!begin(s, &line, LOG_LEVEL_WARNING, EVENT_CLEARTEXT)) {
         return;
     }
+    log_word(&line, "method", method);
     if (user.len > 0) {
         log_quoted(&line, "user", user.bytes, user.len);
     }
-    log_word(&line, "method", method);
     log_end(&line);
 }
 
@@ -170,7 +172,17 @@ static void put_credentials(struct log_line *line, const struct attempt *a)
     if (a->account != NULL && c->user != NULL && strcmp(a->account, c->user) != 0) {
         log_quoted(line, "account", a->account, strlen(a->account));
     }
-    log_word(line, "method", c->method);
+}
+
+/* Ends a line about a login with the names that the client gave and what the backend said. */
+static void end_login(struct session *s, struct log_line *line, struct span said)
+{
+    put_credentials(line, s->attempt);
+    put_client_name(s, line);
+    if (said.len > 0) {
+        log_quoted(line, "said", said.bytes, said.len);
+    }
+    log_end(line);
 }
 
 void session_log_login_refused(struct session *s, const char *reason, const char *rule)
@@ -179,13 +191,12 @@ void session_log_login_refused(struct session *s, const char *reason, const char
     if (!begin(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN_REFUSED)) {
         return;
     }
-    put_credentials(&line, s->attempt);
-    put_client_name(s, &line);
+    log_word(&line, "method", s->attempt->credentials.method);
     log_word(&line, "reason", reason);
     if (rule != NULL) {
         log_word(&line, "rule", rule);
     }
-    log_end(&line);
+    end_login(s, &line, (struct span){NULL, 0});
 }
 
 /* As begin(), of a login that got as far as the choice of a backend. */
@@ -194,19 +205,11 @@ static bool begin_login(struct session *s, struct log_line *line, enum log_level
     if (!begin(s, line, level, event)) {
         return false;
     }
-    put_credentials(line, s->attempt);
+    log_word(line, "method", s->attempt->credentials.method);
     if (s->backend != NULL) {
         log_word(line, "backend", s->backend->options->name);
     }
-    put_client_name(s, line);
     return true;
-}
-
-static void put_said(struct log_line *line, struct span said)
-{
-    if (said.len > 0) {
-        log_quoted(line, "said", said.bytes, said.len);
-    }
 }
 
 void session_log_login(struct session *s)
@@ -215,7 +218,7 @@ void session_log_login(struct session *s)
     if (!begin_login(s, &line, LOG_LEVEL_INFO, EVENT_LOGIN)) {
         return;
     }
-    log_end(&line);
+    end_login(s, &line, (struct span){NULL, 0});
 }
 
 void session_log_login_failed(struct session *s, const char *reason, struct span said)
@@ -225,8 +228,7 @@ void session_log_login_failed(struct session *s, const char *reason, struct span
         return;
     }
     log_word(&line, "reason", reason);
-    put_said(&line, said);
-    log_end(&line);
+    end_login(s, &line, said);
 }
 
 void session_log_passed_over(struct session *s, enum fault fault, struct span said)
@@ -237,8 +239,7 @@ void session_log_passed_over(struct session *s, enum fault fault, struct span sa
     }
     log_word(&line, "reason", faults[fault].word);
     log_word(&line, "origin", fault_origin_word(fault));
-    put_said(&line, said);
-    log_end(&line);
+    end_login(s, &line, said);
 }
 
 void session_log_login_fault(struct session *s, enum fault fault, struct span said)
@@ -251,8 +252,7 @@ void session_log_login_fault(struct session *s, enum fault fault, struct span sa
     }
     log_word(&line, "reason", faults[fault].word);
     log_word(&line, "origin", fault_origin_word(fault));
-    put_said(&line, said);
-    log_end(&line);
+    end_login(s, &line, said);
 }
 
 void session_log_denied(struct connection *conn, const char *rule, const char *action)
@@ -272,11 +272,11 @@ void session_log_observed(struct connection *conn, const char *rule, const char 
     if (!begin_connection(conn, &line, LOG_LEVEL_INFO, EVENT_OBSERVED)) {
         return;
     }
+    log_word(&line, "rule", rule);
+    log_word(&line, "action", action);
     if (conn->facts.user != NULL) {
         log_quoted(&line, "user", conn->facts.user, strlen(conn->facts.user));
     }
-    log_word(&line, "rule", rule);
-    log_word(&line, "action", action);
     log_end(&line);
 }
 
@@ -297,7 +297,7 @@ void session_log_login_aborted(struct session *s, const char *verdict)
         return;
     }
     log_word(&line, "verdict", verdict);
-    log_end(&line);
+    end_login(s, &line, (struct span){NULL, 0});
 }
 
 void session_log_banned(struct session *s, const struct client_table_ban *ban, uint64_t now_us)
@@ -311,11 +311,11 @@ void session_log_banned(struct session *s, const struct client_table_ban *ban, u
         return;
     }
     log_word(&line, "network", network_text(&ban->network, text));
+    log_number(&line, "level", ban->level);
+    log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);
     if (ban->user != 0 && s->attempt != NULL && s->attempt->credentials.user != NULL) {
         log_quoted(&line, "user", s->attempt->credentials.user, strlen(s->attempt->credentials.user));
     }
-    log_number(&line, "level", ban->level);
-    log_number(&line, "duration", ban->until_us > now_us ? (ban->until_us - now_us + 500000) / 1000000 : 0);
     log_end(&line);
 }
 
@@ -360,13 +360,11 @@ void session_log_disconnect(struct session *s)
         return;
     }
     if (s->user != NULL) {
-        log_quoted(&line, "user", s->user, strlen(s->user));
         log_word(&line, "method", s->method);
     }
     if (s->backend != NULL) {
         log_word(&line, "backend", s->backend->options->name);
     }
-    put_client_name(s, &line);
     log_word(&line, "reason", reason->word);
     if (s->reason == REASON_FOREIGN_PROTOCOL) {
         log_word(&line, "protocol", s->lexer.protocol);
@@ -378,5 +376,9 @@ void session_log_disconnect(struct session *s)
     log_number(&line, "out", s->client_stream.sent);
     snprintf(duration, sizeof duration, "%.3f", session_now(s) - s->started);
     log_word(&line, "duration", duration);
+    if (s->user != NULL) {
+        log_quoted(&line, "user", s->user, strlen(s->user));
+    }
+    put_client_name(s, &line);
     log_end(&line);
 }

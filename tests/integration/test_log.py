@@ -1,5 +1,6 @@
 """What is logged, where, and that nobody outside can write a line of their own."""
 
+import base64
 import os
 import re
 import signal
@@ -57,6 +58,26 @@ def test_user_names_are_escaped(guard, backend, user):
     assert logins[0]["rip"] == "127.0.0.1" and logins[0].values.get("backend") == (None if refused else "legacy")
     line = next(line for line in front.text().splitlines() if f" {name} " in line)
     assert re.search(r'rip=127\.0\.0\.1 .*user="(?:[^"\\<>\x00-\x1f]|\\.)*"(?: |$)', line), line
+
+
+def test_no_name_is_so_long_that_the_reason_is_missing(guard, backend):
+    """User, authorize and client of many lengths, all escaped: some fill the line to its last octet."""
+    lengths = range(150, 256)
+    front = guard(backend().address, limits={"login_delay": "0s", "login_attempts": 200, "login_failures": "100000/1m"}, access=[
+        {"action": "deny", "name": "trial", "users": ["*"], "observe": True},
+        {"action": "deny", "name": "nobody", "users": ["*"]}])
+    with front.secure() as wire:
+        assert wire.command(b'ID ("name" "%b")' % (b"<" * 256)).status.startswith(b"OK")
+        for length in lengths:
+            message = base64.b64encode(b"\0".join([b">" * length, b"'" * 256, b"Geheim47"]))
+            assert wire.command(b"AUTHENTICATE PLAIN " + message).status.startswith(b"NO ")
+    front.end_of(wire)
+    refused, observed = front.events("login-refused"), front.events("observed")
+    assert len(refused) == len(observed) == len(lengths)
+    for event in refused:
+        assert (event["reason"], event["rule"], event["method"]) == ("rule", "nobody", "PLAIN") and event["user"]
+    assert {event["rule"] for event in observed} == {"trial"}
+    assert any("authorize" in event.values for event in refused), "no line was nearly full"
 
 
 def test_file_is_opened_again(guard, backend, place):

@@ -42,13 +42,13 @@ static const struct {
     const char *name, *text;
 } rows[] = {
     {"at once", "> a AUTHENTICATE XOAUTH2 " XOAUTH2 "\n" BACKEND "b> guard-login AUTHENTICATE XOAUTH2 " XOAUTH2 "\n"
-        "b< guard-login OK hi\n< a OK hi\nlog user=\"joe\" method=XOAUTH2\n"},
+        "b< guard-login OK hi\n< a OK hi\nlog method=XOAUTH2 backend=legacy user=\"joe\"\n"},
     {"asked by both", "> a AUTHENTICATE XOAUTH2\n< + \n> " XOAUTH2 "\nB\nb< * OK [CAPABILITY " OFFER "] old\n"
         "b> guard-login AUTHENTICATE XOAUTH2\nb< +\nb> " XOAUTH2 "\nb< guard-login OK hi\n< a OK hi\n"},
     {"an error challenge, and its empty answer", "> a AUTHENTICATE XOAUTH2 " XOAUTH2 "\n" BACKEND
         "b> guard-login AUTHENTICATE XOAUTH2 " XOAUTH2 "\nb< + " ERROR "\n< + " ERROR "\n> \nb> \n"
         "b< guard-login NO expired\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nlog login-failed\n" ALIVE},
-    {"the backend speaks first", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login OK hi\n< a OK hi\nlog user=\"joe\" method=CRAM-MD5\n"},
+    {"the backend speaks first", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login OK hi\n< a OK hi\nlog method=CRAM-MD5 backend=legacy user=\"joe\"\n"},
     {"and says no", CHALLENGED "> " CRAM "\nb> " CRAM "\nb< guard-login NO\n< a NO [AUTHENTICATIONFAILED] Authentication failed.\nbend\n"
         "log login-failed\nlog user=\"joe\"\n" ALIVE},
     {"and says no before anybody was named", "> a AUTHENTICATE CRAM-MD5\n" BACKEND "b> guard-login AUTHENTICATE CRAM-MD5\n"

@@ -64,9 +64,9 @@ Test(session, before_tls_talks_without_a_backend)
 Test(session, a_password_before_tls_never_reaches_the_backend)
 {
     static const struct dialogue rows[] = {
-        {"atoms", STARTTLS, HELLO "> a LOGIN joe " PASSWORD "\n< a " REFUSED "log cleartext-password \nlog user=\"joe\" method=LOGIN\n"
+        {"atoms", STARTTLS, HELLO "> a LOGIN joe " PASSWORD "\n< a " REFUSED "log cleartext-password \nlog method=LOGIN user=\"joe\"\n"
             ALIVE "idle\nb0\n", false},
-        {"quoted", STARTTLS, HELLO "> a LOGIN \"joe\" \"" PASSWORD "\"\n< a " REFUSED "log user=\"joe\" method=LOGIN\n" ALIVE "b0\n", false},
+        {"quoted", STARTTLS, HELLO "> a LOGIN \"joe\" \"" PASSWORD "\"\n< a " REFUSED "log method=LOGIN user=\"joe\"\n" ALIVE "b0\n", false},
         {"lower case", STARTTLS, HELLO "> a login joe " PASSWORD "\n< a " REFUSED ALIVE "b0\n", false},
         {"bare LF", STARTTLS, HELLO ">~ a LOGIN joe " PASSWORD "\\n\n< a " REFUSED ALIVE "b0\n", false},
         {"literal user", STARTTLS, HELLO "> a LOGIN {3}\n< a " REFUSED "log cleartext-password\n" ALIVE "b0\n", false},
@@ -83,7 +83,7 @@ Test(session, a_password_before_tls_never_reaches_the_backend)
         {"a user that would forge a line", STARTTLS, HELLO "> a LOGIN {12+}\n> j\\r\\nlogin x=\" " PASSWORD "\n< a " REFUSED
             "log user=\"j\\x0d\\x0alogin x=\\x22\"\n" ALIVE, false},
         {"plain", STARTTLS, HELLO "> a AUTHENTICATE PLAIN\n< a " REFUSED "log method=AUTHENTICATE\n" ALIVE "b0\n", false},
-        {"plain at once", STARTTLS, HELLO "> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a " REFUSED "log user=\"joe\" method=AUTHENTICATE\n"
+        {"plain at once", STARTTLS, HELLO "> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a " REFUSED "log method=AUTHENTICATE user=\"joe\"\n"
             ALIVE "b0\n", false},
         {"plain in a literal", STARTTLS, HELLO "> a AUTHENTICATE PLAIN {16+}\n> " PLAIN_JOE "\n< a " REFUSED ALIVE "b0\n", false},
         {"plain, literal to be invited", STARTTLS, HELLO "> a AUTHENTICATE PLAIN {16}\n< a " REFUSED ALIVE "b0\n", false},
@@ -269,7 +269,7 @@ Test(session, a_login_goes_upstream_in_the_form_that_the_backend_knows)
 #define KNOWS(words) "B\nb< * OK [CAPABILITY " words "] old\n"
 #define PLAIN "> l AUTHENTICATE PLAIN " PLAIN_JOE "\n"
     static const struct dialogue rows[] = {
-        {"LOGIN to LOGIN", STARTTLS, SECURED LOGIN BACKEND SENT_LOGIN "log login session=\nlog user=\"joe\" method=LOGIN backend=legacy\n", false},
+        {"LOGIN to LOGIN", STARTTLS, SECURED LOGIN BACKEND SENT_LOGIN "log login session=\nlog method=LOGIN backend=legacy user=\"joe\"\n", false},
         {"LOGIN to LOGIN, implicit", IMPLICIT, HELLO_TLS LOGIN BACKEND SENT_LOGIN, false},
         {"a greeting without capabilities", STARTTLS, SECURED PLAIN "B\nb< * OK old\nb> guard-capability CAPABILITY\n"
             "b< * CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\nb< guard-capability OK done\n" SENT_PLAIN, false},

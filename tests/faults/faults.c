@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@
 enum call {
     CALL_MALLOC, CALL_READ, CALL_WRITE, CALL_WRITEV, CALL_SEND, CALL_SENDTO, CALL_SENDMSG, CALL_RECV, CALL_RECVFROM,
     CALL_ACCEPT4, CALL_ACCEPT, CALL_CONNECT, CALL_SOCKET, CALL_EPOLL_CTL, CALL_EPOLL_WAIT, CALL_MMAP, CALL_FORK,
-    CALL_PTHREAD_CREATE, CALL_COUNT
+    CALL_PTHREAD_CREATE, CALL_OPEN, CALL_COUNT
 };
 
 enum action {
@@ -60,6 +61,8 @@ struct slot {
     int32_t port;     /* not 0: so are sockets that have it at neither end */
     int32_t reserved;
     uint64_t size;    /* smaller allocations, reads and writes are left alone */
+    uint64_t device;  /* with inode, if that is not 0: so are descriptors and paths of other files */
+    uint64_t inode;
 };
 
 struct control {
@@ -93,6 +96,7 @@ static int (*real_epoll_wait)(int, struct epoll_event *, int, int);
 static int (*real_epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
 static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
 static pid_t (*real_fork)(void);
+static int (*real_open)(const char *, int, ...);
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
@@ -127,7 +131,7 @@ static void map_control(void)
 {
     struct stat status;
     const char *path = getenv("IMAPGUARD_FAULTS");
-    int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    int fd = path != NULL ? real_open(path, O_RDWR | O_CLOEXEC) : -1;
     if (fd == -1) {
         return;
     }
@@ -145,7 +149,7 @@ __attribute__((constructor)) static void begin(void)
     find_allocator();
     FIND(read), FIND(write), FIND(writev), FIND(send), FIND(sendto), FIND(sendmsg), FIND(recv), FIND(recvfrom);
     FIND(accept4), FIND(accept), FIND(connect), FIND(socket), FIND(epoll_ctl), FIND(epoll_wait), FIND(epoll_pwait);
-    FIND(mmap), FIND(fork), FIND(pthread_create), FIND(clock_gettime);
+    FIND(mmap), FIND(fork), FIND(pthread_create), FIND(open), FIND(clock_gettime);
     map_control();
 }
 
@@ -258,11 +262,18 @@ static int has_port(int fd, int port)
     return getpeername(fd, (struct sockaddr *)&address, &len) == 0 && port_of(&address) == port;
 }
 
+static int is_its_file(const struct slot *slot, const struct stat *status)
+{
+    return (uint64_t)status->st_ino == slot->inode && (uint64_t)status->st_dev == slot->device;
+}
+
 static int is_meant(const struct slot *slot, int fd)
 {
     int type;
     socklen_t len = sizeof type;
-    return (!slot->sockets || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0) &&
+    struct stat status;
+    return (!slot->inode || (fstat(fd, &status) == 0 && is_its_file(slot, &status))) &&
+           (!slot->sockets || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0) &&
            (!slot->port || has_port(fd, slot->port));
 }
 
@@ -336,6 +347,30 @@ void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t 
     REAL(mmap);
     return happens(CALL_MMAP, size) == ACTION_FAIL ? MAP_FAILED
                                                    : real_mmap(address, size, protection, flags, fd, offset);
+}
+
+/* A disk that does not answer: the path of the slot's file. Without one, paths are left alone. */
+static void open_happens(const char *path)
+{
+    struct stat status;
+    const struct slot *slot = control != NULL ? &control->slots[CALL_OPEN] : NULL;
+    int before = errno;
+    if (slot != NULL && is_armed() && load(&slot->action) != ACTION_NONE && slot->inode && stat(path, &status) == 0 &&
+        is_its_file(slot, &status)) {
+        (void)happens(CALL_OPEN, 0);
+    }
+    errno = before;
+}
+
+int open(const char *path, int flags, ...)
+{
+    REAL(open);
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    open_happens(path);
+    return real_open(path, flags, mode);
 }
 
 /* --- octets ----------------------------------------------------------------------------------------------- */

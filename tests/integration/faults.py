@@ -15,10 +15,10 @@ from waiting import PATIENCE, wait_for
 
 # The order and the layout are those of faults.c.
 CALLS = ("malloc", "read", "write", "writev", "send", "sendto", "sendmsg", "recv", "recvfrom", "accept4", "accept",
-         "connect", "socket", "epoll_ctl", "epoll_wait", "mmap", "fork", "pthread_create")
+         "connect", "socket", "epoll_ctl", "epoll_wait", "mmap", "fork", "pthread_create", "open")
 SHORT, LOOP, BLOCK, STALL, COUNT = ACTIONS = ("short", "loop", "block", "stall", "count")
 HEAD = struct.Struct("=iiqq")
-SLOT = struct.Struct("=iiiiiiiiiiQ")
+SLOT = struct.Struct("=iiiiiiiiiiQQQ")
 FAIL = 1
 ANY, NEXT_CHILD = 0, -1
 EVER = 0x7fffffff
@@ -45,15 +45,18 @@ class Faults:
     def environment(self):
         return {**os.environ, "LD_PRELOAD": str(self.library), "IMAPGUARD_FAULTS": str(self.path)}
 
-    def arm(self, call, what=errno.ENOMEM, pid=ANY, after=0, times=1, size=0, sockets=True, port=0):
+    def arm(self, call, what=errno.ENOMEM, pid=ANY, after=0, times=1, size=0, sockets=True, port=0, file=None):
         """Let `call` fail with the errno `what`, or do that action, after so many good calls and so many times.
 
         Smaller allocations, reads and writes than `size` are left alone, and so are descriptors that are no sockets, or
-        have this port at neither end.
+        have this port at neither end. With a file, all other files are: a disk hangs for `open`, `write` and `writev`.
         """
+        status = os.stat(file) if file else None
+        device, inode = (status.st_dev, status.st_ino) if file else (0, 0)
         offset = HEAD.size + SLOT.size * CALLS.index(call)
         action, number = (2 + ACTIONS.index(what), 0) if what in ACTIONS else (FAIL, what)
-        SLOT.pack_into(self.map, offset, pid, 0, number, after, times, 0, 0, sockets, port, 0, size)
+        SLOT.pack_into(self.map, offset, pid, 0, number, after, times, 0, 0, sockets and not file, port, 0,
+                       size, device, inode)
         struct.pack_into("=i", self.map, offset + 4, action)
         struct.pack_into("=i", self.map, 0, 1)
 

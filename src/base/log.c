@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -12,8 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log_queue.h"
-#include "base/log_target.h"
+#include "base/log_writer.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug", NULL};
 
@@ -44,35 +42,32 @@ static const struct option_row rows[] = {
 const struct option_table log_option_table = {sizeof(struct log_options), rows};
 
 /* The log of this process. It is global, so that every function can log. */
-static struct {
-    enum log_level level;
-    uint64_t lost;  /* lines lost since the queue became full */
-    size_t written; /* octets of the first line in the queue that are already written to a stream */
-} sink = {.level = LOG_LEVEL_INFO};
+static struct log_shared shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static enum log_level wanted = LOG_LEVEL_INFO;
 
+static const struct log_target before_open = {
+    .kind = LOG_TARGET_STDERR, .channel = {.fd = -1}, .stuck_fd = -1, .standard_error = LOG_CHANNEL_INHERITED};
+
+/* The lock protects it too. While there is a writer, its descriptors are the writer's. */
 static struct log_target target = {
     .kind = LOG_TARGET_STDERR, .channel = {.fd = -1}, .stuck_fd = -1, .standard_error = LOG_CHANNEL_INHERITED};
-static struct log_queue queue;
 
-/* Protects `sink`, `target` and `queue`. No thread waits for a reader while it holds the lock. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static uint64_t now_ms(void)
+static void lock(void)
 {
-    return clock_boot_us() / 1000;
+    pthread_mutex_lock(&shared.lock);
 }
 
-static void queue_add(const char *record, size_t len)
+static void unlock(void)
 {
-    if (sink.lost > 0 || !log_queue_add(&queue, record, len)) {
-        sink.lost++;
-    }
+    pthread_mutex_unlock(&shared.lock);
 }
+
+/* --- without a writer --------------------------------------------------------------------------------------- */
 
 static bool deliver(const char *record, size_t len, size_t *written)
 {
     bool done = log_target_deliver(&target, record, len, written);
-    sink.lost += target.oversized;
+    shared.queue.lost += target.oversized;
     target.oversized = 0;
     return done;
 }
@@ -80,57 +75,71 @@ static bool deliver(const char *record, size_t len, size_t *written)
 static void flush_queue(void)
 {
     char record[LOG_RECORD_MAX];
-    while (queue.used > 0) {
-        size_t len = log_queue_first(&queue, record);
-        if (!deliver(record, len, &sink.written)) {
+    while (shared.queue.used > 0) {
+        size_t len = log_queue_first(&shared.queue, record);
+        if (!deliver(record, len, &shared.queue.written)) {
             return;
         }
-        log_queue_remove(&queue, len);
-        sink.written = 0;
+        log_queue_remove(&shared.queue, len);
     }
-}
-
-/*
- * Logs the number of lost lines. All of them were of a level that is logged, so log-lost is written at every
- * `log.level`. It waits until the queue is half empty, so that a slow reader sees one gap instead of one after every
- * line.
- */
-static void log_lost(void)
-{
-    struct log_line line;
-    char record[LOG_RECORD_MAX];
-    if (sink.lost == 0 || queue.used > LOG_QUEUE_SIZE / 2) {
-        return;
-    }
-    log_begin(&line, LOG_LEVEL_WARNING, "log-lost");
-    log_number(&line, "count", sink.lost);
-    sink.lost = 0;
-    queue_add(record, log_target_record(&target, record, &line));
-    flush_queue();
 }
 
 static void flush(void)
 {
     flush_queue();
-    log_lost();
+    log_target_record_lost(&target, &shared.queue);
+    flush_queue();
+}
+
+static void write_or_queue(const char *record, size_t len)
+{
+    struct log_queue *q = &shared.queue;
+    size_t written = 0;
+    flush();
+    if (q->used > 0 || q->lost > 0) {
+        log_queue_add(q, record, len);
+    } else if (!deliver(record, len, &written)) {
+        log_queue_add(q, record, len);
+        q->written = written;
+    }
 }
 
 /* Flushes until the queue is empty or cannot be written, for LOG_CLOSE_MS at most. */
 static void drain(void)
 {
-    uint64_t end = now_ms() + LOG_CLOSE_MS;
+    uint64_t now, end = clock_boot_us() / 1000 + LOG_CLOSE_MS;
     for (;;) {
-        pthread_mutex_lock(&lock);
         flush();
-        struct pollfd stuck = {.fd = queue.used > 0 ? target.stuck_fd : -1, .events = POLLOUT};
-        pthread_mutex_unlock(&lock);
-        uint64_t now = now_ms();
-        if (stuck.fd == -1 || now >= end) {
+        struct pollfd stuck = {.fd = shared.queue.used > 0 ? target.stuck_fd : -1, .events = POLLOUT};
+        if (stuck.fd == -1 || (now = clock_boot_us() / 1000) >= end) {
             return;
         }
+        unlock();
         (void)poll(&stuck, 1, (int)(end - now));
+        lock();
     }
 }
+
+/* --- fork() -------------------------------------------------------------------------------------------------- */
+
+/* A child begins with the lock free and without a writer, whatever the parent's threads did at the fork(). */
+static void unlock_in_child(void)
+{
+    if (shared.writer != NULL) {
+        log_writer_forget(&shared, &target);
+    }
+    unlock();
+}
+
+static void prepare_forks(void)
+{
+    static bool prepared;
+    if (!prepared) {
+        prepared = pthread_atfork(lock, unlock, unlock_in_child) == 0;
+    }
+}
+
+/* --- what others call ---------------------------------------------------------------------------------------- */
 
 int log_facility(uint32_t choice)
 {
@@ -160,8 +169,9 @@ int log_open(const struct log_options *options, int64_t owner)
     }
     log_close();
     log_channel_share_torn();
-    pthread_mutex_lock(&lock);
-    sink.level = options->level;
+    prepare_forks();
+    lock();
+    wanted = options->level;
     target.facility = log_facility(options->facility);
     if (options->target[0] == '/') {
         target.kind = LOG_TARGET_FILE;
@@ -175,99 +185,136 @@ int log_open(const struct log_options *options, int64_t owner)
     } else {
         log_channel_open_stderr(&target.standard_error);
     }
-    pthread_mutex_unlock(&lock);
+    unlock();
     return 0;
 }
 
-static void log_reopen_failed(const char *reason)
+/* Only a file can hang. What a path leads to may change with a rotation. */
+static bool needs_writer(void)
+{
+    return target.kind == LOG_TARGET_FILE ||
+           (target.kind == LOG_TARGET_STDERR && target.standard_error.kind == LOG_CHANNEL_FILE);
+}
+
+void log_start(void)
+{
+    int error = 0;
+    lock();
+    if (shared.writer == NULL && needs_writer()) {
+        error = log_writer_start(&shared, &target);
+    }
+    unlock();
+    if (error != 0) {
+        log_event(LOG_LEVEL_WARNING, "log-writer-failed", "reason=\"%s\"", strerror(error));
+    }
+}
+
+static void reopen(int64_t owner)
 {
     struct log_line line;
-    log_begin(&line, LOG_LEVEL_ERROR, "log-reopen-failed");
-    log_quoted(&line, "path", target.path, strlen(target.path));
-    log_quoted(&line, "reason", reason, strlen(reason));
-    log_end(&line);
+    int fd = log_target_open_file(target.path, owner);
+    if (fd == -1) {
+        log_target_reopen_failed(&target, strerror(errno), &line);
+        log_end(&line);
+        return;
+    }
+    lock();
+    int old = target.channel.fd;
+    target.channel = log_channel_file(fd);
+    shared.queue.written = 0;
+    log_channel_mend(&target.channel);
+    unlock();
+    close(old);
 }
 
 void log_reopen(int64_t owner)
 {
-    if (target.kind != LOG_TARGET_FILE) {
-        return;
+    lock();
+    bool direct = shared.writer == NULL, file = target.kind == LOG_TARGET_FILE;
+    if (file && !direct) {
+        log_writer_reopen(shared.writer, owner);
     }
-    int fd = log_target_open_file(target.path, owner);
-    if (fd == -1) {
-        log_reopen_failed(strerror(errno));
-        return;
+    unlock();
+    if (file && direct) {
+        reopen(owner);
     }
-    pthread_mutex_lock(&lock);
-    int old = target.channel.fd;
-    target.channel = log_channel_file(fd);
-    sink.written = 0;
-    log_channel_mend(&target.channel);
-    pthread_mutex_unlock(&lock);
-    close(old);
+}
+
+bool log_wait_reopened(unsigned ms)
+{
+    lock();
+    bool done = shared.writer == NULL || log_writer_wait_reopened(&shared, ms);
+    unlock();
+    return done;
 }
 
 void log_flush(void)
 {
-    pthread_mutex_lock(&lock);
-    flush();
-    pthread_mutex_unlock(&lock);
+    lock();
+    if (shared.writer != NULL) {
+        log_writer_retry(shared.writer);
+    } else {
+        flush();
+    }
+    unlock();
 }
 
 /*
  * On a stream that parent and child share, parts of their lines would mix. The child therefore opens its own connection
- * to syslog. It opens standard error while it still has the privileges to do so.
+ * to syslog. It opens a pipe or terminal of standard error while it still has the privileges to do so; a regular file
+ * is left to the writer, since its disk may hang. lseek() asks no disk.
  */
 void log_after_fork(void)
 {
-    pthread_mutex_lock(&lock);
-    queue.used = sink.written = 0;
-    sink.lost = 0;
+    lock();
+    log_queue_clear(&shared.queue);
+    shared.queue.lost = 0;
     if (target.kind == LOG_TARGET_SYSLOG) {
         log_target_disconnect_syslog(&target);
         target.syslog_retry_ms = 0;
         (void)log_target_connect_syslog(&target);
-    } else if (target.kind == LOG_TARGET_FILE) {
-        (void)log_channel_refresh_stderr(&target.standard_error);
+    } else if (target.kind == LOG_TARGET_FILE && lseek(STDERR_FILENO, 0, SEEK_CUR) == -1 && errno == ESPIPE) {
+        log_channel_open_stderr(&target.standard_error);
     }
-    pthread_mutex_unlock(&lock);
+    unlock();
 }
 
 void log_close(void)
 {
-    drain();
-    pthread_mutex_lock(&lock);
-    sink.lost += log_queue_clear(&queue);
-    sink.written = 0;
+    lock();
+    if (shared.writer == NULL) {
+        drain();
+    } else if (!log_writer_stop(&shared, &target)) {
+        target = before_open;
+    }
+    log_queue_clear(&shared.queue);
     if (target.channel.fd != -1) {
         close(target.channel.fd);
         target.channel.fd = -1;
     }
     log_channel_close_stderr(&target.standard_error);
     target.kind = LOG_TARGET_STDERR;
-    pthread_mutex_unlock(&lock);
+    unlock();
 }
 
 bool log_wants(enum log_level level)
 {
-    return level <= sink.level;
+    return level <= wanted;
 }
 
 void log_end(struct log_line *line)
 {
     char record[LOG_RECORD_MAX];
-    size_t written = 0;
     if (!log_wants(line->level)) {
         return;
     }
-    pthread_mutex_lock(&lock);
-    flush();
+    lock();
     size_t len = log_target_record(&target, record, line);
-    if (queue.used > 0 || sink.lost > 0) {
-        queue_add(record, len);
-    } else if (!deliver(record, len, &written)) {
-        queue_add(record, len);
-        sink.written = written;
+    if (shared.writer != NULL) {
+        log_queue_add(&shared.queue, record, len);
+        log_writer_wake(shared.writer);
+    } else {
+        write_or_queue(record, len);
     }
-    pthread_mutex_unlock(&lock);
+    unlock();
 }

@@ -4,10 +4,17 @@
  * the address of the client. A client therefore cannot write a line that a log filter takes for another client's.
  * No function here takes a struct secret.
  *
- * Writing never waits for a reader: pipes, terminals, sockets and syslog are written without blocking. Each process has
- * a queue of 256 KiB for lines that could not be written immediately; their order is kept. When the queue is full, new
- * lines are lost until it is half empty; then "log-lost count=N" is written in their place. Only log_close() waits,
- * LOG_CLOSE_MS at most. A regular file is written with write(): a hanging disk blocks the process.
+ * Logging waits for no reader and no disk. Pipes, terminals, sockets and syslog are written without blocking. A target
+ * that is a path, and a standard error that is a regular file, are written and opened again by a thread of each
+ * process, the writer: log_start() starts it, and log_end() only hands it the line. Each process has a queue of 256 KiB
+ * for lines that are not written yet; their order is kept. When the queue is full, new lines are lost until it is half
+ * empty; then "log-lost count=N" is written in their place. Only log_close() and log_wait_reopened() wait, for a
+ * limited time.
+ *
+ * Before log_start(), if that fails, and after log_close(), each thread that logs writes a regular file itself: a disk
+ * that hangs blocks it. A write that hangs in the kernel may outlast the process: whether by exit(), _exit() or
+ * SIGKILL, the process ends, and its parent hears of it, when the kernel gives that write up. NFS does so at once, for
+ * a process that is killed or ends; a local disk when its driver reports an error.
  *
  * log_end(), log_event() and log_flush() may be called by several threads at once.
  */
@@ -52,7 +59,7 @@ int log_check(const struct log_options *options);
 /*
  * Opens the target and copies what it needs of the options, which may be freed afterwards. Before this call, lines of
  * LOG_LEVEL_INFO and above go to standard error; later lines go to the target. A target that was open before is closed
- * by log_close(), which may wait. The process must ignore SIGPIPE, and must not have forked yet.
+ * by log_close(), which may wait. The process must ignore SIGPIPE, and must not have forked yet. Opening may block.
  *
  * A missing file is created with mode 0640. If the process is root, `owner` is the uid that becomes the owner of the
  * file, also of a file that existed; -1 keeps the owner. If the file cannot take a line, or takes only a part of it (a
@@ -66,24 +73,38 @@ int log_check(const struct log_options *options);
  */
 int log_open(const struct log_options *options, int64_t owner);
 
+/*
+ * Starts the writer, if the target needs one and has none. Call it after log_open() once the process has gone to the
+ * background, and in a child after log_after_fork(): a thread keeps the privileges that the process had when it started
+ * it, so these must be dropped before. If there is no thread, "log-writer-failed" is logged.
+ */
+void log_start(void);
+
 /* Writes as much of the queue as the target accepts without blocking. Call it about once a second. */
 void log_flush(void);
 
 /*
  * Makes the log of a child independent of its parent: discards the queued lines, which the parent writes, and connects
- * to syslog again. Call it in the child after fork(), before any line and before privileges are dropped.
+ * to syslog again. Call it in the child after fork(), before any line and before privileges are dropped. The child has
+ * no writer before log_start(), whatever the parent's writer was doing. Never blocks.
  */
 void log_after_fork(void);
 
 /*
  * Opens the file of the log again after a log rotation; does nothing for other targets. `owner` is as in log_open().
- * Queued lines go to the new file. If it cannot be opened, the old one stays in use and "log-reopen-failed" is logged.
+ * Queued lines go to the old or the new file. If it cannot be opened, the old one stays in use and "log-reopen-failed"
+ * is logged. With a writer, log_reopen() returns at once, and the writer opens the file.
  */
 void log_reopen(int64_t owner);
 
+/* Waits `ms` milliseconds at most. Returns true if the file is opened again after log_reopen(), or could not be. */
+bool log_wait_reopened(unsigned ms);
+
 /*
  * Closes the target; later lines go to standard error, at the same level. Waits up to LOG_CLOSE_MS until the queue is
- * written. Lines that remain in the queue are lost, and the next line is preceded by "log-lost". Can be called again.
+ * written. Lines that remain are lost, and the next line is preceded by "log-lost". Can be called again. If the writer
+ * hangs, it is left behind after LOG_CLOSE_MS, and after ten times that if it gets no processor: it may still write the
+ * lines that it has in its hands, closes the file, and ends.
  */
 void log_close(void);
 
@@ -119,7 +140,7 @@ void log_quoted(struct log_line *line, const char *key, const void *value, size_
 
 /*
  * Writes the line or adds it to the queue; if the queue is full, the line is lost. Does nothing if log_wants() is false
- * for its level. `line` is unchanged.
+ * for its level. `line` is unchanged. Never blocks, once log_start() has been called.
  */
 void log_end(struct log_line *line);
 

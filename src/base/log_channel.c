@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,6 +40,13 @@ bool log_channel_would_block(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
+/* Returns how many of the octets are in whole lines. */
+static size_t whole_lines(const char *octets, size_t len)
+{
+    const char *last = len > 0 ? memrchr(octets, '\n', len) : NULL;
+    return last != NULL ? (size_t)(last + 1 - octets) : 0;
+}
+
 /*
  * Another process may write the next line, so the rest of a partial line cannot follow later. A partial line counts as
  * not written, and sets the flag.
@@ -54,9 +62,15 @@ static ssize_t write_file(const struct log_channel *c, const char *octets, size_
     if (n > (ssize_t)torn || (torn && n <= 0)) {
         atomic_store(&torn_flags[c->torn], true);
     }
-    if (n >= 0) {
-        errno = ENOSPC;
+    if (n < 0) {
+        return -1;
     }
+    size_t whole = n > (ssize_t)torn ? whole_lines(octets, (size_t)n - torn) : 0;
+    if (whole > 0) {
+        atomic_store(&torn_flags[c->torn], whole + torn < (size_t)n);
+        return (ssize_t)whole;
+    }
+    errno = ENOSPC;
     return -1;
 }
 
@@ -109,18 +123,19 @@ void log_channel_open_stderr(struct log_channel *c)
     } else {
         int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         if (fd != -1) {
-            c->kind = LOG_CHANNEL_NONBLOCKING;
             c->fd = fd;
+            c->kind = LOG_CHANNEL_NONBLOCKING;
         }
     }
 }
 
 void log_channel_close_stderr(struct log_channel *c)
 {
-    if (c->fd != STDERR_FILENO) {
-        close(c->fd);
+    int fd = c->fd;
+    *c = (struct log_channel)LOG_CHANNEL_INHERITED; /* first: a child that is forked now does not take it for open */
+    if (fd != STDERR_FILENO) {
+        close(fd);
     }
-    *c = (struct log_channel)LOG_CHANNEL_INHERITED;
 }
 
 int log_channel_refresh_stderr(struct log_channel *c)

@@ -42,7 +42,10 @@ void log_channel_mend(const struct log_channel *c);
 /* Returns true if the write may succeed later. */
 bool log_channel_would_block(int error);
 
-/* Returns the number of octets written, or -1 with errno set. Does not block. */
+/*
+ * Writes a line, or the rest of one; to a LOG_CHANNEL_FILE also several lines. Returns the number of octets written, or
+ * -1 with errno set. A LOG_CHANNEL_FILE gives the octets of whole lines only, and may block; the others do not block.
+ */
 ssize_t log_channel_write(const struct log_channel *c, const char *octets, size_t len);
 
 /* Returns the channel of the log's file, a regular file or a FIFO that `fd` has open. */

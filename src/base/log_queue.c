@@ -20,15 +20,15 @@ static void get(const struct log_queue *q, size_t offset, void *octets, size_t l
     memcpy((char *)octets + first, q->octets, len - first);
 }
 
-bool log_queue_add(struct log_queue *q, const char *record, size_t len)
+void log_queue_add(struct log_queue *q, const char *record, size_t len)
 {
     uint16_t size = (uint16_t)len;
-    if (sizeof size + len > LOG_QUEUE_SIZE - q->used) {
-        return false;
+    if (q->lost > 0 || sizeof size + len > LOG_QUEUE_SIZE - q->used) {
+        q->lost++;
+        return;
     }
     put(q, &size, sizeof size);
     put(q, record, len);
-    return true;
 }
 
 size_t log_queue_first(const struct log_queue *q, char *record)
@@ -43,14 +43,16 @@ void log_queue_remove(struct log_queue *q, size_t len)
 {
     q->start = (q->start + sizeof(uint16_t) + len) % LOG_QUEUE_SIZE;
     q->used -= sizeof(uint16_t) + len;
+    q->written = 0;
+    if (q->used == 0) {
+        q->start = 0; /* so that a queue that is never long uses few pages */
+    }
 }
 
-uint64_t log_queue_clear(struct log_queue *q)
+void log_queue_clear(struct log_queue *q)
 {
     char record[LOG_RECORD_MAX];
-    uint64_t count = 0;
-    for (; q->used > 0; count++) {
+    for (; q->used > 0; q->lost++) {
         log_queue_remove(q, log_queue_first(q, record));
     }
-    return count;
 }

@@ -7,7 +7,6 @@
 #define IMAPGUARD_BASE_LOG_QUEUE_H
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +22,16 @@ _Static_assert(LOG_RECORD_MAX <= PIPE_BUF, "a line is written in one piece");
 /* A record is two octets of length and a whole line as it is written. All zero is an empty queue. */
 struct log_queue {
     size_t start, used;
+    size_t written; /* octets of the first line that are already written to a stream */
+    uint64_t lost;  /* lines that found no room since the queue became full */
     char octets[LOG_QUEUE_SIZE];
 };
 
-/* Adds a line of up to LOG_RECORD_MAX octets. Returns false if there is no room for it. */
-bool log_queue_add(struct log_queue *q, const char *record, size_t len);
+/*
+ * Adds a line of up to LOG_RECORD_MAX octets. If there is no room for it, it is lost; so are all that follow, until the
+ * caller has told how many these are and set `lost` to 0.
+ */
+void log_queue_add(struct log_queue *q, const char *record, size_t len);
 
 /* Copies the first line to `record` of LOG_RECORD_MAX octets. Returns its length. The queue is not empty. */
 size_t log_queue_first(const struct log_queue *q, char *record);
@@ -35,7 +39,7 @@ size_t log_queue_first(const struct log_queue *q, char *record);
 /* Removes the first line, which has `len` octets. */
 void log_queue_remove(struct log_queue *q, size_t len);
 
-/* Removes all lines. Returns their number. */
-uint64_t log_queue_clear(struct log_queue *q);
+/* Removes all lines, which count as lost. */
+void log_queue_clear(struct log_queue *q);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log_queue.h"
 
 enum { SYSLOG_RETRY_MS = 1000 };
 
@@ -127,6 +126,43 @@ bool log_target_deliver(struct log_target *t, const char *record, size_t len, si
         break;
     }
     return write_rest(t, &t->standard_error, record, len, written);
+}
+
+/* Only a regular file takes several lines in one call: elsewhere a call may take a part of them. */
+size_t log_target_deliver_lines(struct log_target *t, const char *lines, size_t len, size_t *written)
+{
+    const struct log_channel *c = t->kind == LOG_TARGET_FILE ? &t->channel : &t->standard_error;
+    ssize_t n = c->kind == LOG_CHANNEL_FILE ? log_channel_write(c, lines, len) : 0;
+    if (n > 0) {
+        return (size_t)n;
+    }
+    const char *end = memchr(lines, '\n', len);
+    size_t first = end != NULL ? (size_t)(end + 1 - lines) : len;
+    if (!log_target_deliver(t, lines, first, written)) {
+        return 0;
+    }
+    *written = 0;
+    return first;
+}
+
+void log_target_record_lost(const struct log_target *t, struct log_queue *q)
+{
+    struct log_line line;
+    char record[LOG_RECORD_MAX];
+    if (q->lost == 0 || q->used > LOG_QUEUE_SIZE / 2) {
+        return;
+    }
+    log_begin(&line, LOG_LEVEL_WARNING, "log-lost");
+    log_number(&line, "count", q->lost);
+    q->lost = 0;
+    log_queue_add(q, record, log_target_record(t, record, &line));
+}
+
+void log_target_reopen_failed(const struct log_target *t, const char *reason, struct log_line *line)
+{
+    log_begin(line, LOG_LEVEL_ERROR, "log-reopen-failed");
+    log_quoted(line, "path", t->path, strlen(t->path));
+    log_quoted(line, "reason", reason, strlen(reason));
 }
 
 size_t log_target_record(const struct log_target *t, char *record, const struct log_line *line)

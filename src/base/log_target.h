@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/log_channel.h"
+#include "base/log_queue.h"
 
 struct log_target {
     enum { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_FILE } kind;
@@ -35,6 +36,22 @@ void log_target_disconnect_syslog(struct log_target *t);
  * Where a reader is slow, it sets stuck_fd.
  */
 bool log_target_deliver(struct log_target *t, const char *record, size_t len, size_t *written);
+
+/*
+ * Writes lines of a target without syslog from *written on, as many as one call may write. Returns the octets of the
+ * lines of which nothing remains to be written, and sets *written to 0; or 0, and *written is advanced as above.
+ */
+size_t log_target_deliver_lines(struct log_target *t, const char *lines, size_t len, size_t *written);
+
+/*
+ * Adds a line with the number of lost lines, if some are and the queue is half empty: a slow reader sees one gap
+ * instead of one after every line. All of them were of a level that is logged, so this one is written at every
+ * `log.level`.
+ */
+void log_target_record_lost(const struct log_target *t, struct log_queue *q);
+
+/* Makes the line that says why the file could not be opened again. */
+void log_target_reopen_failed(const struct log_target *t, const char *reason, struct log_line *line);
 
 /* Formats the line as it is written, to `record` of LOG_RECORD_MAX octets. Returns its length. */
 size_t log_target_record(const struct log_target *t, char *record, const struct log_line *line);

@@ -83,6 +83,7 @@ static int detach(const struct service *service, bool foreground)
         perror("imapguard: cannot go to the background");
         return -1;
     }
+    log_start(); /* not before: no thread follows into the background */
     return 0;
 }
 

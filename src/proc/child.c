@@ -89,7 +89,11 @@ static void receive(struct ev_loop *ev, struct ev_io *io, int revents)
 int child_become(struct child *child)
 {
     service_purge(child->service, child->index);
-    return account_become(&child->service->account) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 ? 0 : -1;
+    if (account_become(&child->service->account) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+        return -1;
+    }
+    log_start();
+    return 0;
 }
 
 bool child_is_orphan(const struct child *child)

@@ -35,9 +35,9 @@ struct child {
 };
 
 /*
- * Call it once, right after the fork. Calls service_purge(), then account_become(), and makes the kernel send SIGTERM
- * when the master dies. Returns 0, or -1 with errno set; the process must then exit, because it may still have
- * privileges.
+ * Call it once, right after the fork. Calls service_purge(), then account_become(), makes the kernel send SIGTERM when
+ * the master dies, and calls log_start(). Returns 0, or -1 with errno set; the process must then exit, because it may
+ * still have privileges.
  */
 int child_become(struct child *child);
 

@@ -31,6 +31,7 @@ static const ev_tstamp SEND_SECONDS = 5.;         /* for a child to take a datab
 static const ev_tstamp SAVE_SECONDS = 5.;         /* between two writings of the state file, which may be long ... */
 static const ev_tstamp SAVE_LOGINS_SECONDS = 60.; /* ... and where only known logins are new */
 static const ev_tstamp HOUSEKEEPING_SECONDS = 1.; /* between two rounds of housekeeping */
+enum { REOPEN_MS = 200 }; /* the master waits so long for the log's disk, then housekeeping looks again */
 enum { STALL_MS = 2000 }; /* without such a round: the whole system, or all of us, stood still */
 
 enum { SIGNALS = 4 };
@@ -78,6 +79,7 @@ struct master {
     bool unsaved;             /* the bans have changed since */
     ev_tstamp saved;          /* when it was written last, or that was tried */
     bool save_failed;
+    bool reopening; /* the log: the children's turn comes when the master's file is open */
     struct ev_timer kill;
 };
 
@@ -346,12 +348,21 @@ static void reload_signal(struct ev_loop *ev, struct ev_signal *signal, int reve
 }
 
 /* The master reopens the log first: it may create the file and give it to the workers' account. */
+static void pass_reopen_on(struct master *m, unsigned patience_ms)
+{
+    if (m->reopening && log_wait_reopened(patience_ms)) {
+        m->reopening = false;
+        signal_children(m, SIGUSR1);
+    }
+}
+
 static void reopen_signal(struct ev_loop *ev, struct ev_signal *signal, int revents)
 {
     struct master *m = signal->data;
     (void)ev, (void)revents;
     log_reopen(m->service->account.uid);
-    signal_children(m, SIGUSR1);
+    m->reopening = true;
+    pass_reopen_on(m, REOPEN_MS);
 }
 
 static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -412,6 +423,7 @@ static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents
     struct master *m = timer->data;
     (void)ev, (void)revents;
     log_flush();
+    pass_reopen_on(m, 0);
     kill_hung_children(m);
     geoip_refresh(m->service->geoip);
     send_databases(m);

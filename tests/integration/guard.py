@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,8 +182,16 @@ class Guard:
 
     # --- the log ---
 
+    def _settle(self):
+        """Wait until what has happened is in the log: each process has a thread that writes it."""
+        if self.process and self.process.running():
+            end = time.monotonic() + 1
+            while any(map(process.writing_log, [self.process.pid, *self.children()])) and time.monotonic() < end:
+                time.sleep(0.001)
+
     def text(self):
         """What imapguard said, in its log file too if it has one."""
+        self._settle()
         target = self.settings["log"]["target"]
         files = [self.output, *sorted(self.place.glob(Path(target).name + "*"), reverse=True)]
         return "".join(path.read_text(errors="backslashreplace") for path in files)

@@ -111,3 +111,13 @@ def cpu_seconds(pid):
     """User and system time that the process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def writing_log(pid):
+    """Whether the process is about to write lines of its log: its writer runs."""
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = task.read_text().rpartition(")")
+            if name.endswith("(imapguard-log") and rest.split()[0] in "RD":
+                return True
+    return False

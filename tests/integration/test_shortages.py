@@ -917,7 +917,7 @@ def test_a_monitor_without_its_thread_is_not_the_end(faulty, backend):
     front = faulty(named_backend(server), backend_settings={"check_interval": "1s"})
     with front.session() as wire:
         wait_for(front.monitor, "the monitor")
-        replace_child(front, front.monitor, "pthread_create", what=errno.EAGAIN)
+        replace_child(front, front.monitor, "pthread_create", what=errno.EAGAIN, after=1)  # the first writes the log
         noop(wire)
     with front.session() as wire:
         noop(wire)
@@ -928,9 +928,9 @@ def test_a_monitor_without_its_thread_is_not_the_end(faulty, backend):
 def test_a_start_without_the_monitors_thread(faulty, backend, library, binary, place, certificate):
     """The monitor is not fatal at the first start either: there are logins as soon as a later one has looked up names."""
     server = backend()
-    front = FaultyGuard(library, binary, place, named_backend(server), [certificate])
+    front = FaultyGuard(library, binary, place, named_backend(server), [certificate], log={"target": "syslog"})
     try:
-        front.faults.arm("pthread_create", errno.EAGAIN)
+        front.faults.arm("pthread_create", errno.EAGAIN)  # with syslog there is no thread for the log
         front.start()
         front.faults.wait("pthread_create")
         time.sleep(0.3)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,8 @@ static const struct log_target before_open = {
 /* The lock protects it too. While there is a writer, its descriptors are the writer's. */
 static struct log_target target = {
     .kind = LOG_TARGET_STDERR, .channel = {.fd = -1}, .stuck_fd = -1, .standard_error = LOG_CHANNEL_INHERITED};
+
+static char path[PATH_MAX]; /* of the target */
 
 static void lock(void)
 {
@@ -148,7 +151,7 @@ int log_facility(uint32_t choice)
 
 int log_check(const struct log_options *options)
 {
-    if (options->target[0] == '/' && strlen(options->target) >= sizeof target.path) {
+    if (options->target[0] == '/' && strlen(options->target) >= sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -176,7 +179,8 @@ int log_open(const struct log_options *options, int64_t owner)
     if (options->target[0] == '/') {
         target.kind = LOG_TARGET_FILE;
         target.channel = log_channel_file(fd);
-        snprintf(target.path, sizeof target.path, "%s", options->target);
+        snprintf(path, sizeof path, "%s", options->target);
+        target.path = path;
     } else if (strcmp(options->target, "syslog") == 0) {
         target.kind = LOG_TARGET_SYSLOG;
         target.syslog_retry_ms = 0;
@@ -232,7 +236,7 @@ void log_reopen(int64_t owner)
     lock();
     bool direct = shared.writer == NULL, file = target.kind == LOG_TARGET_FILE;
     if (file && !direct) {
-        log_writer_reopen(shared.writer, owner);
+        log_writer_reopen(&shared, owner);
     }
     unlock();
     if (file && direct) {
@@ -252,7 +256,7 @@ void log_flush(void)
 {
     lock();
     if (shared.writer != NULL) {
-        log_writer_retry(shared.writer);
+        log_writer_retry(&shared);
     } else {
         flush();
     }
@@ -305,6 +309,7 @@ bool log_wants(enum log_level level)
 void log_end(struct log_line *line)
 {
     char record[LOG_RECORD_MAX];
+    bool wake = false;
     if (!log_wants(line->level)) {
         return;
     }
@@ -312,9 +317,12 @@ void log_end(struct log_line *line)
     size_t len = log_target_record(&target, record, line);
     if (shared.writer != NULL) {
         log_queue_add(&shared.queue, record, len);
-        log_writer_wake(shared.writer);
+        wake = log_writer_wake(&shared);
     } else {
         write_or_queue(record, len);
     }
     unlock();
+    if (wake) {
+        sem_post(&shared.wake);
+    }
 }

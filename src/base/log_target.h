@@ -5,8 +5,6 @@
 #ifndef IMAPGUARD_BASE_LOG_TARGET_H
 #define IMAPGUARD_BASE_LOG_TARGET_H
 
-#include <limits.h>
-
 #include "base/log.h"
 #include "base/log_channel.h"
 #include "base/log_queue.h"
@@ -16,10 +14,10 @@ struct log_target {
     int facility; /* as in syslog(3) */
     struct log_channel standard_error;
     struct log_channel channel; /* of syslog (fd -1: not connected) or of the file */
-    char path[PATH_MAX];
-    uint64_t syslog_retry_ms; /* earliest time of the next connection, since boot */
-    int stuck_fd;             /* the descriptor that would have blocked at the last delivery; -1: none */
-    uint64_t oversized;       /* lines that syslogd refused, because they are too long */
+    const char *path;           /* of a file; it lives as long as the program */
+    uint64_t syslog_retry_ms;   /* earliest time of the next connection, since boot */
+    int stuck_fd;               /* the descriptor that would have blocked at the last delivery; -1: none */
+    uint64_t oversized;         /* lines that syslogd refused, because they are too long */
 };
 
 /*

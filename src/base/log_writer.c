@@ -19,7 +19,6 @@ struct log_writer {
     struct log_shared *log;
     struct log_target target; /* only the thread uses it; its descriptors change under the lock, or before a fork */
     pthread_t thread;
-    pthread_cond_t wake;    /* `woken` is set */
     pthread_cond_t changed; /* `ended` or `reopened` is */
     bool woken, stopping, ended;
     bool calling;               /* it is in a call that may hang, without the lock */
@@ -130,8 +129,12 @@ static bool wait_for_work(struct log_writer *w, bool blocked)
     if (w->stopping) {
         return blocked && wait_for_reader(w);
     }
-    while (!w->woken) {
-        pthread_cond_wait(&w->wake, &w->log->lock);
+    if (!w->woken) {
+        w->log->sleeping = true;
+        pthread_mutex_unlock(&w->log->lock);
+        while (sem_wait(&w->log->wake) != 0) {
+        }
+        pthread_mutex_lock(&w->log->lock);
     }
     return true;
 }
@@ -156,7 +159,9 @@ static void *run(void *data)
             reopen(w);
             continue;
         }
-        log_target_record_lost(&w->target, &w->log->queue);
+        if (w->log->queue.lost > 0) { /* else a page of the stack stays unused */
+            log_target_record_lost(&w->target, &w->log->queue);
+        }
         bool lines = take_lines(w);
         if (!lines || !write_lines(w)) {
             more = wait_for_work(w, lines);
@@ -203,9 +208,10 @@ int log_writer_start(struct log_shared *log, const struct log_target *target)
     w->target = *target;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &attributes);
     pthread_cond_init(&w->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    log->sleeping = false;
+    sem_init(&log->wake, 0, 0);
     int error = start_thread(w);
     if (error != 0) {
         free(w);
@@ -215,24 +221,33 @@ int log_writer_start(struct log_shared *log, const struct log_target *target)
     return 0;
 }
 
-void log_writer_wake(struct log_writer *w)
+bool log_writer_wake(struct log_shared *log)
 {
-    w->woken = true;
-    pthread_cond_signal(&w->wake);
+    bool sleeping = log->sleeping;
+    log->writer->woken = true;
+    log->sleeping = false;
+    return sleeping;
 }
 
-void log_writer_retry(struct log_writer *w)
+static void wake_now(struct log_shared *log)
 {
-    if (w->begin < w->end || w->log->queue.used > 0) {
-        log_writer_wake(w);
+    if (log_writer_wake(log)) {
+        sem_post(&log->wake);
     }
 }
 
-void log_writer_reopen(struct log_writer *w, int64_t owner)
+void log_writer_retry(struct log_shared *log)
 {
-    w->reopens++;
-    w->owner = owner;
-    log_writer_wake(w);
+    if (log->writer->begin < log->writer->end || log->queue.used > 0) {
+        wake_now(log);
+    }
+}
+
+void log_writer_reopen(struct log_shared *log, int64_t owner)
+{
+    log->writer->reopens++;
+    log->writer->owner = owner;
+    wake_now(log);
 }
 
 static struct timespec moment_in(unsigned ms)
@@ -288,7 +303,7 @@ bool log_writer_stop(struct log_shared *log, struct log_target *target)
     struct log_writer *w = log->writer;
     w->end_ms = now_ms() + LOG_CLOSE_MS;
     w->stopping = true;
-    log_writer_wake(w);
+    wake_now(log);
     wait_for_end(w);
     log->writer = NULL;
     log->queue.lost += lines_left(w);

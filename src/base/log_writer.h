@@ -10,6 +10,7 @@
 #define IMAPGUARD_BASE_LOG_WRITER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "base/log_queue.h"
 #include "base/log_target.h"
@@ -21,6 +22,8 @@ struct log_shared {
     pthread_mutex_t lock; /* protects all of it */
     struct log_queue queue;
     struct log_writer *writer; /* NULL: the target is written by each thread that logs */
+    sem_t wake;                /* the writer waits for it while it sleeps */
+    bool sleeping;
 };
 
 /* The caller of these functions holds the lock. `log->writer` is the writer; only log_writer_start() makes one. */
@@ -31,14 +34,17 @@ struct log_shared {
  */
 int log_writer_start(struct log_shared *log, const struct log_target *target);
 
-/* Makes the writer look at the queue, and try again what the target did not take. */
-void log_writer_wake(struct log_writer *w);
+/*
+ * Makes the writer look at the queue, and try again what the target did not take. Returns true if it sleeps: then the
+ * caller calls sem_post(&log->wake), best without the lock, for which the writer would have to wait.
+ */
+bool log_writer_wake(struct log_shared *log);
 
-/* The same, unless there is nothing to write. */
-void log_writer_retry(struct log_writer *w);
+/* The same with sem_post(), unless there is nothing to write. */
+void log_writer_retry(struct log_shared *log);
 
 /* Makes the writer open the file again; `owner` is as in log_open(). */
-void log_writer_reopen(struct log_writer *w, int64_t owner);
+void log_writer_reopen(struct log_shared *log, int64_t owner);
 
 /* Waits `ms` milliseconds at most, without the lock. Returns true if the file is opened again, or could not be. */
 bool log_writer_wait_reopened(struct log_shared *log, unsigned ms);

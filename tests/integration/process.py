@@ -113,11 +113,19 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def writing_log(pid):
-    """Whether the process is about to write lines of its log: its writer runs."""
-    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+def log_writer(pid):
+    """The id of the thread that writes the log of that process, or None."""
+    for task in Path(f"/proc/{pid}/task").glob("*/comm"):
         with contextlib.suppress(OSError):
-            name, _, rest = task.read_text().rpartition(")")
-            if name.endswith("(imapguard-log") and rest.split()[0] in "RD":
-                return True
-    return False
+            if task.read_text() == "imapguard-log\n":
+                return int(task.parent.name)
+    return None
+
+
+def writing_log(pid):
+    """Whether the process is about to write lines of its log."""
+    try:
+        writer = log_writer(pid)
+        return writer is not None and status(writer, "State")[0] in "RD"
+    except (OSError, KeyError):
+        return False

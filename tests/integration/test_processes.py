@@ -202,6 +202,18 @@ def test_star_listens_on_both_families(guard, backend):
     assert listening(front.starttls_port, "::1")
 
 
+def test_the_thread_that_writes_the_log_has_no_privilege_and_no_signal(guard, backend):
+    """It begins after its process has dropped all: what a thread has, no later call for another thread takes from it."""
+    front = guard(backend().address)
+    for pid in front.children():
+        writer = wait_for(lambda pid=pid: process.log_writer(pid), "its writer")
+        for field in "Uid", "Gid", "Groups", "CapEff", "NoNewPrivs":
+            assert process.status(writer, field) == process.status(pid, field), field
+        assert process.status(writer, "NoNewPrivs") == "1"
+        blocked = int(process.status(writer, "SigBlk"), 16)
+        assert all(blocked >> number - 1 & 1 for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP))
+
+
 def test_daemon(guard, backend, binary, place):
     """Without -f it goes to the background, and the start has worked when the command returns."""
     front = guard(backend().address, log={"target": str(place / "daemon.log")})
@@ -211,6 +223,7 @@ def test_daemon(guard, backend, binary, place):
         assert (done.returncode, done.stdout) == (0, b"")
         assert listening(front.starttls_port)
         _, daemon = wait_for(lambda: len(found := front.events("started")) == 2 and found, "its start")
+        wait_for(lambda: all(map(process.log_writer, [daemon.pid, *process.children(daemon.pid)])), "a writer in each")
         os.kill(daemon.pid, signal.SIGTERM)
         wait_for(lambda: not process.named_with(front.config), "its end")
     finally:

@@ -19,8 +19,8 @@ struct log_writer {
     struct log_shared *log;
     struct log_target target; /* only the thread uses it; its descriptors change under the lock, or before a fork */
     pthread_t thread;
-    pthread_cond_t changed; /* `ended` or `reopened` is */
-    bool woken, stopping, ended;
+    pthread_cond_t changed; /* `running`, `ended` or `reopened` is */
+    bool running, woken, stopping, ended;
     bool calling;               /* it is in a call that may hang, without the lock */
     bool abandoned;             /* nobody else knows the writer any more: it frees itself */
     uint64_t end_ms;            /* when it is abandoned, since boot */
@@ -153,6 +153,8 @@ static void *run(void *data)
     pthread_mutex_t *lock = &w->log->lock;
     bool more = true;
     pthread_mutex_lock(lock);
+    w->running = true;
+    pthread_cond_broadcast(&w->changed);
     while (more && !w->abandoned) {
         w->woken = false;
         if (w->reopened != w->reopens) {
@@ -218,6 +220,9 @@ int log_writer_start(struct log_shared *log, const struct log_target *target)
         return error;
     }
     log->writer = w;
+    while (!w->running) { /* a child does not inherit what a thread that only begins has locked in libraries */
+        pthread_cond_wait(&w->changed, &log->lock);
+    }
     return 0;
 }
 

@@ -29,8 +29,8 @@ struct log_shared {
 /* The caller of these functions holds the lock. `log->writer` is the writer; only log_writer_start() makes one. */
 
 /*
- * Starts the writer. It has the descriptors of `target` from then on; the caller keeps the rest, to make records.
- * Returns 0, or an error number and nothing changed.
+ * Starts the writer and waits until it runs. It has the descriptors of `target` from then on; the caller keeps the
+ * rest, to make records. Returns 0, or an error number and nothing changed.
  */
 int log_writer_start(struct log_shared *log, const struct log_target *target);
 

@@ -267,27 +267,35 @@ Test(log_writer, a_child_has_neither_lines_nor_writer_of_its_parent)
 
 enum { FORKS = 200 };
 static atomic_bool over;
+static atomic_uint thread_lines;
 
 static void *log_on(void *data)
 {
     const struct timespec moment = {0, 300000};
-    for (unsigned *count = data; !atomic_load(&over); ++*count) {
+    (void)data;
+    while (!atomic_load(&over)) {
         nanosleep(&moment, NULL);
         log_event(LOG_LEVEL_INFO, "thread", "%s", "");
-        if (*count % 100 == 0) {
+        if (atomic_fetch_add(&thread_lines, 1) % 100 == 0) {
             log_reopen(-1);
         }
     }
     return NULL;
 }
 
+static bool thread_logs(void)
+{
+    return atomic_load(&thread_lines) > 0;
+}
+
 /* Each moment of the writer and of a thread that logs is one at which a fork() finds them, sooner or later. */
 Test(log_writer, a_fork_finds_the_lock_free)
 {
     pthread_t thread;
-    unsigned count = 0, children = 0;
+    unsigned children = 0;
     begin();
-    cr_assert_eq(pthread_create(&thread, NULL, log_on, &count), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, log_on, NULL), 0);
+    wait_until(thread_logs);
     for (unsigned i = 0; i < FORKS; i++) {
         int status;
         pid_t child = fork();

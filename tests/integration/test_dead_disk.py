@@ -149,6 +149,9 @@ def test_a_rotation(on_disk):
     disk.hang("open")
     os.kill(front.process.pid, signal.SIGUSR1)
     front.faults.wait("open")
+    before, worker = front.children(), front.workers()[0]
+    front.kill_worker(worker)
+    wait_for(lambda: worker not in front.children() and len(front.children()) == len(before), "a successor")
     wanted = log_in(front, 0, LOGINS)
     disk.answer()
     wait_for(lambda: front.faults.fired("open") == 1, "the master alone has waited")

@@ -304,6 +304,12 @@ static void check_whole(struct config_source *source, const struct config *confi
                      "expected at least one listener, such as "
                      "{ name = \"imap\"; address = \"*:143\"; tls = \"starttls\"; }, found none");
     }
+    if (config->limits.login_delay_max_ms >= config->limits.login_timeout_ms) {
+        option_warning(&source->report, "limits.login_delay_max",
+                       "a login that is delayed for so long (%u ms) ends by login_timeout (%u ms): make "
+                       "login_delay_max shorter than login_timeout",
+                       config->limits.login_delay_max_ms, config->limits.login_timeout_ms);
+    }
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
         option_error(&source->report, "limits.login_delay_max",
                      "expected no less than login_delay (%u ms), found %u ms", config->limits.login_delay_ms,

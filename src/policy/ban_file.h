@@ -21,22 +21,22 @@ int ban_file_check(const char *path);
 /* Writes the name of the file that ban_file_save() writes first. Returns 0, or -1 with errno ENAMETOOLONG. */
 int ban_file_temporary(const char *path, char out[PATH_MAX]);
 
-/*
- * The file has wall-clock times, the table has times since boot. Both functions are given the two clocks as read at the
- * same moment: `now_us` from clock_boot_us() and `wall_us` from clock_wall_us().
- */
-
-/* How many lines were taken. */
+/* How many bans and logins were taken. */
 struct ban_file_counts {
     size_t bans;
     size_t logins;
 };
 
 /*
+ * The file has wall-clock times, the table has times since boot. ban_file_load() and ban_file_save() are given the two clocks as read at the
+ * same moment: `now_us` from clock_boot_us() and `wall_us` from clock_wall_us().
+ */
+
+/*
  * Takes the key, the bans and the known logins of the file into the table, which must be empty. Without the key, which
  * files of older versions do not have, it takes no login and no ban of a user. Lines that imapguard did not write are skipped and logged
  * ("ban-file-damaged", warning: path, skipped, line: the number of the first); so is a last line that is missing or
- * states another number of bans. A file that cannot be read, or does not begin with our header, is ignored as a whole
+ * states another number of lines. A file that cannot be read, or does not begin with our header, is ignored as a whole
  * and logged ("ban-file-ignored", warning: path, reason). A file that is empty or does not exist is no problem. Bans that
  * are over, and logins that are too long ago, are not taken and not counted.
  */

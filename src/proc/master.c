@@ -25,11 +25,12 @@ static const ev_tstamp RESPAWN_SECONDS = 1.;      /* before a child that died at
 static const ev_tstamp RESPAWN_MAX_SECONDS = 30.; /* ... which doubles up to this while it cannot even begin to serve */
 static const ev_tstamp STOP_SECONDS = 5.;         /* then children that have not stopped are killed */
 
-static const ev_tstamp EXPIRY_SECONDS = 24. * 3600.; /* between two looks at the certificates' dates */
+static const ev_tstamp DAY_SECONDS = 24. * 3600.;
 
 static const ev_tstamp SEND_SECONDS = 5.;         /* for a child to take a database, before it is sent again */
 static const ev_tstamp SAVE_SECONDS = 5.;         /* between two writings of the state file, which may be long ... */
 static const ev_tstamp SAVE_LOGINS_SECONDS = 60.; /* ... and where only known logins are new */
+static const ev_tstamp SAVE_SHARE = 0.05;         /* of the master's time that writing may take */
 static const ev_tstamp HOUSEKEEPING_SECONDS = 1.; /* between two rounds of housekeeping */
 enum { REOPEN_MS = 200 }; /* the master waits so long for the log's disk, then housekeeping looks again */
 enum { STALL_MS = 2000 }; /* without such a round: the whole system, or all of us, stood still */
@@ -71,13 +72,14 @@ struct master {
     int status;
     struct ev_signal signals[SIGNALS];
     struct ev_timer rotate;
-    struct ev_timer expiry;
+    struct ev_timer daily;
     struct ev_timer housekeeping;
     uint64_t housekeeping_ms; /* when that was last, of clock_boot_us() */
     uint32_t ban_epoch;       /* of the bans that were written to the state file */
     uint32_t login_epoch;     /* of the known logins that were */
     bool unsaved;             /* the bans have changed since */
-    ev_tstamp saved;          /* when it was written last, or that was tried */
+    ev_tstamp saved;          /* when it was written last, or that was tried ... */
+    ev_tstamp save_took;      /* ... and how long that took */
     bool save_failed;
     bool reopening; /* the log: the children's turn comes when the master's file is open */
     struct ev_timer kill;
@@ -374,10 +376,13 @@ static void rotate_tickets(struct ev_loop *ev, struct ev_timer *timer, int reven
     }
 }
 
-static void warn_certificates(struct ev_loop *ev, struct ev_timer *timer, int revents)
+/* What is done once a day. */
+static void daily(struct ev_loop *ev, struct ev_timer *timer, int revents)
 {
-    const struct master *m = timer->data;
+    struct master *m = timer->data;
     (void)ev, (void)revents;
+    known_logins_forget(client_table_logins(m->service->table), clock_boot_us());
+    m->unsaved = true; /* the times of logins that were known before */
     tls_warn(m->service->current->generation.tls);
     backends_warn(m->service->current->generation.backends);
 }
@@ -408,6 +413,7 @@ static void save_bans(struct master *m)
 {
     const char *path = m->service->current->config.limits.state_file;
     uint32_t logins = known_logins_epoch(client_table_logins(m->service->table));
+    ev_tstamp began = clock_monotonic();
     bool saved = ban_file_save(m->service->table, path, clock_boot_us(), clock_wall_us()) == 0;
     if (!saved && !m->save_failed) {
         log_unsaved(path, strerror(errno));
@@ -416,6 +422,7 @@ static void save_bans(struct master *m)
     m->unsaved = !saved;
     m->login_epoch = saved ? logins : m->login_epoch;
     m->saved = clock_monotonic();
+    m->save_took = m->saved - began;
 }
 
 static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents)
@@ -434,7 +441,8 @@ static void housekeeping(struct ev_loop *ev, struct ev_timer *timer, int revents
     m->ban_epoch = epoch;
     bool new_logins = known_logins_epoch(client_table_logins(m->service->table)) != m->login_epoch;
     ev_tstamp since = clock_monotonic() - m->saved;
-    if (has_state_file(m) && ((m->unsaved && since >= SAVE_SECONDS) || (new_logins && since >= SAVE_LOGINS_SECONDS))) {
+    bool due = (m->unsaved && since >= SAVE_SECONDS) || (new_logins && since >= SAVE_LOGINS_SECONDS);
+    if (has_state_file(m) && due && since >= m->save_took / SAVE_SHARE) {
         save_bans(m);
     }
 }
@@ -471,9 +479,9 @@ static void watch(struct master *m)
     ev_timer_init(&m->rotate, rotate_tickets, rotation, rotation);
     m->rotate.data = m;
     ev_timer_start(m->ev, &m->rotate);
-    ev_timer_init(&m->expiry, warn_certificates, 0., EXPIRY_SECONDS);
-    m->expiry.data = m;
-    ev_timer_start(m->ev, &m->expiry);
+    ev_timer_init(&m->daily, daily, 0., DAY_SECONDS);
+    m->daily.data = m;
+    ev_timer_start(m->ev, &m->daily);
     ev_timer_init(&m->housekeeping, housekeeping, HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS);
     m->housekeeping.data = m;
     ev_timer_start(m->ev, &m->housekeeping);

@@ -2,7 +2,6 @@
 #include "proc/worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -23,6 +22,8 @@ static const ev_tstamp RETRY_SECONDS = 0.5;     /* after the system ran out of s
 static const ev_tstamp SHUTDOWN_SECONDS = 1.5;  /* for all sessions together, when stopping */
 static const ev_tstamp LOG_AGAIN_SECONDS = 60.; /* between two lines about being full */
 
+enum room { ROOM_NONE, ROOM_KEPT, ROOM_FREE };
+
 struct worker {
     struct child *child;
     struct service *service;
@@ -32,6 +33,7 @@ struct worker {
     struct proxy proxy;
     struct ev_io *accept_watchers; /* one for each listen_socket */
     size_t capacity;               /* sessions that the descriptor limit carries */
+    enum room room;                /* for the client that is being accepted */
     bool paused;                   /* accepts nothing until a session ends or the retry timer fires */
     bool stopping;
     ev_tstamp pause_logged_at;     /* of being full */
@@ -47,15 +49,7 @@ static void publish_count(struct worker *w, size_t count)
     atomic_store(&w->status->sessions, (uint32_t)count);
 }
 
-/* How many of so many places are kept for client networks that have none. */
-static uint64_t kept_of(uint64_t places)
-{
-    return places / 10;
-}
-
-enum room { ROOM_NONE, ROOM_KEPT, ROOM_FREE };
-
-/* Which places those are of which the last one is taken when there are `own` sessions of this worker. */
+/* Which kind of place this worker's session number `own` takes. */
 static enum room room_of(const struct worker *w, uint64_t own)
 {
     uint64_t capacity = w->capacity, max = w->service->current->config.max_sessions;
@@ -63,7 +57,7 @@ static enum room room_of(const struct worker *w, uint64_t own)
     if (own > capacity || all > max) {
         return ROOM_NONE;
     }
-    return own > capacity - kept_of(capacity) || all > max - kept_of(max) ? ROOM_KEPT : ROOM_FREE;
+    return own > capacity - proxy_kept_places(capacity) || all > max - proxy_kept_places(max) ? ROOM_KEPT : ROOM_FREE;
 }
 
 static bool is_crowded(const struct proxy *proxy)
@@ -92,21 +86,14 @@ static enum room reserve(struct worker *w)
     return room;
 }
 
-/* Returns true if there is a connection to accept. */
-static bool somebody_waits(int fd)
+static bool make_room(struct proxy *proxy, bool has_others)
 {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    return poll(&p, 1, 0) == 1;
-}
-
-/* As reserve() for a client that waits. Before it takes a place that is kept, those who do not log in make room. */
-static bool reserve_or_shed(struct worker *w, int fd)
-{
-    enum room room = reserve(w);
-    if (room != ROOM_FREE && somebody_waits(fd) && shed_idle(&w->proxy)) {
-        room = reserve(w);
+    struct worker *w = proxy->data;
+    if (w->room != ROOM_FREE && shed_idle(proxy)) {
+        w->room = reserve(w);
+        return w->room != ROOM_NONE;
     }
-    return room != ROOM_NONE;
+    return w->room == ROOM_FREE || (w->room == ROOM_KEPT && !has_others);
 }
 
 /*
@@ -181,7 +168,8 @@ static bool accept_one(struct worker *w, struct ev_io *watcher)
     const struct listen_socket *listen_socket = &w->service->listen_sockets[watcher - w->accept_watchers];
     union address peer = {0}, local = listen_socket->address;
     socklen_t len = sizeof peer;
-    if (!reserve_or_shed(w, watcher->fd)) {
+    w->room = reserve(w);
+    if (w->room == ROOM_NONE && !shed_is_possible(&w->proxy)) {
         pause_accepting(w, "max_sessions");
         return false;
     }
@@ -334,6 +322,7 @@ static int prepare(struct worker *w)
         .activity = &w->status->activity,
         .next_id = first_id(),
         .ended = session_ended,
+        .make_room = make_room,
         .is_crowded = is_crowded,
         .claim_shared_address_warning = claim_shared_address_warning,
         .data = w,

@@ -32,19 +32,22 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn)
     enum client_table_entry entry = conn->unlimited
                                         ? CLIENT_TABLE_ENTERED
                                         : client_table_enter(proxy->table, &address, clock_boot_us(), &conn->ref);
-    enum reason reason = entry != CLIENT_TABLE_ENTERED                                   ? refusals[entry]
-                         : admission_has_others(proxy, conn) && proxy->is_crowded(proxy) ? REASON_CROWDED
-                                                                                         : REASON_NONE;
-    if (reason != REASON_NONE) {
-        admission_end(proxy, conn);
-        session_log_limited(conn, reason);
-        return reason;
+    if (entry != CLIENT_TABLE_ENTERED) {
+        session_log_limited(conn, refusals[entry]);
+        return refusals[entry];
     }
     if (client_table_is_shared(proxy->table, conn->ref) && client_table_claim_full_log(proxy->table, clock_boot_us())) {
         log_event(LOG_LEVEL_WARNING, "table-full", "entries=%zu", client_table_used(proxy->table));
     }
     session_log_connect(conn);
     return REASON_NONE;
+}
+
+enum reason admission_crowded(struct proxy *proxy, struct connection *conn)
+{
+    admission_end(proxy, conn);
+    session_log_limited(conn, REASON_CROWDED);
+    return REASON_CROWDED;
 }
 
 bool admission_has_others(const struct proxy *proxy, const struct connection *conn)

@@ -9,10 +9,13 @@
 /*
  * Decides whether a client may connect; its address is known, and no work was done for it yet. Returns REASON_NONE if
  * it may: then the client is counted, unless a rule has `limits = false`, and the caller calls admission_end() when it
- * has gone. Otherwise returns DENIED, BANNED, CONNECTION_RATE, SESSIONS or CROWDED, or TARPIT if the client is kept waiting
+ * has gone. Otherwise returns DENIED, BANNED, CONNECTION_RATE or SESSIONS, or TARPIT if the client is kept waiting
  * without an answer; the refusal is logged.
  */
 enum reason admission_connect(struct proxy *proxy, struct connection *conn);
+
+/* Refuses a client that was let in because there is no place for it, and logs that. Returns REASON_CROWDED. */
+enum reason admission_crowded(struct proxy *proxy, struct connection *conn);
 
 /* Returns true if the client's network has other sessions, so that the places that are kept are not for it. */
 bool admission_has_others(const struct proxy *proxy, const struct connection *conn);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/seqlock.h"
+#include "proxy/proxy.h"
 
 /* Without checks: how long a backend that was down is tried last. */
 enum { PATIENCE_MS = 10000 };
@@ -169,7 +170,7 @@ bool backend_reserve_session(const struct backend *backend, bool has_others)
     for (unsigned i = 0; i < b->children; i++) {
         sum += atomic_load(&column_of(backend, i)->sessions);
     }
-    if (sum > max - (has_others ? max / 10 : 0)) {
+    if (sum > max - (has_others ? proxy_kept_places(max) : 0)) {
         backend_release_session(backend);
         return false;
     }

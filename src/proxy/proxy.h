@@ -59,12 +59,24 @@ struct proxy {
     uint32_t ban_epoch;     /* of the bans that session_end_banned() has applied */
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
-    /* Returns true if the only places that are left are those kept for client networks that have none. */
+    /*
+     * In session_start(): finds a place for the client that may come in. Where only those are free that are kept for
+     * client networks without a session, or none, sessions that do not log in make room (shed.h); if there are none of
+     * these either, returns false unless a kept place is free and `has_others` is false.
+     */
+    bool (*make_room)(struct proxy *proxy, bool has_others);
+    /* Returns true if at most those places are free that are kept. */
     bool (*is_crowded)(const struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */
     bool (*claim_shared_address_warning)(struct proxy *proxy);
     void *data;
 };
+
+/* Returns how many of so many places are kept for client networks that have no session. */
+static inline uint64_t proxy_kept_places(uint64_t places)
+{
+    return places / 10;
+}
 
 /*
  * Begins a session for the client on `fd`, an accepted and non-blocking socket, or refuses the client. Owns `fd` from

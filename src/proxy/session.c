@@ -474,6 +474,18 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
     close(fd);
 }
 
+/*
+ * Decides about a client that was just accepted. Nobody has to make room for one that is refused, or goes to the tarpit.
+ */
+static enum reason admit(struct proxy *proxy, struct connection *conn)
+{
+    enum reason reason = admission_connect(proxy, conn);
+    if (reason == REASON_NONE && !proxy->make_room(proxy, admission_has_others(proxy, conn))) {
+        return admission_crowded(proxy, conn);
+    }
+    return reason == REASON_TARPIT && proxy->is_crowded(proxy) ? REASON_DENIED : reason;
+}
+
 /* A client that is refused costs no session, unless it goes to the tarpit or a PROXY header has to be read first. */
 int session_start(struct proxy *proxy, int fd, const struct listener *listener, const union address *peer,
                   const union address *local)
@@ -486,17 +498,19 @@ int session_start(struct proxy *proxy, int fd, const struct listener *listener, 
                               .local = *local};
     struct network_address address = network_address_of(peer);
     enum session_state first = session_first_state(listener);
+    enum reason reason;
     if (network_set_has(&listener->proxies, &address)) {
         conn.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
         first = STATE_PROXY_HEADER;
+        reason = proxy->make_room(proxy, false) ? REASON_NONE : admission_crowded(proxy, &conn);
     } else {
-        enum reason reason = admission_connect(proxy, &conn);
-        if (reason == REASON_TARPIT) {
-            first = STATE_TARPIT;
-        } else if (reason != REASON_NONE) {
-            refuse(fd, listener, reason);
-            return 0;
-        }
+        reason = admit(proxy, &conn);
+    }
+    if (reason == REASON_TARPIT) {
+        first = STATE_TARPIT;
+    } else if (reason != REASON_NONE) {
+        refuse(fd, listener, reason);
+        return 0;
     }
     struct session *s = session_new(proxy, fd, &conn);
     if (s == NULL) {

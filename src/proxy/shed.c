@@ -56,6 +56,20 @@ static void drop_oldest(struct proxy *proxy, unsigned network, unsigned number)
     }
 }
 
+bool shed_is_possible(const struct proxy *proxy)
+{
+    struct session *s;
+    if (proxy->tarpit_count > 0) {
+        return true;
+    }
+    LIST_FOREACH (s, &proxy->sessions, entry) {
+        if (is_idle(s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool shed_idle(struct proxy *proxy)
 {
     unsigned network = 0, most;

@@ -7,6 +7,9 @@
 
 #include "proxy/proxy.h"
 
+/* Returns true if shed_idle() would find a session. */
+bool shed_is_possible(const struct proxy *proxy);
+
 /*
  * Frees sessions of this worker, with their descriptors: one in the tarpit, or of the client network that has the most
  * sessions which wait for a login and have none in progress, the oldest ones, at most 16. Clients without limits are

@@ -482,7 +482,8 @@ def test_a_no_before_the_password_is_no_failed_login(guard, backend):
     front = guard(backend(refuses_plain).address, limits={**WIDE, "login_failures": "1/10m", "login_faults": "1/10m"})
     with front.secure(source=HERE) as wire:
         for _ in range(5):
-            assert login(wire, PASSWORD).startswith(b"a NO [UNAVAILABLE]")
+            wire.send(b"a AUTHENTICATE PLAIN " + base64.b64encode(b"\0anna\0" + PASSWORD) + b"\r\n")
+            assert wire.line().startswith(b"a NO [UNAVAILABLE]")
     assert not front.events("banned") and not front.events("login-failed")
 
 

@@ -229,7 +229,7 @@ def test_the_last_places_are_for_networks_that_have_none(guard, backend):
         session.__enter__()
         kept.append(session)
     with front.connect(source=HERE) as wire:
-        assert wire.line_or_end() == b"* BYE [LIMIT] The server is full for your network."
+        assert wire.line_or_end() == b"* BYE [LIMIT] The server is nearly full, and your network has a session already."
     assert front.event("limited", rip=HERE)["reason"] == "crowded"
     with front.session(source=THERE) as wire:
         assert wire.command(b"NOOP").status.startswith(b"OK")
@@ -239,6 +239,20 @@ def test_the_last_places_are_for_networks_that_have_none(guard, backend):
             pass
     for session in kept:
         session.__exit__(None, None, None)
+
+
+def test_nobody_makes_room_for_those_who_are_refused(guard, backend):
+    front = guard(backend().address, workers=1, max_sessions=10, limits={"sessions": 1000},
+                  access=[{"name": "here", "action": "deny", "networks": [HERE]}])
+    idle = [front.plain(source=f"127.0.9.{number}") for number in range(1, 10)]
+    for _ in range(5):
+        with front.connect(source=HERE) as wire:
+            assert wire.line_or_end() == b""
+    assert not front.events("disconnect", reason="shed"), "for one who is let in, a session would be"
+    for wire in idle:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+    for wire in idle:
+        wire.close()
 
 
 def test_a_backend_keeps_places_for_networks_that_have_none(guard, backend):

@@ -26,6 +26,11 @@ static bool is_crowded(const struct proxy *proxy)
     return ((struct rig *)proxy->data)->crowded;
 }
 
+static bool make_room(struct proxy *proxy, bool has_others)
+{
+    return !is_crowded(proxy) || !has_others;
+}
+
 static void session_has_ended(struct proxy *proxy)
 {
     ((struct rig *)proxy->data)->ended++;
@@ -77,6 +82,7 @@ void rig_init(struct rig *r, enum listener_tls tls, enum pace pace)
     r->proxy.loop = &r->loop;
     r->generation.limits = &r->limits;
     r->proxy.activity = &r->activity;
+    r->proxy.make_room = make_room;
     r->proxy.is_crowded = is_crowded;
     r->proxy.claim_shared_address_warning = claim_shared_address_warning;
     r->proxy.data = r;

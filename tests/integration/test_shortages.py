@@ -380,7 +380,7 @@ class Rig:
             wire.close()
         time.sleep(0.1)
         before = len(self.backend.peers)
-        wires = [self.session(f"127.0.8.{number // self.room}") for number in range(self.all_room - 2)]
+        wires = [self.session(source) for source in self.sources("127.0.8")[:-2]]
         self.all_orphans = list(wires)
         time.sleep(1.1)
         for peer in self.backend.peers[before:]:
@@ -509,6 +509,12 @@ class Rig:
             self.faults.disarm()
             held.wire.close()
 
+    def sources(self, networks):
+        """Of as many sessions as the backend has room for; the last tenth of that is for networks that have none."""
+        kept = self.all_room // 10
+        return [f"{networks}.{number // self.room if number < self.all_room - kept else 100 + number}"
+                for number in range(self.all_room)]
+
     def recover(self):
         """After a failure that may have taken the worker."""
         pid = self.front.worker()
@@ -541,7 +547,7 @@ class Rig:
         for number in range(1, self.strikes + 1):
             for wire in filled(f"127.0.4.{number}", self.room, self.plain):
                 wire.close()
-        held = [wire for number in range(5) for wire in filled(f"127.0.7.{number}", self.room, self.session)]
+        held = [wire for source in self.sources("127.0.7") for wire in filled(source, 1, self.session)]
         with self.connect(source="127.0.7.0") as wire:
             assert wire.line().startswith(b"* BYE [LIMIT]"), "more sessions than the limit of a network"
         with self.secure(CONTROL) as wire:

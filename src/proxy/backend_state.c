@@ -121,6 +121,16 @@ static bool record_health(const struct backend *backend, enum health health)
     return before != health;
 }
 
+bool backends_are_down(const struct backends *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->items[i].options->check_interval_ms == 0 || backend_is_up(&b->items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool backend_is_known(const struct backend *backend)
 {
     return latest_finding(backend) != 0;

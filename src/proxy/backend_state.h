@@ -38,6 +38,12 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out);
  */
 bool backend_is_up(const struct backend *backend);
 
+/*
+ * Returns true if all backends are down, and each of them is checked, so that it is found out without a login when one is
+ * up again.
+ */
+bool backends_are_down(const struct backends *b);
+
 /* Returns true if some process has found the backend up or down. */
 bool backend_is_known(const struct backend *backend);
 

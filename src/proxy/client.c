@@ -8,6 +8,7 @@
 #include "imap/capability.h"
 #include "imap/id.h"
 #include "proxy/admission.h"
+#include "proxy/backend_state.h"
 #include "proxy/login.h"
 #include "proxy/session_log.h"
 
@@ -37,12 +38,12 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
-/* A client that waits for TLS could not read a BYE. */
+/* A client that waits for TLS could not read a BYE; one that has done its handshake waits for the greeting. */
 static bool may_be_told(const struct session *s, enum reason reason)
 {
     switch (s->state) {
     case STATE_HANDSHAKE:
-        return false;
+        return s->client_stream.established;
     case STATE_PROXY_HEADER:
         return reason_is_told_at_connect(reason) && s->connection.listener->options->tls == LISTENER_STARTTLS;
     default:
@@ -99,6 +100,9 @@ static void list_capabilities(const struct session *s, char list[CAPABILITY_OFFE
 struct step client_greet(struct session *s)
 {
     char list[CAPABILITY_OFFER_MAX], greeting[CAPABILITY_OFFER_MAX + 64];
+    if (backends_are_down(s->connection.generation->backends)) {
+        return step_end(REASON_BACKENDS_DOWN); /* before a client asks its user for a password */
+    }
     list_capabilities(s, list);
     snprintf(greeting, sizeof greeting, "OK [CAPABILITY %s] imapguard ready.", list);
     return client_reply(s, (struct span){0}, greeting) == 0 ? step_more() : step_end(REASON_MEMORY);

@@ -14,6 +14,7 @@ from dovecot import TLSDovecot
 from fakebackend import LegacyServer, closes, endless, obey, server_context, silent
 from secrets_in_logs import MARKER, leaked, password
 from waiting import wait_for
+from wire import Wire
 
 SESSIONS = 400  # about half of them at each of two backends
 LIMITS = {"sessions": 2000, "connection_rate": "100000/1m"}
@@ -187,6 +188,35 @@ def test_max_sessions_are_never_exceeded_and_given_back(guard, backend):
     assert refused.command(b"LOGIN user5 " + MARKER.encode()).status.startswith(b"OK")
 
 
+@pytest.mark.parametrize("port", ["143", "993"])
+def test_with_no_backend_up_the_greeting_says_so(guard, backend, port):
+    """Before a client asks its user for a password; and the service is back once a check has found a backend."""
+    fake = backend(LegacyServer())
+    front = guard(fake.address, backend_settings={"check_interval": "300ms", "check_fall": 1, "check_rise": 1, **SHORT})
+
+    def greeting():
+        wire = front.connect() if port == "143" else Wire(("127.0.0.1", front.implicit_port)).handshake(None, "localhost")
+        with wire:
+            return wire.line_or_end()
+    front.event("backend-up")
+    assert greeting().startswith(b"* OK ")
+    fake.stop()
+    front.event("backend-down")
+    assert greeting() == b"* BYE [UNAVAILABLE] The mail server is down, try again later."
+    front.event("disconnect", reason="backends-down")
+    fake.start()
+    wait_for(lambda: greeting().startswith(b"* OK "), "the backend's return")
+
+
+def test_one_of_two_backends_up_is_a_service(guard, backend):
+    fakes = two_fakes(backend)
+    front = guard(None, backends=settings_of(fakes, check_interval="300ms", check_fall=1))
+    front.event("backend-up", backend="a")
+    fakes["a"].stop()
+    front.event("backend-down", backend="a")
+    assert login(front, "anna")[0].startswith(b"OK")
+
+
 # --- passing over ----------------------------------------------------------------------------------------------
 
 def at_login(peer):
@@ -277,6 +307,7 @@ def test_clients_are_told_the_least_until_something_was_learned(guard, backend):
     fake.peer()
     assert told(front) == MINIMUM
     front.event("capabilities-learned")
+    front.event("backend-up")
     assert told(front) == MINIMUM | {"IDLE", "MOVE", "AUTH=XOAUTH2"}
 
 
@@ -291,7 +322,9 @@ def test_what_a_server_can_do_is_asked_and_not_taken_from_its_greeting(guard, ba
 def test_a_check_goes_by_the_same_list_as_a_login(guard, backend, certificate):
     """A greeting with a list is all that a login reads: what it leaves out, no login finds."""
     fake = backend(LegacyServer(greeting=b"* OK [CAPABILITY IMAP4rev1] short\r\n", starttls=server_context(certificate)))
-    front = guard(fake.address, backend_settings={**CHECKED, "tls": "starttls", "ca_file": str(certificate.chain)})
+    front = guard(None, routes=[{"users": ["anna"], "backends": ["short"]}, {"backends": ["good"]}], backends=[
+        {"name": "short", "address": fake.address, **CHECKED, "tls": "starttls", "ca_file": str(certificate.chain)},
+        {"name": "good", "address": backend().address, **CHECKED}])
     assert front.event("backend-down")["reason"] == "no-starttls"
     assert login(front, "anna")[0].startswith(b"NO [UNAVAILABLE]")
     assert {event["reason"] for event in front.events("login-unavailable")} == {"no-starttls"}

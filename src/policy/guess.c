@@ -19,16 +19,17 @@ static bool holds_slot(size_t i)
     return i == GUESS_EVERYWHERE || i == GUESS_USER;
 }
 
-static uint64_t hash_of_guess(const struct client_table *t, const struct network *network,
-                              const struct guesser *guesser)
+uint64_t guess_hash(const struct client_table *t, const struct guesser *guesser)
 {
-    uint8_t out[KEYED_HASH_SIZE];
+    struct network network = client_table_network(t, guesser->address);
+    uint8_t out[KEYED_HASH_SIZE] = {0};
     uint64_t hash;
-    struct span pieces[] = {{network->first.octets, sizeof network->first.octets},
-                            span_of(guesser->user),
-                            {guesser->password->bytes, guesser->password->len}};
-    (void)keyed_hash(&t->passwords, pieces, sizeof pieces / sizeof pieces[0],
-                     out); /* 0, the value of none, if it fails */
+    if (guesser->password != NULL) {
+        struct span pieces[] = {{network.first.octets, sizeof network.first.octets},
+                                span_of(guesser->user),
+                                {guesser->password->bytes, guesser->password->len}};
+        (void)keyed_hash(&t->passwords, pieces, sizeof pieces / sizeof pieces[0], out); /* all zero if it fails */
+    }
     memcpy(&hash, out, sizeof hash);
     return hash;
 }
@@ -281,11 +282,9 @@ enum guess_permission guess_charge(struct client_table *t, const struct guesser 
         return GUESS_USER_BANNED;
     }
     g->login = login;
-    if (guesser->password != NULL) {
-        g->wrong = hash_of_guess(t, &network, guesser);
-        if (g->wrong != 0 && atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
-            return GUESS_ALLOWED;
-        }
+    g->wrong = guess_hash(t, guesser);
+    if (g->wrong != 0 && atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
+        return GUESS_ALLOWED;
     }
     if (!known && !charge_everywhere(t, guesser, now_us, &g->charges[GUESS_EVERYWHERE], news)) {
         *g = (struct guess){.place = g->place};

@@ -74,6 +74,12 @@ enum guess_verdict {
 };
 
 /*
+ * Returns a keyed hash of the guesser's network, user and password, by which the same wrong password is recognised; 0 if
+ * the password is hidden, or OpenSSL fails. The user must be known.
+ */
+uint64_t guess_hash(const struct client_table *t, const struct guesser *guesser);
+
+/*
  * Charges a guess. If a rate is exceeded and no guess is in flight, a ban begins, except of an entry that is a gateway's
  * or shared. A password that is known to be wrong is not charged. `g` is all zero before, or has only a place. Overwrites `news`; unless
  * the result is GUESS_ALLOWED, `g` has no charges afterwards.

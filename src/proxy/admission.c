@@ -124,19 +124,31 @@ enum reason admission_login(struct session *s, const char **rule)
     return REASON_NONE;
 }
 
+static struct guesser guesser_of(const struct session *s)
+{
+    const struct attempt *a = s->attempt;
+    const struct sasl_mechanism *m = a->credentials.passthrough;
+    return (struct guesser){.ref = s->connection.ref,
+                            .address = &s->connection.facts.address,
+                            .user = a->account != NULL ? a->account : a->credentials.user,
+                            .password = m != NULL && m->hides_password ? NULL : &a->credentials.secret};
+}
+
+uint64_t admission_password_hash(const struct session *s)
+{
+    struct guesser guesser = guesser_of(s);
+    return guesser.user != NULL ? guess_hash(s->proxy->table, &guesser) : 0;
+}
+
 enum guess_permission admission_guess(struct session *s)
 {
     struct guess_news news;
     struct connection *conn = &s->connection;
     struct attempt *a = s->attempt;
-    const struct sasl_mechanism *m = a->credentials.passthrough;
+    struct guesser guesser = guesser_of(s);
     uint64_t now = clock_boot_us();
     ev_tstamp patient_at = session_after(a->began, conn->generation->limits->login_delay_max_ms);
-    struct guesser guesser = {.ref = conn->ref,
-                              .address = &conn->facts.address,
-                              .user = a->account,
-                              .password = m != NULL && m->hides_password ? NULL : &a->credentials.secret,
-                              .patient = session_now(s) >= patient_at};
+    guesser.patient = session_now(s) >= patient_at;
     if (conn->unlimited) {
         return GUESS_ALLOWED;
     }

@@ -36,6 +36,9 @@ void admission_end(struct proxy *proxy, struct connection *conn);
  */
 enum reason admission_login(struct session *s, const char **rule);
 
+/* Returns a hash of the attempt's user and password, see guess_hash(); 0 if one of them is not known. */
+uint64_t admission_password_hash(const struct session *s);
+
 /*
  * Asks whether the secret of the attempt may be sent to a backend, and charges it, see guess.h. The rules have allowed
  * its user. After GUESS_DELAYED, `not_before` of the attempt is when to ask again: login_delay_max after the command.

@@ -49,6 +49,8 @@ static const struct option_row rows[] = {
      .default_value = "false"},
     {.name = "connect_timeout", .type = OPTION_DURATION,
      .offset = offsetof(struct backend_options, connect_timeout_ms), .default_value = "5s", .min = 100, .max = HOUR},
+    {.name = "greeting_timeout", .type = OPTION_DURATION,
+     .offset = offsetof(struct backend_options, greeting_timeout_ms), .default_value = "8s", .min = 100, .max = HOUR},
     {.name = "login_timeout", .type = OPTION_DURATION, .offset = offsetof(struct backend_options, login_timeout_ms),
      .default_value = "30s", .min = 100, .max = HOUR},
     {.name = "max_sessions", .type = OPTION_COUNT, .offset = offsetof(struct backend_options, max_sessions),

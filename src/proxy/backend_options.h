@@ -19,6 +19,7 @@ struct backend_options {
     bool forward_id;              /* send the address and the ID of the client in ID (RFC 2971) */
     bool pass_refusal_text;       /* clients get the text and the code with which the backend refused a login */
     uint32_t connect_timeout_ms;  /* for each address */
+    uint32_t greeting_timeout_ms; /* from the connection to the greeting */
     uint32_t login_timeout_ms;    /* from the connection to the answer to the login */
     uint32_t max_sessions;        /* of all workers together; 0: any number */
     uint32_t resolve_interval_ms; /* between two look-ups of a host name */

@@ -448,7 +448,13 @@ enum dial_result dial_expired(struct dial *d, struct stream *stream)
 ev_tstamp dial_deadline(const struct dial *d)
 {
     const struct backend_options *o = d->backend->options;
-    return d->connected == 0 ? d->began + o->connect_timeout_ms / 1000. : d->connected + o->login_timeout_ms / 1000.;
+    bool greeted = d->phase != DIAL_GREETING && !(d->phase == DIAL_TLS && o->tls == BACKEND_TLS_IMPLICIT);
+    if (d->connected == 0) {
+        return d->began + o->connect_timeout_ms / 1000.;
+    }
+    uint32_t ms = greeted || o->login_timeout_ms < o->greeting_timeout_ms ? o->login_timeout_ms
+                                                                          : o->greeting_timeout_ms;
+    return d->connected + ms / 1000.;
 }
 
 void dial_clear(struct dial *d)

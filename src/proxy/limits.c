@@ -73,7 +73,7 @@ static const struct option_row rows[] = {
     {.name = "handshake_timeout", .type = OPTION_DURATION, .offset = offsetof(struct limits, handshake_timeout_ms),
      .default_value = "15s", .min = SECOND, .max = HOUR},
     {.name = "login_timeout", .type = OPTION_DURATION, .offset = offsetof(struct limits, login_timeout_ms),
-     .default_value = "60s", .min = SECOND, .max = HOUR},
+     .default_value = "3m", .min = SECOND, .max = HOUR},
     {.name = "challenge_timeout", .type = OPTION_DURATION, .offset = offsetof(struct limits, challenge_timeout_ms),
      .default_value = "10s", .min = SECOND, .max = HOUR},
     {.name = "idle_timeout", .type = OPTION_DURATION, .offset = offsetof(struct limits, idle_timeout_ms),

@@ -128,6 +128,10 @@ static struct step await_turn(struct session *s, struct step allowed)
     struct login_verdict v = {.kind = REJECTED};
     switch (admission_guess(s)) {
     case GUESS_ALLOWED:
+        if (s->wrong_password != 0 && admission_password_hash(s) == s->wrong_password) {
+            v.rejection = REJECTED_BEFORE; /* many clients try the same one by each mechanism that they know */
+            break;
+        }
         s->attempt->has_turn = true;
         return allowed;
     case GUESS_WAITS:

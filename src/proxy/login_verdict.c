@@ -32,6 +32,7 @@ static const struct rejection_row {
     enum delay delay;
 } rejections[] = {
     [REJECTED_BY_BACKEND] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
+    [REJECTED_BEFORE] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
     [REJECTED_AS_EXPIRED] = {"authentication-failed", "NO [EXPIRED] The password has expired.", true, false, DELAY_GROWING},
     [REJECTED_TO_CONTACT_ADMIN] = {"authentication-failed", "NO [CONTACTADMIN] Ask the administrator of the mail server.",
                                    true, false, DELAY_GROWING},
@@ -92,17 +93,18 @@ static uint32_t delay_ms(const struct session *s, enum delay kind)
     uint64_t delay = kind == DELAY_NONE      ? 0
                      : kind == DELAY_LONGEST ? limits->login_delay_max_ms
                                              : limits->login_delay_ms;
-    for (unsigned i = 1; i < s->failed_logins && delay > 0 && delay < limits->login_delay_max_ms; i++) {
+    for (unsigned i = 1; i < s->delay_level && delay > 0 && delay < limits->login_delay_max_ms; i++) {
         delay *= 2;
     }
     return delay < limits->login_delay_max_ms ? (uint32_t)delay : limits->login_delay_max_ms;
 }
 
 /* Goes to PENALTY, where neither the credentials nor the connection to the backend are needed. */
-static struct step punish(struct session *s, enum delay delay)
+static struct step punish(struct session *s, enum delay delay, bool repeated)
 {
     struct attempt *a = s->attempt;
     s->failed_logins++;
+    s->delay_level += repeated ? 0 : 1;
     a->penalty_ms = delay_ms(s, delay);
     keep_user(s);
     credentials_clear(&a->credentials);
@@ -115,6 +117,9 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
 {
     const struct rejection_row *row = &rejections[v->rejection];
     struct attempt *a = s->attempt;
+    uint64_t password = admission_password_hash(s);
+    bool repeated = password != 0 && password == s->wrong_password;
+    s->wrong_password = password;
     admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
     if (row->reply != NULL && set_answer(a, row->reply) != 0) {
         return step_end(REASON_MEMORY);
@@ -129,7 +134,7 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
         end_attempt(s);
         return step_end(REASON_BANNED);
     }
-    return punish(s, row->delay);
+    return punish(s, row->delay, repeated);
 }
 
 static const char *const verdict_words[] = {
@@ -167,7 +172,7 @@ static struct step faulty(struct session *s, enum fault fault)
     admission_settle(s, verdict_of_end(a, GUESS_UNKNOWN));
     session_log_login_fault(s, fault, attempt_said(a));
     if (judged) {
-        return reply == NULL || set_answer(a, reply) == 0 ? punish(s, DELAY_GROWING) : step_end(REASON_MEMORY);
+        return reply == NULL || set_answer(a, reply) == 0 ? punish(s, DELAY_GROWING, false) : step_end(REASON_MEMORY);
     }
     int result = reply != NULL
                      ? client_reply(s, attempt_tag(a), reply)

@@ -12,6 +12,7 @@
 /* Why a login is rejected: the rows of a table in login_verdict.c. */
 enum rejection {
     REJECTED_BY_BACKEND,
+    REJECTED_BEFORE, /* the same password on the same connection: the backend is not asked again */
     REJECTED_AS_EXPIRED,
     REJECTED_TO_CONTACT_ADMIN,
     REJECTED_IN_ITS_WORDS,

@@ -147,7 +147,7 @@ def test_untagged_capability_of_after_login(guard, backend):
 def test_refusal(guard, backend, answer):
     recording = backend(LegacyServer(answer=answer), LegacyServer())
     front = guard(recording.address)
-    wire, reply = logged_in(front, b"LOGIN anna " + SECRET)
+    wire, reply = logged_in(front, b"LOGIN anna another")
     assert reply.status.startswith(b"NO [AUTHENTICATIONFAILED]")
     front.event("login-failed", rport=wire.port, user="anna", rip="127.0.0.1")
     assert wire.command(b"LOGIN anna " + SECRET).status.startswith(b"OK")

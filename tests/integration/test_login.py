@@ -104,12 +104,25 @@ def test_wrong_password(guard, dovecot, account, certificate):
     with front.secure(trusting(certificate)) as wire:
         for delay in (1, 2):
             begin = time.monotonic()
-            status = wire.command(b"LOGIN " + account[0].encode() + b" Geheim47-wrong").status
+            status = wire.command(b"LOGIN %s Geheim47-%d" % (account[0].encode(), delay)).status
             assert status.startswith(b"NO [AUTHENTICATIONFAILED]")
             assert time.monotonic() - begin > delay * 0.95
         wire.send(b"a LOGIN " + account[0].encode() + b" Geheim47-wrong\r\n")
         assert b"* BYE " in wire.rest()
     assert len(front.events("login-failed", rport=wire.port, user=account[0])) == 3
+
+
+def test_the_same_wrong_password_by_each_mechanism_is_asked_once_and_waits_no_longer(guard, dovecot, account, certificate):
+    """As Thunderbird and Claws Mail do it on one connection."""
+    front = guard(dovecot.address, limits={"login_delay": "1s", "login_attempts": 3})
+    response = base64.b64encode(b"\0" + account[0].encode() + b"\0Geheim47-wrong")
+    with front.secure(trusting(certificate)) as wire:
+        for line in b"AUTHENTICATE PLAIN " + response, b"LOGIN " + account[0].encode() + b" Geheim47-wrong":
+            begin = time.monotonic()
+            assert wire.command(line).status.startswith(b"NO [AUTHENTICATIONFAILED]")
+            assert 0.95 < time.monotonic() - begin < 1.9
+    first, second = front.events("login-failed", rport=wire.port)
+    assert first["backend"] == "legacy" and "backend" not in second.values
 
 
 def test_right_password_after_a_wrong_one(front, account):

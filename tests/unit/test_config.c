@@ -61,11 +61,11 @@ Test(config, the_least_file_leaves_everything_else_at_its_default)
     cr_expect(listener->tls == LISTENER_STARTTLS && listener->alpn == LISTENER_ALPN_STRICT);
     const struct backend_options *backend = c.backends.items;
     cr_expect_str_eq(backend->address, "127.0.0.1:1143");
-    cr_expect(backend->connect_timeout_ms == 5000 && backend->login_timeout_ms == 30000);
+    cr_expect(backend->connect_timeout_ms == 5000 && backend->greeting_timeout_ms == 8000 && backend->login_timeout_ms == 30000);
     cr_expect_eq(c.tls.min_version, 2);
     cr_expect(c.tls.session_tickets && !c.tls.legacy_clients);
     cr_expect(c.limits.login_attempts == 3 && c.limits.login_delay_ms == 2000 && c.limits.login_delay_max_ms == 15000);
-    cr_expect(c.limits.handshake_timeout_ms == 15000 && c.limits.login_timeout_ms == 60000);
+    cr_expect(c.limits.handshake_timeout_ms == 15000 && c.limits.login_timeout_ms == 180000);
     cr_expect_eq(c.limits.idle_timeout_ms, 31 * 60 * 1000);
     cr_expect_str_eq(c.log.target, "syslog");
     cr_expect_eq(c.log.level, LOG_LEVEL_INFO);

@@ -323,7 +323,7 @@ Test(session, a_wrong_password_is_told_as_such_and_may_be_tried_again)
         {"NO", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\nlog login-failed\nlog reason=authentication-failed\n"
             ALIVE "idle\n", false},
         {"a code of its own", STARTTLS, ASKED "b< guard-login NO [EXPIRED] old\nbend\n< l NO [EXPIRED] The password has expired.\nlog login-failed\n" ALIVE, false},
-        {"then the right one", STARTTLS, ASKED "b< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n" LOGGED_IN "idle\n", false},
+        {"then the right one", STARTTLS, SECURED "> l LOGIN joe other\n" BACKEND "b> guard-login LOGIN \"joe\" \"other\"\nb< guard-login NO wrong\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n" LOGGED_IN "idle\n", false},
         {"not the user's fault", STARTTLS, ASKED "b< guard-login NO [UNAVAILABLE] later\nbend\n< l NO [UNAVAILABLE] later\nlog login-unavailable\n"
             "nolog login-failed\n" ALIVE "idle\n", false},
         {"repeated password", STARTTLS, ASKED "b< guard-login NO not: " PASSWORD "\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
@@ -331,10 +331,9 @@ Test(session, a_wrong_password_is_told_as_such_and_may_be_tried_again)
         {"repeated password, not the user's fault", STARTTLS, ASKED "b< guard-login NO [SERVERBUG] not: " PASSWORD "\nbend\n"
             "< l NO [SERVERBUG] not: " PASSWORD "\n" ALIVE, false},
         {"nor this", STARTTLS, ASKED "b< guard-login NO [INUSE] later\nbend\n< l NO [INUSE] later\nnolog login-failed\n" ALIVE, false},
-        {"three times", STARTTLS, ASKED "b< guard-login NO a\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
-            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO b\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
-            LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO c\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
-            "< * BYE Too many failed logins.\n.\nc.\nlog reason=login-attempts\n", false},
+        {"three times the same, asked once", STARTTLS, ASKED "b< guard-login NO a\nbend\n< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+            LOGIN "< l NO [AUTHENTICATIONFAILED] Authentication failed.\nlog login-failed\n> l AUTHENTICATE PLAIN " PLAIN_JOE "\n"
+            "< l NO [AUTHENTICATIONFAILED] Authentication failed.\n< * BYE Too many failed logins.\n.\nc.\nlog reason=login-attempts\n", false},
     };
     rig_play_all(rows, COUNT(rows));
 }
@@ -354,7 +353,9 @@ Test(session, the_answer_to_a_wrong_password_waits_longer_each_time)
     rig_play(&r, "TLS", SECURED);
     static const double least[] = {0.1, 0.15, 0.15};
     for (size_t i = 0; i < COUNT(least); i++) {
-        rig_play(&r, "login", LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO x\nbend\n");
+        char login[256];
+        snprintf(login, sizeof login, "> l LOGIN joe %zu\n" BACKEND "b> guard-login LOGIN \"joe\" \"%zu\"\nb< guard-login NO x\nbend\n", i, i);
+        rig_play(&r, "login", login);
         ev_now_update(r.loop.ev);
         ev_tstamp start = ev_now(r.loop.ev);
         cr_expect_eq(rig_session(&r)->state, STATE_PENALTY);
@@ -364,6 +365,26 @@ Test(session, the_answer_to_a_wrong_password_waits_longer_each_time)
         cr_expect(took > least[i] - 0.02 && took < least[i] + 1, "attempt %zu took %.3f s", i, took);
     }
     cr_expect(rig_until(&r, gone));
+    rig_over(&r);
+}
+
+Test(session, the_same_wrong_password_waits_no_longer_each_time)
+{
+    struct rig r;
+    rig_init(&r, STARTTLS, WHOLE);
+    r.limits.login_delay_ms = 100;
+    r.limits.login_delay_max_ms = 1500;
+    rig_connect(&r);
+    rig_play(&r, "TLS", SECURED);
+    for (size_t i = 0; i < 3; i++) {
+        rig_play(&r, "login", i == 0 ? LOGIN BACKEND "b> guard-login LOGIN \"joe\" \"" PASSWORD "\"\nb< guard-login NO x\nbend\n" : LOGIN);
+        ev_now_update(r.loop.ev);
+        ev_tstamp start = ev_now(r.loop.ev);
+        rig_play(&r, "answer", i < 2 ? "< l NO [AUTHENTICATIONFAILED] Authentication failed.\n"
+                                     : "< l NO [AUTHENTICATIONFAILED] Authentication failed.\n< * BYE Too many failed logins.\n.\nc.\n");
+        ev_tstamp took = ev_now(r.loop.ev) - start;
+        cr_expect(took > 0.08 && took < 0.19, "attempt %zu took %.3f s", i, took);
+    }
     rig_over(&r);
 }
 
@@ -628,6 +649,7 @@ Test(session, sessions_do_not_disturb_each_other)
     char octets[256];
     rig_init(&r, STARTTLS, WHOLE);
     rig_set_policy(&r);
+    rig_set_backends(&r);
     for (int i = 0; i < 3; i++) {
         socket_pair(fds[i], false);
         cr_assert_eq(session_start(&r.proxy, fds[i][0], &r.listener, &a, &a), 0);

@@ -14,6 +14,7 @@ enum {
     WAYS = 16,      /* entries of a bucket: where a network may be */
     TRIES_MAX = 64, /* then others have been quicker too often, and the client shares its bucket's last entry */
     LOG_INTERVAL_S = 60,
+    LOGINS_MIN = 131072,    /* known logins of a small table: one account must not push out those of others */
     SKEW_US = 60 * 1000000, /* how far apart two processes' looks at the clock may be */
     WORKERS_MAX = 256,
     PREFIX_MAX = 128,
@@ -394,7 +395,8 @@ struct client_table *client_table_new(const struct client_table_limits *limits, 
     t->buckets = (limits->table_size + WAYS - 1) / WAYS;
     t->slots = t->buckets * WAYS;
     if (keyed_hash_init(&t->hash) != 0 || keyed_hash_init(&t->passwords) != 0 || map(t, arena) != 0 ||
-        known_logins_init(&t->logins, limits->table_size, &t->hash, arena) != 0) {
+        known_logins_init(&t->logins, limits->table_size > LOGINS_MIN ? limits->table_size : LOGINS_MIN, &t->hash,
+                          arena) != 0) {
         client_table_free(t);
         errno = ENOMEM;
         return NULL;
@@ -527,11 +529,11 @@ bool client_table_is_shared(const struct client_table *t, struct client_table_re
     return ref.slot > t->slots;
 }
 
-bool client_table_has_others(const struct client_table *t, struct client_table_ref ref,
-                             const struct network_address *address)
+unsigned client_table_sessions_beside(const struct client_table *t, struct client_table_ref ref,
+                                      const struct network_address *address)
 {
-    return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
-           sessions_of(t, ref.slot - 1) > 1;
+    bool alone = ref.slot == 0 || client_table_is_shared(t, ref) || client_table_is_gateway(t, address);
+    return alone ? 1 : sessions_of(t, ref.slot - 1);
 }
 
 bool client_table_claim_full_log(struct client_table *t, uint64_t now_us)

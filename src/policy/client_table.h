@@ -110,11 +110,11 @@ bool client_table_is_shared(const struct client_table *t, struct client_table_re
 bool client_table_claim_full_log(struct client_table *t, uint64_t now_us);
 
 /*
- * Returns true if the network of a counted session has others besides, over all workers, and is one client's: not a
- * gateway's address, and not one that shares its entry.
+ * Returns how many sessions the network of a counted session has, over all workers and this one included. Returns 1 for a
+ * gateway's address, for a network that shares its entry, and if `ref` is all zero.
  */
-bool client_table_has_others(const struct client_table *t, struct client_table_ref ref,
-                             const struct network_address *address);
+unsigned client_table_sessions_beside(const struct client_table *t, struct client_table_ref ref,
+                                      const struct network_address *address);
 
 /* Ends the counting of a session. `ref` is all zero afterwards; does nothing if it is before. */
 void client_table_leave(struct client_table *t, struct client_table_ref *ref);

@@ -31,7 +31,7 @@ struct known_login {
 };
 
 /*
- * Makes an empty set of `size` places, rounded up to 16 and KNOWN_LOGINS_MAX at most, before the first fork. A login takes
+ * Makes an empty set of `size` places, KNOWN_LOGINS_MAX at most, rounded up to 16, before the first fork. A login takes
  * one for its user, and one for its network. Its region belongs to the arena; `hash` is not
  * copied: both must outlive k. There is nothing to free. Returns 0, or -1 with errno set if the arena cannot map the region.
  */

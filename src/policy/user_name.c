@@ -24,15 +24,39 @@ static bool is_utf8(const char *name)
     return u8_check((const uint8_t *)name, strlen(name)) == NULL;
 }
 
-char *user_name_fold(const char *name)
+static char *fold_utf8(const char *name)
 {
     size_t len;
-    if (!is_utf8(name)) {
-        return fold_ascii(name);
-    }
     uint8_t *octets = u8_casefold((const uint8_t *)name, strlen(name), NULL, UNINORM_NFKC, NULL, &len);
     char *folded = octets != NULL ? strndup((const char *)octets, len) : NULL;
     free(octets);
+    return folded;
+}
+
+/* Removes spaces at both ends and beside "@": databases that pad strings do not see them. */
+static void trim(char *name)
+{
+    char *out = name, *kept = name; /* what is before `kept` stays, whatever follows */
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '@') {
+            out = kept;
+        }
+        if (*at != ' ') {
+            *out++ = *at;
+            kept = out;
+        } else if (kept > name && kept[-1] != '@') {
+            *out++ = ' ';
+        }
+    }
+    *kept = '\0';
+}
+
+char *user_name_fold(const char *name)
+{
+    char *folded = is_utf8(name) ? fold_utf8(name) : fold_ascii(name);
+    if (folded != NULL) {
+        trim(folded);
+    }
     return folded;
 }
 

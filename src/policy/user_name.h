@@ -10,7 +10,7 @@
 
 /*
  * Returns the name in the form in which names are compared: NFKC with case folding if it is UTF-8 (Unicode Standard,
- * 3.13 and 3.11), otherwise with ASCII letters in lower case. The caller frees it; NULL if there is no memory. "*" stays
+ * 3.13 and 3.11), otherwise with ASCII letters in lower case; without spaces at both ends and beside "@". The caller frees it; NULL if there is no memory. "*" stays
  * "*", so that patterns of glob.h can be folded, too.
  */
 char *user_name_fold(const char *name);

@@ -86,14 +86,14 @@ static enum room reserve(struct worker *w)
     return room;
 }
 
-static bool make_room(struct proxy *proxy, bool has_others)
+static bool make_room(struct proxy *proxy, unsigned sessions)
 {
     struct worker *w = proxy->data;
-    if (w->room != ROOM_FREE && shed_idle(proxy)) {
+    if (w->room != ROOM_FREE && shed_idle(proxy, sessions)) {
         w->room = reserve(w);
         return w->room != ROOM_NONE;
     }
-    return w->room == ROOM_FREE || (w->room == ROOM_KEPT && !has_others);
+    return w->room == ROOM_FREE || (w->room == ROOM_KEPT && sessions == 1);
 }
 
 /*
@@ -177,7 +177,7 @@ static bool accept_one(struct worker *w, struct ev_io *watcher)
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
-        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy)) {
+        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy, 1)) {
             return true;
         }
         if (error != EAGAIN && error != EWOULDBLOCK && !is_transient(error)) {

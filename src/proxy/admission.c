@@ -50,9 +50,9 @@ enum reason admission_crowded(struct proxy *proxy, struct connection *conn)
     return REASON_CROWDED;
 }
 
-bool admission_has_others(const struct proxy *proxy, const struct connection *conn)
+unsigned admission_sessions(const struct proxy *proxy, const struct connection *conn)
 {
-    return !conn->unlimited && client_table_has_others(proxy->table, conn->ref, &conn->facts.address);
+    return conn->unlimited ? 1 : client_table_sessions_beside(proxy->table, conn->ref, &conn->facts.address);
 }
 
 void admission_end(struct proxy *proxy, struct connection *conn)

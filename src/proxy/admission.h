@@ -17,8 +17,11 @@ enum reason admission_connect(struct proxy *proxy, struct connection *conn);
 /* Refuses a client that was let in because there is no place for it, and logs that. Returns REASON_CROWDED. */
 enum reason admission_crowded(struct proxy *proxy, struct connection *conn);
 
-/* Returns true if the client's network has other sessions, so that the places that are kept are not for it. */
-bool admission_has_others(const struct proxy *proxy, const struct connection *conn);
+/*
+ * Returns how many sessions the client's network has, this one included; 1 if the client has no limits, or others may be
+ * behind its address. Places are kept for networks with 1.
+ */
+unsigned admission_sessions(const struct proxy *proxy, const struct connection *conn);
 
 /*
  * Counts a client that has done its TLS handshake, as those who come to log in do and health checks do not. Logs

@@ -11,7 +11,7 @@
 static struct step admit(struct session *s)
 {
     enum reason reason = admission_connect(s->proxy, &s->connection);
-    if (reason == REASON_NONE && admission_has_others(s->proxy, &s->connection) && s->proxy->is_crowded(s->proxy)) {
+    if (reason == REASON_NONE && admission_sessions(s->proxy, &s->connection) > 1 && s->proxy->is_crowded(s->proxy)) {
         reason = admission_crowded(s->proxy, &s->connection);
     }
     return reason == REASON_NONE     ? step_go(session_first_state(s->connection.listener))

@@ -261,7 +261,7 @@ struct step login_connect(struct session *s)
     }
     for (struct backend *next; (next = choose_backend(s)) != NULL;) {
         a->tried |= (uint64_t)1 << next->index;
-        if (!backend_reserve_session(next, admission_has_others(s->proxy, &s->connection))) {
+        if (!backend_reserve_session(next, admission_sessions(s->proxy, &s->connection) > 1)) {
             if (a->fault == FAULT_NONE) {
                 a->fault = FAULT_MAX_SESSIONS; /* the fault of a backend that was dialled says more */
             }

@@ -60,11 +60,11 @@ struct proxy {
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
     /*
-     * In session_start(): finds a place for the client that may come in. Where only those are free that are kept for
-     * client networks without a session, or none, sessions that do not log in make room (shed.h); if there are none of
-     * these either, returns false unless a kept place is free and `has_others` is false.
+     * In session_start(): finds a place for the client that may come in, whose network has that many sessions with it.
+     * Where only those are free that are kept for client networks without a session, or none, sessions that do not log in
+     * make room (shed.h); if none of these does, returns false unless a kept place is free and `sessions` is 1.
      */
-    bool (*make_room)(struct proxy *proxy, bool has_others);
+    bool (*make_room)(struct proxy *proxy, unsigned sessions);
     /* Returns true if at most those places are free that are kept. */
     bool (*is_crowded)(const struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */

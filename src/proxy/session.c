@@ -480,7 +480,7 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 static enum reason admit(struct proxy *proxy, struct connection *conn)
 {
     enum reason reason = admission_connect(proxy, conn);
-    if (reason == REASON_NONE && !proxy->make_room(proxy, admission_has_others(proxy, conn))) {
+    if (reason == REASON_NONE && !proxy->make_room(proxy, admission_sessions(proxy, conn))) {
         return admission_crowded(proxy, conn);
     }
     return reason == REASON_TARPIT && proxy->is_crowded(proxy) ? REASON_DENIED : reason;
@@ -502,7 +502,7 @@ int session_start(struct proxy *proxy, int fd, const struct listener *listener, 
     if (network_set_has(&listener->proxies, &address)) {
         conn.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
         first = STATE_PROXY_HEADER;
-        reason = proxy->make_room(proxy, false) ? REASON_NONE : admission_crowded(proxy, &conn);
+        reason = proxy->make_room(proxy, 1) ? REASON_NONE : admission_crowded(proxy, &conn);
     } else {
         reason = admit(proxy, &conn);
     }

@@ -10,8 +10,8 @@ enum { NETWORKS = 4096, AT_ONCE = 16 };
 
 static bool is_idle(const struct session *s)
 {
-    /* An attempt that waits for the client's response holds nothing yet. */
-    bool asks = s->attempt != NULL && s->state != STATE_NOT_AUTHENTICATED;
+    bool asks = s->attempt != NULL && s->state != STATE_NOT_AUTHENTICATED && s->state != STATE_QUEUED &&
+                s->state != STATE_CHALLENGE;
     return session_is_before_login(s) && !asks && !s->connection.unlimited;
 }
 
@@ -70,7 +70,7 @@ bool shed_is_possible(const struct proxy *proxy)
     return false;
 }
 
-bool shed_idle(struct proxy *proxy)
+bool shed_idle(struct proxy *proxy, unsigned sessions)
 {
     unsigned network = 0, most;
     if (proxy->tarpit_count > 0) {
@@ -78,8 +78,9 @@ bool shed_idle(struct proxy *proxy)
         return true;
     }
     most = find_most(proxy, &network);
-    if (most > 0) {
-        drop_oldest(proxy, network, most);
+    if (most == 0 || most + 1 < sessions) {
+        return false;
     }
-    return most > 0;
+    drop_oldest(proxy, network, most);
+    return true;
 }

@@ -26,9 +26,9 @@ static bool is_crowded(const struct proxy *proxy)
     return ((struct rig *)proxy->data)->crowded;
 }
 
-static bool make_room(struct proxy *proxy, bool has_others)
+static bool make_room(struct proxy *proxy, unsigned sessions)
 {
-    return !is_crowded(proxy) || !has_others;
+    return !is_crowded(proxy) || sessions == 1;
 }
 
 static void session_has_ended(struct proxy *proxy)

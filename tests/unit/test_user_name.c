@@ -12,7 +12,8 @@ Test(user_name, what_looks_the_same_is_the_same)
         {"", ""}, {"anna", "anna"}, {"Anna@Example.ORG", "anna@example.org"}, {"J\xc3\x96RG", "j\xc3\xb6rg"},
         {"jo\xcc\x88rg", "j\xc3\xb6rg"}, {"\xef\xbd\x81\xef\xbd\x84\xef\xbd\x8d\xef\xbd\x89\xef\xbd\x8e", "admin"},
         {"stra\xc3\x9f" "e", "strasse"}, {"\xe2\x84\xaa", "k"}, {"\xef\xac\x81", "fi"}, {"J\xd6RG", "j\xd6rg"},
-        {"*@EXAMPLE.org", "*@example.org"}, {"\xce\xa3\xce\xa3", "\xcf\x83\xcf\x83"},
+        {" anna  ", "anna"}, {"an na", "an na"}, {"anna @ example.org", "anna@example.org"}, {"an  na @x", "an  na@x"}, {"  ", ""},
+        {"anna\xc2\xa0", "anna"}, {"J\xd6 ", "j\xd6"}, {"@ ", "@"}, {"*@EXAMPLE.org", "*@example.org"}, {"\xce\xa3\xce\xa3", "\xcf\x83\xcf\x83"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *folded = user_name_fold(rows[i][0]);

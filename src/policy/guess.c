@@ -68,12 +68,10 @@ static void release(struct client_table *t, size_t i, struct guess_charge *c, bo
     if (!keep_failure) {
         rate_give_back(&e->failures, client_table_failures(t, subjects[i]), c->failures, now_us);
     }
-    if (i != GUESS_EVERYWHERE) {
-        if (!keep_fault) {
-            rate_give_back(&e->faults, client_table_faults(t, subjects[i]), c->faults, now_us);
-        }
-        client_table_add_guesses(t, c->slot - 1, -1); /* last: until here, nobody takes the charge for a final one */
+    if (!keep_fault && i != GUESS_EVERYWHERE) {
+        rate_give_back(&e->faults, client_table_faults(t, subjects[i]), c->faults, now_us);
     }
+    client_table_add_guesses(t, c->slot - 1, -1); /* last: until here, nobody takes the charge for a final one */
     if (holds_slot(i)) {
         client_table_release(t, c->slot - 1);
     }
@@ -169,24 +167,32 @@ static bool claim_attack_log(struct entry *e, uint64_t now_us)
            atomic_compare_exchange_strong(&e->logged_s, &before, now_s > 0 ? now_s : 1);
 }
 
-/* Charges the user. Returns false if the guess must wait first. Without an entry, only the network limits guessers. */
-static bool charge_everywhere(struct client_table *t, const struct guesser *guesser, uint64_t now_us,
-                              struct guess_charge *c, struct guess_news *news)
+/*
+ * Charges the user. Returns GUESS_ALLOWED; GUESS_WAITS if guesses in flight make the difference, with their slot in
+ * `waits`; or GUESS_DELAYED. Without an entry, only the network limits guessers.
+ */
+static enum guess_permission charge_everywhere(struct client_table *t, const struct guesser *guesser, uint64_t now_us,
+                                               struct guess *g, struct guess_news *news)
 {
+    struct guess_charge *c = &g->charges[GUESS_EVERYWHERE];
     uint64_t key = client_table_slot_key(t, CLIENT_TABLE_USER, NULL, guesser->user);
     size_t slot = client_table_hold(t, CLIENT_TABLE_USER, key, now_us);
     if (slot == t->slots) {
-        return true;
+        return GUESS_ALLOWED;
     }
     client_table_touch(t, slot, now_us);
+    client_table_add_guesses(t, slot, 1);
     if (rate_try(&t->entries[slot].failures, &t->limits.user_failures, now_us, &c->failures)) {
         c->slot = (uint32_t)slot + 1;
-        return true;
+        return GUESS_ALLOWED;
     }
+    client_table_add_guesses(t, slot, -1);
     *c = (struct guess_charge){0};
-    news->attacked = claim_attack_log(&t->entries[slot], now_us);
+    bool in_flight = client_table_guesses(t, slot) > 0;
+    g->waits = in_flight && !guesser->patient ? (uint32_t)slot + 1 : 0;
+    news->attacked = !in_flight && claim_attack_log(&t->entries[slot], now_us);
     client_table_release(t, slot);
-    return guesser->patient;
+    return guesser->patient ? GUESS_ALLOWED : in_flight ? GUESS_WAITS : GUESS_DELAYED;
 }
 
 /* --- a login before its user is known -------------------------------------------------------------------------- */
@@ -286,9 +292,10 @@ enum guess_permission guess_charge(struct client_table *t, const struct guesser 
     if (g->wrong != 0 && atomic_load_explicit(client_table_wrong(t, g->wrong), memory_order_relaxed) == g->wrong) {
         return GUESS_ALLOWED;
     }
-    if (!known && !charge_everywhere(t, guesser, now_us, &g->charges[GUESS_EVERYWHERE], news)) {
-        *g = (struct guess){.place = g->place};
-        return GUESS_DELAYED;
+    enum guess_permission p = known ? GUESS_ALLOWED : charge_everywhere(t, guesser, now_us, g, news);
+    if (p != GUESS_ALLOWED) {
+        *g = (struct guess){.place = g->place, .waits = g->waits};
+        return p;
     }
     bool gateway = client_table_is_gateway(t, guesser->address);
     bool of_user = known || guesser->password == NULL || gateway;

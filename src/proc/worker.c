@@ -89,11 +89,14 @@ static enum room reserve(struct worker *w)
 static bool make_room(struct proxy *proxy, unsigned sessions)
 {
     struct worker *w = proxy->data;
-    if (w->room != ROOM_FREE && shed_idle(proxy, sessions)) {
-        w->room = reserve(w);
-        return w->room != ROOM_NONE;
+    if (w->room == ROOM_FREE || (w->room == ROOM_KEPT && sessions == 1)) {
+        return true;
     }
-    return w->room == ROOM_FREE || (w->room == ROOM_KEPT && sessions == 1);
+    if (!shed_idle(proxy, sessions)) {
+        return false;
+    }
+    w->room = reserve(w);
+    return w->room != ROOM_NONE;
 }
 
 /*

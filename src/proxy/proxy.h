@@ -61,8 +61,8 @@ struct proxy {
     void (*ended)(struct proxy *proxy);
     /*
      * In session_start(): finds a place for the client that may come in, whose network has that many sessions with it.
-     * Where only those are free that are kept for client networks without a session, or none, sessions that do not log in
-     * make room (shed.h); if none of these does, returns false unless a kept place is free and `sessions` is 1.
+     * Where none is free, or only those that are kept for networks with 1, sessions that have not logged in make room
+     * (shed.h). Returns false if none of these does.
      */
     bool (*make_room)(struct proxy *proxy, unsigned sessions);
     /* Returns true if at most those places are free that are kept. */

@@ -20,7 +20,10 @@ static unsigned network_of(const struct session *s)
     return s->connection.ref.slot % NETWORKS;
 }
 
-/* Returns how many idle sessions the network with the most of them has, and which network that is. */
+/*
+ * Returns how many idle sessions the network with the most of them has, and which network that is: of several, the one with
+ * the oldest of these sessions.
+ */
 static unsigned find_most(const struct proxy *proxy, unsigned *network)
 {
     static uint16_t counts[NETWORKS]; /* not on the stack */
@@ -31,6 +34,10 @@ static unsigned find_most(const struct proxy *proxy, unsigned *network)
         uint16_t *count = &counts[network_of(s)];
         if (is_idle(s) && *count < UINT16_MAX && ++*count > most) {
             most = *count;
+        }
+    }
+    LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
+        if (is_idle(s) && counts[network_of(s)] == most) {
             *network = network_of(s);
         }
     }

@@ -453,6 +453,30 @@ Test(guess, a_user_who_is_guessed_at_from_everywhere_is_delayed_for_strangers_on
     client_table_free(r.table);
 }
 
+Test(guess, logins_of_a_user_from_everywhere_at_once_wait_for_each_other_and_are_not_delayed)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    for (unsigned i = 0; i < 7; i++) {
+        char to[32];
+        snprintf(to, sizeof to, "198.51.100.%u", i);
+        move(&r, to, START);
+        cr_expect_eq(charge(&r, i, "anna", "right", START), GUESS_ALLOWED);
+    }
+    move(&r, "198.51.100.7", START);
+    cr_expect_eq(charge(&r, 7, "anna", "right", START), GUESS_WAITS);
+    cr_expect_neq(r.guesses[7].waits, 0);
+    cr_expect_not(r.news.attacked);
+    guess_settle(r.table, &r.guesses[0], GUESS_RIGHT, START);
+    cr_expect_eq(charge(&r, 7, "anna", "right", START), GUESS_ALLOWED);
+    for (unsigned i = 1; i < 8; i++) {
+        guess_settle(r.table, &r.guesses[i], GUESS_WRONG, START);
+    }
+    move(&r, "198.51.100.8", START);
+    cr_expect_eq(charge(&r, 0, "anna", "right", START), GUESS_DELAYED);
+    client_table_free(r.table);
+}
+
 Test(guess, one_that_was_held_for_long_gives_nothing_back_that_time_has_given)
 {
     struct rig r;

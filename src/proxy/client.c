@@ -185,31 +185,44 @@ static struct span first_argument(const struct session *s)
     return type == TOKEN_ATOM || type == TOKEN_STRING ? token : (struct span){0};
 }
 
-/*
- * Refuses a password, or a command that announces one, before TLS. Its octets are wiped with the command. The user's
- * name is logged if the command has it, because the network knows that user's password now.
- */
-static struct step refuse_cleartext(struct session *s, bool well_formed)
+/* Returns the mechanism that AUTHENTICATE names; NULL: none that is known. */
+static const struct sasl_mechanism *named_mechanism(const struct session *s)
 {
-    bool login = lexer_command(&s->lexer)->id == COMMAND_LOGIN;
-    /* A malformed command may have the password in the place of the user name. */
-    bool whole = well_formed && (lexer_token_count(&s->lexer) == 2 || lexer_literal_refused(&s->lexer));
-    struct span user = whole ? first_argument(s) : (struct span){0};
-    struct credentials sent = {0};
+    return lexer_command(&s->lexer)->id == COMMAND_AUTHENTICATE ? sasl_find(first_argument(s)) : NULL;
+}
+
+/* Returns the user of an initial response, which the caller frees with `sent`. */
+static struct span user_of_response(const struct session *s, const struct sasl_mechanism *mechanism,
+                                    struct credentials *sent)
+{
     struct sasl sasl = {0};
     enum lexer_token_type type;
     const char *challenge;
+    sasl_start(&sasl, mechanism);
+    (void)sasl_step(&sasl, lexer_token(&s->lexer, 1, &type), &challenge, sent);
+    sasl_clear(&sasl);
+    return sent->user != NULL ? span_of(sent->user) : (struct span){0};
+}
 
-    const struct sasl_mechanism *mechanism = sasl_find(user);
-    if (!login && whole && lexer_token_count(&s->lexer) == 2 && mechanism != NULL) {
-        sasl_start(&sasl, mechanism);
-        (void)sasl_step(&sasl, lexer_token(&s->lexer, 1, &type), &challenge, &sent);
-        sasl_clear(&sasl);
+/*
+ * Refuses a password, or a command that announces one, before TLS. Its octets are wiped with the command. The user's
+ * name is logged if the command has it: if a password came with it, the network knows that now.
+ */
+static struct step refuse_cleartext(struct session *s, bool well_formed)
+{
+    size_t count = lexer_token_count(&s->lexer);
+    bool login = lexer_command(&s->lexer)->id == COMMAND_LOGIN, invited = lexer_literal_refused(&s->lexer);
+    const struct sasl_mechanism *mechanism = well_formed ? named_mechanism(s) : NULL;
+    /* A malformed command may have the password in the place of the user name. */
+    bool announced = well_formed && (invited || (mechanism != NULL && (count == 1 || mechanism->hides_password)));
+    struct span user = {0};
+    struct credentials sent = {0};
+    if (login && well_formed && (count == 2 || invited)) {
+        user = first_argument(s);
+    } else if (mechanism != NULL && count == 2) {
+        user = user_of_response(s, mechanism, &sent);
     }
-    if (!login) {
-        user = sent.user != NULL ? span_of(sent.user) : (struct span){0};
-    }
-    session_log_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE");
+    session_log_cleartext(s, user, login ? "LOGIN" : "AUTHENTICATE", !announced);
     credentials_clear(&sent);
     return reply_bad(s, "NO [PRIVACYREQUIRED] Log in only over TLS: use STARTTLS or port 993.");
 }

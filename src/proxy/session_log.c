@@ -118,10 +118,11 @@ void session_log_connect(struct connection *conn)
     }
 }
 
-void session_log_cleartext(struct session *s, struct span user, const char *method)
+void session_log_cleartext(struct session *s, struct span user, const char *method, bool password)
 {
     struct log_line line;
-    if (!begin(s, &line, LOG_LEVEL_WARNING, EVENT_CLEARTEXT)) {
+    if (!begin(s, &line, password ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+               password ? EVENT_CLEARTEXT_PASSWORD : EVENT_CLEARTEXT_LOGIN)) {
         return;
     }
     log_word(&line, "method", method);

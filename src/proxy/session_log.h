@@ -14,8 +14,11 @@
 /* "connect": the client may connect. At debug only. */
 void session_log_connect(struct connection *conn);
 
-/* "cleartext-password": the client sent a password before TLS. `user` is empty if the command did not name one. */
-void session_log_cleartext(struct session *s, struct span user, const char *method);
+/*
+ * "cleartext-password": the client sent a password before TLS; "cleartext-login" if it only began a login, and `password`
+ * is false. `user` is empty if the command did not name one.
+ */
+void session_log_cleartext(struct session *s, struct span user, const char *method, bool password);
 
 /* "starttls-refused", with a reason (static). */
 void session_log_starttls_refused(struct session *s, const char *reason);

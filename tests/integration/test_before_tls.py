@@ -17,7 +17,7 @@ LOGINS = {
     "quoted": (b'LOGIN "anna" "' + SECRET + b' \\"x\\" \\\\"\r\n', "anna"),
     "bare LF": (b"LOGIN anna " + SECRET + b"\n", "anna"),
     "literal user": (b"LOGIN {4}\r\n", None),
-    "literal password": (b"LOGIN anna {8}\r\n", None),
+    "literal password": (b"LOGIN anna {8}\r\n", None),  # only announced: no password was sent
     "huge literal": (b"LOGIN anna {4294967296}\r\n", None),
     "literal+ user": (b"LOGIN {4+}\r\nanna " + SECRET + b"\r\n", None),
     "literal+ password": (b"LOGIN anna {8+}\r\n" + SECRET + b"\r\n", None),

@@ -69,8 +69,8 @@ Test(session, a_password_before_tls_never_reaches_the_backend)
         {"quoted", STARTTLS, HELLO "> a LOGIN \"joe\" \"" PASSWORD "\"\n< a " REFUSED "log method=LOGIN user=\"joe\"\n" ALIVE "b0\n", false},
         {"lower case", STARTTLS, HELLO "> a login joe " PASSWORD "\n< a " REFUSED ALIVE "b0\n", false},
         {"bare LF", STARTTLS, HELLO ">~ a LOGIN joe " PASSWORD "\\n\n< a " REFUSED ALIVE "b0\n", false},
-        {"literal user", STARTTLS, HELLO "> a LOGIN {3}\n< a " REFUSED "log cleartext-password\n" ALIVE "b0\n", false},
-        {"literal password", STARTTLS, HELLO "> a LOGIN joe {7}\n< a " REFUSED "log user=\"joe\"\n" ALIVE "b0\n", false},
+        {"literal user", STARTTLS, HELLO "> a LOGIN {3}\n< a " REFUSED "log cleartext-login\nnolog cleartext-password\n" ALIVE "b0\n", false},
+        {"literal password", STARTTLS, HELLO "> a LOGIN joe {7}\n< a " REFUSED "log cleartext-login\nlog method=LOGIN user=\"joe\"\n" ALIVE "b0\n", false},
         {"huge literal", STARTTLS, HELLO "> a LOGIN joe {99999999999999999999}\n< a " REFUSED ALIVE "b0\n", false},
         {"literals that come anyway", STARTTLS, HELLO "> a LOGIN {3+}\n> joe {7+}\n> " PASSWORD "\n< a " REFUSED
             "log user=\"joe\"\n" ALIVE "idle\nb0\n", false},
@@ -82,11 +82,13 @@ Test(session, a_password_before_tls_never_reaches_the_backend)
         {"malformed", STARTTLS, HELLO "> a LOGIN \"joe " PASSWORD "\n< a " REFUSED ALIVE "b0\n", false},
         {"a user that would forge a line", STARTTLS, HELLO "> a LOGIN {12+}\n> j\\r\\nlogin x=\" " PASSWORD "\n< a " REFUSED
             "log user=\"j\\x0d\\x0alogin x=\\x22\"\n" ALIVE, false},
-        {"plain", STARTTLS, HELLO "> a AUTHENTICATE PLAIN\n< a " REFUSED "log method=AUTHENTICATE\n" ALIVE "b0\n", false},
-        {"plain at once", STARTTLS, HELLO "> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a " REFUSED "log method=AUTHENTICATE user=\"joe\"\n"
+        {"plain", STARTTLS, HELLO "> a AUTHENTICATE PLAIN\n< a " REFUSED "log cleartext-login\nlog method=AUTHENTICATE\nnolog cleartext-password\n" ALIVE "b0\n", false},
+        {"plain at once", STARTTLS, HELLO "> a AUTHENTICATE PLAIN " PLAIN_JOE "\n< a " REFUSED "log cleartext-password\nlog method=AUTHENTICATE user=\"joe\"\n"
             ALIVE "b0\n", false},
         {"plain in a literal", STARTTLS, HELLO "> a AUTHENTICATE PLAIN {16+}\n> " PLAIN_JOE "\n< a " REFUSED ALIVE "b0\n", false},
         {"plain, literal to be invited", STARTTLS, HELLO "> a AUTHENTICATE PLAIN {16}\n< a " REFUSED ALIVE "b0\n", false},
+        {"a proof", STARTTLS, HELLO "> a AUTHENTICATE SCRAM-SHA-1 biwsbj1qb2Uscj14\n< a " REFUSED "log cleartext-login\nlog user=\"joe\"\n" ALIVE "b0\n", false},
+        {"a challenge that is not asked for", STARTTLS, HELLO "> a AUTHENTICATE CRAM-MD5\n< a " REFUSED "log cleartext-login\n" ALIVE "b0\n", false},
         {"login", STARTTLS, HELLO "> a AUTHENTICATE LOGIN\n< a " REFUSED ALIVE "b0\n", false},
         {"login at once", STARTTLS, HELLO "> a AUTHENTICATE LOGIN am9l\n< a " REFUSED ALIVE "b0\n", false},
         {"unknown mechanism", STARTTLS, HELLO "> a AUTHENTICATE XOAUTH2 " PLAIN_JOE "\n< a " REFUSED ALIVE "b0\n", false},

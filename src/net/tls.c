@@ -392,6 +392,27 @@ void tls_stop_wiping(struct stream *stream)
     (void)SSL_clear_options(stream->tls, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
+const char *tls_take_client_error(void)
+{
+    static const struct {
+        int reason;
+        const char *text;
+    } alerts[] = {
+        {SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the client does not trust the certificate: unknown authority"},
+        {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the client does not trust the certificate"},
+        {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the client does not trust the certificate: bad certificate"},
+        {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the client does not trust the certificate: it has expired"},
+    };
+    int reason = ERR_GET_REASON(ERR_peek_last_error());
+    const char *text = tls_take_error();
+    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+        if (reason == alerts[i].reason) {
+            return alerts[i].text;
+        }
+    }
+    return text;
+}
+
 const char *tls_take_error(void)
 {
     unsigned long error = ERR_peek_last_error();

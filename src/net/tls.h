@@ -70,4 +70,7 @@ void tls_stop_wiping(struct stream *stream);
  */
 const char *tls_take_error(void);
 
+/* As tls_take_error(), after a handshake with a client; alerts about our certificate are named as what they are. */
+const char *tls_take_client_error(void);
+
 #endif

@@ -38,12 +38,19 @@ int client_reply(struct session *s, struct span tag, const char *text)
                : -1;
 }
 
+/* On an implicit listener, a client that speaks no TLS waits for a greeting. */
+static bool seems_cleartext(const struct session *s)
+{
+    return s->client_stream.tls == NULL && s->connection.listener->options->tls == LISTENER_IMPLICIT;
+}
+
 /* A client that waits for TLS could not read a BYE; one that has done its handshake waits for the greeting. */
 static bool may_be_told(const struct session *s, enum reason reason)
 {
     switch (s->state) {
     case STATE_HANDSHAKE:
-        return s->client_stream.established;
+        return s->client_stream.established ||
+               (seems_cleartext(s) && (reason == REASON_WRONG_PORT || reason == REASON_HANDSHAKE_TIMEOUT));
     case STATE_PROXY_HEADER:
         return reason_is_told_at_connect(reason) && s->connection.listener->options->tls == LISTENER_STARTTLS;
     default:
@@ -53,8 +60,11 @@ static bool may_be_told(const struct session *s, enum reason reason)
 
 void client_bye(struct session *s, enum reason reason)
 {
+    static const uint8_t alert[] = {21, 3, 1, 0, 2, 2, 10}; /* fatal, unexpected_message (RFC 8446 6.2) */
     char text[128] = "BYE ";
-    if (reasons[reason].bye != NULL && may_be_told(s, reason)) {
+    if (reason == REASON_FOREIGN_PROTOCOL && strcmp(s->lexer.protocol, "tls") == 0) {
+        (void)stream_queue(&s->client_stream, alert, sizeof alert, REPLIES_MAX);
+    } else if (reasons[reason].bye != NULL && may_be_told(s, reason)) {
         strncat(text, reasons[reason].bye, sizeof text - strlen(text) - 1);
         (void)client_reply(s, (struct span){0}, text); /* the session ends either way */
     }
@@ -524,8 +534,27 @@ static void forget_plaintext(struct session *s)
     s->bad_commands = 0;
 }
 
+/* Ends a session whose client says first what is no TLS record of type handshake, nor an SSLv2 ClientHello. */
+static struct step expect_tls(struct session *s)
+{
+    struct span first;
+    enum stream_status status = stream_peek(&s->client_stream, &first);
+    if (status == STREAM_READY) {
+        uint8_t type = first.bytes[0];
+        bool tls = stream_take(&s->client_stream, 0) != 0 || type == 22 || (type & 0x80) != 0;
+        return tls ? step_more() : step_end(REASON_WRONG_PORT);
+    }
+    return status == STREAM_AGAIN || status == STREAM_END ? step_more() : step_end(client_end(&s->client_stream));
+}
+
 struct step client_handshake(struct session *s)
 {
+    if (seems_cleartext(s)) {
+        struct step step = expect_tls(s);
+        if (step.kind != STEP_MORE) {
+            return step;
+        }
+    }
     /* TLS state is made at the client's first octet: a client that only connects costs none. */
     if (s->client_stream.tls == NULL &&
         tls_start_server(s->connection.generation->tls, &s->client_stream,
@@ -538,7 +567,7 @@ struct step client_handshake(struct session *s)
     }
     if (status != STREAM_READY) {
         bool flooded = status == STREAM_FLOODED;
-        session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_take_error());
+        session_log_tls_failed(s, flooded ? reasons[REASON_TLS_FLOOD].word : tls_take_client_error());
         return step_end(flooded ? REASON_TLS_FLOOD : REASON_TLS_FAILED);
     }
     if (s->client_stream.alpn_foreign) {

@@ -42,7 +42,7 @@ def test_foreign_protocol(front, protocol):
 def test_tls_on_the_starttls_listener(front):
     with front.plain() as wire:
         wire.socket.sendall(wire.hello())
-        wire.rest()
+        assert wire.rest() == bytes([21, 3, 1, 0, 2, 2, 10]), "an alert: unexpected message"
     assert front.end_of(wire) == "foreign-protocol"
 
 
@@ -76,7 +76,7 @@ def test_plaintext_on_the_implicit_listener(front):
     with Wire(("127.0.0.1", front.implicit_port)) as wire:
         wire.send(b"a LOGIN anna Geheim47\r\n")
         assert b"OK" not in wire.rest()
-    assert front.end_of(wire) == "tls-failed"
+    assert front.end_of(wire) == "cleartext-on-tls-port"
 
 
 def test_connect_and_leave(front):

@@ -46,6 +46,23 @@ def test_old_versions_are_refused(front, listener, version):
     assert "alert protocol version" in output
 
 
+def test_cleartext_on_the_tls_port_is_answered_in_its_language(guard, backend):
+    """Of a client that speaks first, and of one that waits for a greeting."""
+    front = guard(backend().address, limits={"handshake_timeout": "1s"})
+    for said in b"a CAPABILITY\r\n", b"":
+        with Wire(("127.0.0.1", front.implicit_port)) as wire:
+            wire.send(said)
+            assert wire.line_or_end() == b"* BYE This port needs TLS from the first byte."
+    for reason in "cleartext-on-tls-port", "handshake-timeout":
+        front.event("disconnect", reason=reason)
+
+
+def test_the_log_says_that_a_client_does_not_trust_the_certificate(front):
+    with pytest.raises(ssl.SSLError):
+        front.secure(ssl.create_default_context())
+    assert front.event("tls-failed")["reason"].startswith("the client does not trust the certificate")
+
+
 def test_strict_minimum(guard, backend):
     front = guard(backend().address, tls={"min_version": "TLSv1.3"})
     assert "alert protocol version" in s_client(front.implicit_port, "-tls1_2")[1]

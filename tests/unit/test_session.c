@@ -104,7 +104,6 @@ Test(session, who_is_no_imap_client_is_sent_away)
     static const struct dialogue rows[] = {
         {"http", STARTTLS, HELLO "> GET / HTTP/1.1\n< * BYE This is an IMAP server.\n.\nc.\nlog reason=foreign-protocol protocol=http\nb0\n", false},
         {"smtp", STARTTLS, HELLO "> EHLO x\n< * BYE This is an IMAP server.\n.\nc.\nlog protocol=smtp\nb0\n", false},
-        {"tls", STARTTLS, HELLO ">~ \\x16\\x03\\x01\n< * BYE This is an IMAP server.\n.\nc.\nlog protocol=tls\n", false},
         {"tag", STARTTLS, HELLO "> (a NOOP\n< * BYE Malformed tag.\n.\nc.\nlog reason=bad-tag\n", false},
         {"nul", STARTTLS, HELLO "> a NO\\x00OP\n< * BYE NUL octet.\n.\nc.\nlog reason=nul\n", false},
         {"literal", STARTTLS, HELLO "> a NOOP {3}\n< * BYE Unexpected literal.\n.\nc.\nlog reason=unexpected-literal\n", false},
@@ -555,7 +554,8 @@ Test(session, every_wait_for_the_client_has_an_end)
         {"busy", STARTTLS, HELLO ALIVE ALIVE ">~ a LOG\n< * BYE No login within the time allowed.\n.\nc.\nlog reason=login-timeout\n"},
         {"silent after TLS", STARTTLS, SECURED "< * BYE No login within the time allowed.\n.\nc.\nlog reason=login-timeout\n"},
         {"within AUTHENTICATE", STARTTLS, SECURED "> a AUTHENTICATE PLAIN\n< + \n< * BYE No login within the time allowed.\n.\nc.\n"},
-        {"no handshake", IMPLICIT, ".\nc.\nlog tls-failed\nlog reason=\"timeout\"\nlog reason=handshake-timeout\n"},
+        {"no handshake", IMPLICIT, "< * BYE This port needs TLS from the first byte.\n.\nc.\nlog tls-failed\nlog reason=\"timeout\"\nlog reason=handshake-timeout\n"},
+        {"cleartext where TLS is needed", IMPLICIT, "> a NOOP\n< * BYE This port needs TLS from the first byte.\n.\nc.\nlog reason=cleartext-on-tls-port\n"},
         {"no handshake after STARTTLS", STARTTLS, HELLO "> a STARTTLS\n< a OK Begin TLS negotiation now.\n.\nc.\nlog reason=handshake-timeout\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -297,6 +297,30 @@ static void check_name_twice(struct config_source *source, const struct option_l
     }
 }
 
+/* A login of a user who is attacked waits for login_delay_max before a backend judges it. */
+static void check_delay(struct config_source *source, const struct config *config)
+{
+    const struct backend_options *backends = config->backends.items;
+    uint32_t delay_ms = config->limits.login_delay_max_ms;
+    if (delay_ms >= config->limits.login_timeout_ms) {
+        option_warning(
+            &source->report, "limits.login_delay_max",
+            "a login that is delayed for so long (%u ms) ends by login_timeout (%u ms): make login_delay_max "
+            "shorter than login_timeout",
+            delay_ms, config->limits.login_timeout_ms);
+    }
+    for (size_t i = 0; backends != NULL && i < config->backends.count; i++) {
+        if (delay_ms >= backends[i].login_timeout_ms) {
+            char path[PATH_SIZE];
+            snprintf(path, sizeof path, "backends.[%zu].login_timeout", i);
+            option_warning(&source->report, path,
+                           "a login by CRAM-MD5 that is delayed (limits.login_delay_max, %u ms) ends by this (%u ms): "
+                           "make login_delay_max shorter",
+                           delay_ms, backends[i].login_timeout_ms);
+        }
+    }
+}
+
 static void check_whole(struct config_source *source, const struct config *config)
 {
     if (config->listeners.items != NULL && config->listeners.count == 0) {
@@ -304,12 +328,7 @@ static void check_whole(struct config_source *source, const struct config *confi
                      "expected at least one listener, such as "
                      "{ name = \"imap\"; address = \"*:143\"; tls = \"starttls\"; }, found none");
     }
-    if (config->limits.login_delay_max_ms >= config->limits.login_timeout_ms) {
-        option_warning(&source->report, "limits.login_delay_max",
-                       "a login that is delayed for so long (%u ms) ends by login_timeout (%u ms): make "
-                       "login_delay_max shorter than login_timeout",
-                       config->limits.login_delay_max_ms, config->limits.login_timeout_ms);
-    }
+    check_delay(source, config);
     if (config->limits.login_delay_max_ms < config->limits.login_delay_ms) {
         option_error(&source->report, "limits.login_delay_max",
                      "expected no less than login_delay (%u ms), found %u ms", config->limits.login_delay_ms,

@@ -226,7 +226,6 @@ static void reopen(int64_t owner)
     int old = target.channel.fd;
     target.channel = log_channel_file(fd);
     shared.queue.written = 0;
-    log_channel_mend(&target.channel);
     unlock();
     close(old);
 }

@@ -30,11 +30,6 @@ void log_channel_share_torn(void)
     }
 }
 
-void log_channel_mend(const struct log_channel *c)
-{
-    atomic_store(&torn_flags[c->torn], false);
-}
-
 bool log_channel_would_block(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;

@@ -36,9 +36,6 @@ struct log_channel {
 /* Must be called before the first fork. If there is no memory, each process has its own flags. */
 void log_channel_share_torn(void);
 
-/* Forgets that the last line of the file is incomplete: it is another file now. */
-void log_channel_mend(const struct log_channel *c);
-
 /* Returns true if the write may succeed later. */
 bool log_channel_would_block(int error);
 

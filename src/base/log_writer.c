@@ -98,7 +98,6 @@ static void reopen(struct log_writer *w)
         old = w->target.channel.fd;
         w->target.channel = channel;
         w->written = 0;
-        log_channel_mend(&w->target.channel);
     }
     w->reopened = reopens;
     pthread_cond_broadcast(&w->changed);

@@ -340,6 +340,21 @@ static void finish_claim(struct client_table *t, unsigned worker, size_t slot)
     atomic_store(&t->keys[slot], EMPTY);
 }
 
+/*
+ * Nobody knows the verdict on the guesses of a worker that has died: they stay charged as faults, or where there are only
+ * failures, as these. Given back first and counted no more then, as by guess.c.
+ */
+static void take_back_guesses(struct client_table *t, unsigned worker, size_t slot)
+{
+    _Atomic uint32_t *own = writable(t->guesses, worker, slot);
+    enum client_table_subject subject = subject_of(t, slot);
+    uint32_t guesses = atomic_load(own);
+    if (guesses > 0 && subject != CLIENT_TABLE_USER) {
+        rate_give_back_lost(&t->entries[slot].failures, client_table_failures(t, subject), guesses);
+    }
+    atomic_store(own, 0);
+}
+
 /* The sessions of a worker that has died are gone, and what it left half done is cleaned up. */
 static void take_back(void *data, unsigned worker)
 {
@@ -348,10 +363,7 @@ static void take_back(void *data, unsigned worker)
         return; /* the monitor has nothing here */
     }
     for (size_t slot = 0; slot < t->slots + t->buckets; slot++) {
-        uint32_t guesses = atomic_exchange(writable(t->guesses, worker, slot), 0);
-        if (guesses > 0) { /* nobody knows their verdict: they stay charged as faults */
-            rate_give_back_lost(&t->entries[slot].failures, client_table_failures(t, subject_of(t, slot)), guesses);
-        }
+        take_back_guesses(t, worker, slot);
         atomic_store(writable(t->sessions, worker, slot), 0);
         if (slot < t->slots) {
             finish_claim(t, worker, slot);
@@ -625,9 +637,14 @@ bool client_table_charge(struct client_table *t, struct client_table_ref ref, co
 {
     struct network network = client_table_network(t, address);
     size_t slot = ref.slot - 1;
-    return ref.slot != 0 && !client_table_is_shared(t, ref) && !client_table_is_gateway(t, address) &&
-           !rate_take(&t->entries[slot].failures, &t->limits.login_failures, now_us) &&
-           client_table_guesses(t, slot) == 0 && client_table_begin_ban(t, slot, &network, now_us, ban);
+    uint64_t found;
+    if (ref.slot == 0 || client_table_is_shared(t, ref) || client_table_is_gateway(t, address) ||
+        rate_try(&t->entries[slot].failures, &t->limits.login_failures, now_us, &found)) {
+        return false;
+    }
+    /* In this order, see guess.c. */
+    return client_table_guesses(t, slot) == 0 && atomic_load(&t->entries[slot].failures) == found &&
+           client_table_begin_ban(t, slot, &network, now_us, ban);
 }
 
 uint32_t client_table_ban_epoch(const struct client_table *t)

@@ -123,11 +123,12 @@ static void drop_slot(struct client_table *t, size_t i, struct guess_charge *c)
  * ban begins. Returns GUESS_ALLOWED if the guess may be charged after all, since the ban has cleared the rates.
  */
 static enum guess_permission on_exceeded(struct client_table *t, size_t i, const struct target *target, uint64_t now_us,
-                                         bool unchanged, struct guess_news *news)
+                                         const _Atomic uint64_t *rate, uint64_t found, struct guess_news *news)
 {
     size_t slot = target->slot - 1;
-    if (client_table_guesses(t, slot) > 0 || !unchanged || target->network == NULL) {
-        return GUESS_WAITS; /* the last one in flight may have been taken back just now */
+    /* In this order: a guess that is taken back changes the rate first, and is in flight until then. */
+    if (client_table_guesses(t, slot) > 0 || atomic_load(rate) != found || target->network == NULL) {
+        return GUESS_WAITS;
     }
     struct client_table_ban *ban = &news->bans[news->ban_count];
     bool begun = news->ban_count < GUESS_BANS_MAX && client_table_begin_ban(t, slot, target->network, now_us, ban);
@@ -144,7 +145,7 @@ static enum guess_permission take(struct client_table *t, size_t i, const struct
     const _Atomic uint64_t *exceeded = charge(t, i, now_us, c, &found);
     enum guess_permission p = GUESS_ALLOWED;
     if (exceeded != NULL) {
-        p = on_exceeded(t, i, target, now_us, atomic_load(exceeded) == found, news);
+        p = on_exceeded(t, i, target, now_us, exceeded, found, news);
         if (p == GUESS_ALLOWED && charge(t, i, now_us, c, &found) != NULL) {
             p = GUESS_WAITS;
         }

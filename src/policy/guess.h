@@ -39,7 +39,7 @@ struct guess {
     uint32_t place;           /* the slot in which its wait for a challenge is counted, plus 1; 0: it is not */
     uint64_t wrong;           /* the hash of network, user and password; 0: the password is hidden */
     struct known_login login; /* what is known once it was right */
-    uint32_t waits;           /* GUESS_WAITS: the slot whose guesses in flight it waits for */
+    uint32_t waits;           /* GUESS_WAITS: the slot whose guesses in flight it waits for, plus 1; else 0 */
 };
 
 /* Who guesses at what. Nothing in it is owned. */
@@ -92,7 +92,7 @@ enum guess_permission guess_charge(struct client_table *t, const struct guesser 
                                    struct guess *g, struct guess_news *news);
 
 /*
- * Ends a guess, and gives its place back; `g` is all zero afterwards. Does nothing if it is before. A wrong guess stays charged, unless the same
+ * Ends a guess, and gives its place back; `g` is all zero afterwards. Does nothing if `g` is all zero already. A wrong guess stays charged, unless the same
  * password was wrong before. One without a verdict stays charged to the rate of faults instead. After one that was right,
  * the user is known in the network.
  */

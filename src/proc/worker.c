@@ -92,7 +92,7 @@ static bool make_room(struct proxy *proxy, unsigned sessions)
     if (w->room == ROOM_FREE || (w->room == ROOM_KEPT && sessions == 1)) {
         return true;
     }
-    if (!shed_idle(proxy, sessions)) {
+    if (!shed_idle(proxy, sessions, NULL)) {
         return false;
     }
     w->room = reserve(w);
@@ -180,7 +180,7 @@ static bool accept_one(struct worker *w, struct ev_io *watcher)
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
-        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy, 1)) {
+        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy, 1, NULL)) {
             return true;
         }
         if (error != EAGAIN && error != EWOULDBLOCK && !is_transient(error)) {

@@ -21,7 +21,7 @@ struct attempt {
     ev_tstamp began;   /* when the command came */
     struct credentials credentials;
     char *account;             /* the user as rules and limits know it, see route_account(); NULL: not known yet */
-    struct guess guess;        /* charged while `has_turn` is true; all zero if the guess is free */
+    struct guess guess;        /* has no charges if the guess is free */
     ev_tstamp not_before;      /* QUEUED: the user is under attack, and may not be guessed at earlier; 0: it is not */
     bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
     bool judged;               /* a backend may have judged the secret, although the login goes on with another */

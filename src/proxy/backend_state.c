@@ -121,10 +121,14 @@ static bool record_health(const struct backend *backend, enum health health)
     return before != health;
 }
 
+/* A single login may find a backend down because of its client; only a check, which is for nobody, counts here. */
 bool backends_are_down(const struct backends *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        if (b->items[i].options->check_interval_ms == 0 || backend_is_up(&b->items[i])) {
+        const struct backend *backend = &b->items[i];
+        uint64_t checked = atomic_load_explicit(&column_of(backend, b->children - 1)->health, memory_order_relaxed);
+        if (backend->options->check_interval_ms == 0 || backend_is_up(backend) ||
+            (checked & HEALTH_MASK) != HEALTH_DOWN) {
             return false;
         }
     }

@@ -39,8 +39,8 @@ void backend_endpoint(const struct backend *backend, struct endpoint *out);
 bool backend_is_up(const struct backend *backend);
 
 /*
- * Returns true if all backends are down, and each of them is checked, so that it is found out without a login when one is
- * up again.
+ * Returns true if the monitor's checks have found each backend down, and nobody has found one up since. False if a
+ * backend is not checked: only a login finds out then when it is up again.
  */
 bool backends_are_down(const struct backends *b);
 

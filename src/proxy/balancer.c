@@ -6,12 +6,14 @@
 #include "net/proxy_header.h"
 #include "proxy/admission.h"
 #include "proxy/client.h"
+#include "proxy/shed.h"
 
 /* Decides as at connect, now that the client's address is known. */
 static struct step admit(struct session *s)
 {
     enum reason reason = admission_connect(s->proxy, &s->connection);
-    if (reason == REASON_NONE && admission_sessions(s->proxy, &s->connection) > 1 && s->proxy->is_crowded(s->proxy)) {
+    unsigned sessions = reason == REASON_NONE ? admission_sessions(s->proxy, &s->connection) : 1;
+    if (sessions > 1 && s->proxy->is_crowded(s->proxy) && !shed_idle(s->proxy, sessions, s)) {
         reason = admission_crowded(s->proxy, &s->connection);
     }
     return reason == REASON_NONE     ? step_go(session_first_state(s->connection.listener))

@@ -59,7 +59,9 @@ static void succeeded(struct check *c)
 {
     check_capabilities(c);
     c->failures = 0;
-    if (backend_is_up(c->backend) || ++c->successes >= c->backend->options->check_rise) {
+    /* While all are down, no login finds out that one is back: the first good check says so. */
+    if (backend_is_up(c->backend) || ++c->successes >= c->backend->options->check_rise ||
+        backends_are_down(c->backend->all)) {
         c->successes = 0;
         backend_mark_up(c->backend);
     }

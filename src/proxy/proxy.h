@@ -65,7 +65,7 @@ struct proxy {
      * (shed.h). Returns false if none of these does.
      */
     bool (*make_room)(struct proxy *proxy, unsigned sessions);
-    /* Returns true if at most those places are free that are kept. */
+    /* Returns true if only kept places, or none, are free. The client that asks must be counted already. */
     bool (*is_crowded)(const struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */
     bool (*claim_shared_address_warning)(struct proxy *proxy);

@@ -2,6 +2,7 @@
 #include "proxy/session.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -475,7 +476,8 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 }
 
 /*
- * Decides about a client that was just accepted. Nobody has to make room for one that is refused, or goes to the tarpit.
+ * Decides about a client that was just accepted. Nobody has to make room for one that is refused, and for one that goes
+ * to the tarpit only another one there.
  */
 static enum reason admit(struct proxy *proxy, struct connection *conn)
 {
@@ -483,7 +485,7 @@ static enum reason admit(struct proxy *proxy, struct connection *conn)
     if (reason == REASON_NONE && !proxy->make_room(proxy, admission_sessions(proxy, conn))) {
         return admission_crowded(proxy, conn);
     }
-    return reason == REASON_TARPIT && proxy->is_crowded(proxy) ? REASON_DENIED : reason;
+    return reason == REASON_TARPIT && !proxy->make_room(proxy, UINT_MAX) ? REASON_DENIED : reason;
 }
 
 /* A client that is refused costs no session, unless it goes to the tarpit or a PROXY header has to be read first. */

@@ -23,7 +23,7 @@ enum session_state {
     STATE_STARTTLS,     /* sends the OK to STARTTLS */
     STATE_HANDSHAKE,
     STATE_NOT_AUTHENTICATED, /* the dialogue between TLS and login (RFC 9051 3.1) */
-    STATE_QUEUED,            /* waits for the verdicts on other guesses of the client's network */
+    STATE_QUEUED,            /* waits to be allowed to guess, or for a place to be challenged, see guess.h */
     STATE_CONNECT,           /* chooses a backend and dials it */
     STATE_BACKEND_LOGIN,     /* waits for the backend's answer to the login */
     STATE_CHALLENGE,         /* waits for the client's response to a challenge of the backend's */

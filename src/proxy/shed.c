@@ -24,7 +24,7 @@ static unsigned network_of(const struct session *s)
  * Returns how many idle sessions the network with the most of them has, and which network that is: of several, the one with
  * the oldest of these sessions.
  */
-static unsigned find_most(const struct proxy *proxy, unsigned *network)
+static unsigned find_most(const struct proxy *proxy, const struct session *spare, unsigned *network)
 {
     static uint16_t counts[NETWORKS]; /* not on the stack */
     struct session *s;
@@ -32,12 +32,12 @@ static unsigned find_most(const struct proxy *proxy, unsigned *network)
     memset(counts, 0, sizeof counts);
     LIST_FOREACH (s, &proxy->sessions, entry) {
         uint16_t *count = &counts[network_of(s)];
-        if (is_idle(s) && *count < UINT16_MAX && ++*count > most) {
+        if (is_idle(s) && s != spare && *count < UINT16_MAX && ++*count > most) {
             most = *count;
         }
     }
     LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
-        if (is_idle(s) && counts[network_of(s)] == most) {
+        if (is_idle(s) && s != spare && counts[network_of(s)] == most) {
             *network = network_of(s);
         }
     }
@@ -48,13 +48,13 @@ static unsigned find_most(const struct proxy *proxy, unsigned *network)
  * Drops the oldest idle sessions of a network that has so many: a sixteenth of them, so that a flood of connections
  * does not make every one of them search again.
  */
-static void drop_oldest(struct proxy *proxy, unsigned network, unsigned number)
+static void drop_oldest(struct proxy *proxy, const struct session *spare, unsigned network, unsigned number)
 {
     struct session *oldest[AT_ONCE] = {0}, *s;
     unsigned wanted = number / AT_ONCE + 1, at = 0;
     wanted = wanted < AT_ONCE ? wanted : AT_ONCE;
     LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
-        if (is_idle(s) && network_of(s) == network) {
+        if (is_idle(s) && s != spare && network_of(s) == network) {
             oldest[at++ % wanted] = s;
         }
     }
@@ -77,17 +77,17 @@ bool shed_is_possible(const struct proxy *proxy)
     return false;
 }
 
-bool shed_idle(struct proxy *proxy, unsigned sessions)
+bool shed_idle(struct proxy *proxy, unsigned sessions, const struct session *spare)
 {
     unsigned network = 0, most;
     if (proxy->tarpit_count > 0) {
         session_drop(TAILQ_FIRST(&proxy->tarpit), REASON_SHED);
         return true;
     }
-    most = find_most(proxy, &network);
+    most = find_most(proxy, spare, &network);
     if (most == 0 || most + 1 < sessions) {
         return false;
     }
-    drop_oldest(proxy, network, most);
+    drop_oldest(proxy, spare, network, most);
     return true;
 }

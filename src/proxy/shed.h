@@ -14,8 +14,9 @@ bool shed_is_possible(const struct proxy *proxy);
  * Frees sessions of this worker, with their descriptors: one in the tarpit, or of the client network that has the most
  * sessions which have not logged in and wait for their client or for a turn, the oldest ones, at most 16. Clients without
  * limits are spared. A network makes room for a client only if it has at least as many of these as the client's network
- * has other sessions: `sessions`, which includes the client, less one. Returns false if there is no such session.
+ * has other sessions: `sessions` includes the client. `spare` is not freed; it may be NULL. Returns false if there is no
+ * such session.
  */
-bool shed_idle(struct proxy *proxy, unsigned sessions);
+bool shed_idle(struct proxy *proxy, unsigned sessions, const struct session *spare);
 
 #endif

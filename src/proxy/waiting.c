@@ -20,8 +20,9 @@ static void ask_all(struct ev_loop *ev, struct ev_timer *timer, int revents)
     for (struct session *s = TAILQ_FIRST(&proxy->waiting.sessions), *next; s != NULL; s = next) {
         next = TAILQ_NEXT(s, waiting_entry);
         uint32_t slot = s->attempt != NULL ? s->attempt->guess.waits : 0;
-        bool early = s->attempt != NULL && s->attempt->not_before > session_now(s);
-        if (early || (slot != 0 && full[slot % FULL_SLOTS] == slot)) {
+        ev_tstamp not_before = s->attempt != NULL ? s->attempt->not_before : 0.;
+        bool patient = not_before > 0. && not_before <= session_now(s); /* what holds up others does not concern it */
+        if (not_before > session_now(s) || (!patient && slot != 0 && full[slot % FULL_SLOTS] == slot)) {
             continue;
         }
         if (session_retry(s)) {

@@ -208,6 +208,16 @@ def test_with_no_backend_up_the_greeting_says_so(guard, backend, port):
     wait_for(lambda: greeting().startswith(b"* OK "), "the backend's return")
 
 
+def test_the_fault_of_one_login_takes_the_greeting_from_nobody(guard, backend):
+    """It marks the backend down; only checks, which are for nobody, say that the service is down."""
+    fake = backend(LegacyServer(), closes, LegacyServer())
+    front = guard(fake.address, backend_settings={"check_interval": "1h", **SHORT})
+    front.event("backend-up")
+    assert login(front, "anna")[0].startswith(b"NO [UNAVAILABLE]")
+    front.event("backend-down")
+    assert login(front, "anna")[0].startswith(b"OK")
+
+
 def test_one_of_two_backends_up_is_a_service(guard, backend):
     fakes = two_fakes(backend)
     front = guard(None, backends=settings_of(fakes, check_interval="300ms", check_fall=1))

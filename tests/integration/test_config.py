@@ -381,3 +381,10 @@ def test_help_and_wrong_options(binary):
     assert done.returncode == 0 and b"-c FILE" in done.stdout
     assert run(binary, "-x").returncode != 0
     assert run(binary, "surplus").returncode != 0
+
+
+def test_a_delay_that_outlasts_a_login_is_warned_of(check):
+    code, output, _ = check(GOOD.replace('login_delay = "1s";', 'login_delay_max = "15s"; login_timeout = "15s";', 1))
+    assert code == 0 and "limits.login_delay_max: a login that is delayed for so long (15000 ms) ends by login_timeout" in output
+    code, output, _ = check(GOOD.replace('address = "127.0.0.1:1";', 'address = "127.0.0.1:1"; login_timeout = "9s";', 1))
+    assert code == 0 and "backends.[0].login_timeout: a login by CRAM-MD5 that is delayed" in output

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/span.h"
-
 enum { V2_FIXED = 16, V2_IPV4 = 12, V2_IPV6 = 36, VERSION_AT = 12, FAMILY_AT = 13, LENGTH_AT = 14 };
 
 static const uint8_t v1_begin[] = {'P', 'R', 'O', 'X', 'Y', ' '};
@@ -183,7 +181,7 @@ static struct in6_addr as_ipv6(const union address *a)
 }
 
 static size_t write_v1(bool ipv4, const struct in6_addr *source, const struct in6_addr *destination,
-                       const uint16_t port[2], uint8_t out[PROXY_HEADER_V1_MAX])
+                       const uint16_t port[2], uint8_t out[PROXY_HEADER_MAX])
 {
     char text[2][INET6_ADDRSTRLEN];
     int family = ipv4 ? AF_INET : AF_INET6;
@@ -200,23 +198,87 @@ static void put16(uint8_t *out, uint16_t value)
     out[1] = (uint8_t)value;
 }
 
-static size_t write_v2(bool ipv4, const struct in6_addr *source, const struct in6_addr *destination,
-                       const uint16_t port[2], uint8_t out[PROXY_HEADER_V1_MAX])
+enum { TLV_ALPN = 1, TLV_AUTHORITY = 2, TLV_CRC32C = 3, TLV_UNIQUE_ID = 5, TLV_SSL = 0x20 };
+enum { TLV_SSL_VERSION = 0x21, TLV_SSL_CIPHER = 0x23, CLIENT_SSL = 1, NOT_VERIFIED = 1 };
+enum { TEXT_MAX = 64, AUTHORITY_MAX = 255, CRC_SIZE = 7 };
+
+/* Appends a type-length-value to the `len` octets of `out`. Returns their number then. */
+static size_t put_tlv(uint8_t *out, size_t len, uint8_t type, struct span value, size_t max)
 {
-    size_t size = ipv4 ? 4 : 16, length = 2 * size + 4;
+    size_t size = value.len < max ? value.len : max;
+    if (size == 0) {
+        return len;
+    }
+    out[len] = type;
+    put16(out + len + 1, (uint16_t)size);
+    memcpy(out + len + 3, value.bytes, size);
+    return len + 3 + size;
+}
+
+static struct span text_of(const char *text)
+{
+    return text != NULL ? span_of(text) : (struct span){0};
+}
+
+/* The client's certificate was neither asked for nor verified. */
+static size_t put_ssl(uint8_t *out, size_t len, const struct proxy_header_client *c)
+{
+    uint8_t value[5 + 2 * (3 + TEXT_MAX)] = {CLIENT_SSL, 0, 0, 0, NOT_VERIFIED};
+    size_t size = put_tlv(value, 5, TLV_SSL_VERSION, text_of(c->tls), TEXT_MAX);
+    size = put_tlv(value, size, TLV_SSL_CIPHER, text_of(c->cipher), TEXT_MAX);
+    return put_tlv(out, len, TLV_SSL, (struct span){value, size}, sizeof value);
+}
+
+/* RFC 3720, appendix B.4: the polynomial of Castagnoli, reflected. */
+static uint32_t crc32c(const uint8_t *octets, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= octets[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78 : 0);
+        }
+    }
+    return ~crc;
+}
+
+static size_t put_crc(uint8_t *out, size_t len)
+{
+    static const uint8_t zero[4];
+    size_t end = put_tlv(out, len, TLV_CRC32C, (struct span){zero, sizeof zero}, sizeof zero);
+    put16(out + LENGTH_AT, (uint16_t)(end - V2_FIXED));
+    uint32_t crc = crc32c(out, end);
+    put16(out + end - 4, (uint16_t)(crc >> 16));
+    put16(out + end - 2, (uint16_t)crc);
+    return end;
+}
+
+static size_t write_v2(bool ipv4, const struct in6_addr *source, const struct in6_addr *destination,
+                       const uint16_t port[2], const struct proxy_header_client *c, uint8_t out[PROXY_HEADER_MAX])
+{
+    size_t size = ipv4 ? 4 : 16, len = V2_FIXED + 2 * size + 4;
     uint8_t *at = out + V2_FIXED;
     memcpy(out, v2_begin, sizeof v2_begin);
     out[VERSION_AT] = 0x21; /* version 2, PROXY */
     out[FAMILY_AT] = ipv4 ? 0x11 : 0x21;
-    put16(out + LENGTH_AT, (uint16_t)length);
     memcpy(at, source->s6_addr + 16 - size, size);
     memcpy(at + size, destination->s6_addr + 16 - size, size);
     put16(at + 2 * size, port[0]);
     put16(at + 2 * size + 2, port[1]);
-    return V2_FIXED + length;
+    if (c->tls != NULL) {
+        len = put_ssl(out, len, c);
+    }
+    len = put_tlv(out, len, TLV_AUTHORITY, text_of(c->server_name), AUTHORITY_MAX);
+    len = put_tlv(out, len, TLV_ALPN, c->alpn, TEXT_MAX);
+    len = put_tlv(out, len, TLV_UNIQUE_ID, text_of(c->id), TEXT_MAX);
+    return put_crc(out, len);
 }
+_Static_assert(V2_FIXED + V2_IPV6 + (3 + 5 + 2 * (3 + TEXT_MAX)) + (3 + AUTHORITY_MAX) + 2 * (3 + TEXT_MAX) +
+                       CRC_SIZE <=
+                   PROXY_HEADER_MAX,
+               "a header with the longest values fits");
 
-static size_t write_own(enum proxy_header_version version, uint8_t out[PROXY_HEADER_V1_MAX])
+static size_t write_own(enum proxy_header_version version, uint8_t out[PROXY_HEADER_MAX])
 {
     static const char unknown[] = "PROXY UNKNOWN\r\n";
     if (version == PROXY_HEADER_V1) {
@@ -229,17 +291,18 @@ static size_t write_own(enum proxy_header_version version, uint8_t out[PROXY_HEA
     return V2_FIXED;
 }
 
-size_t proxy_header_write(enum proxy_header_version version, const union address *source,
-                          const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX])
+size_t proxy_header_write(enum proxy_header_version version, const struct proxy_header_client *c,
+                          uint8_t out[PROXY_HEADER_MAX])
 {
     if (version == PROXY_HEADER_NONE) {
         return 0;
     }
-    if (source->sa.sa_family == AF_UNSPEC) {
+    if (c->source.sa.sa_family == AF_UNSPEC) {
         return write_own(version, out);
     }
-    struct in6_addr from = as_ipv6(source), to = as_ipv6(destination);
+    struct in6_addr from = as_ipv6(&c->source), to = as_ipv6(&c->destination);
     bool ipv4 = IN6_IS_ADDR_V4MAPPED(&from) && IN6_IS_ADDR_V4MAPPED(&to);
-    const uint16_t port[2] = {address_port(source), address_port(destination)};
-    return version == PROXY_HEADER_V1 ? write_v1(ipv4, &from, &to, port, out) : write_v2(ipv4, &from, &to, port, out);
+    const uint16_t port[2] = {address_port(&c->source), address_port(&c->destination)};
+    return version == PROXY_HEADER_V1 ? write_v1(ipv4, &from, &to, port, out)
+                                      : write_v2(ipv4, &from, &to, port, c, out);
 }

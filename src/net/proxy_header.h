@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/span.h"
 
 enum proxy_header_result {
     PROXY_HEADER_MORE,    /* all octets are consumed; the header is incomplete */
@@ -39,12 +40,27 @@ enum proxy_header_result proxy_header_feed(struct proxy_header *h, const uint8_t
 enum proxy_header_version { PROXY_HEADER_NONE, PROXY_HEADER_V1, PROXY_HEADER_V2 };
 
 /*
- * Writes a header for a connection from `source` to `destination` to `out`, not terminated. If `source` is unknown
- * (AF_UNSPEC), the header marks the connection as imapguard's own (LOCAL or UNKNOWN), and `destination` is not used;
- * otherwise `destination` must be known, too. If one address is IPv6, both are written as IPv6; an IPv4-mapped address
- * counts as IPv4. Returns the number of octets; 0 for PROXY_HEADER_NONE.
+ * The connection that a header tells of. Nothing in it is owned. All zero: no client, but imapguard itself.
  */
-size_t proxy_header_write(enum proxy_header_version version, const union address *source,
-                          const union address *destination, uint8_t out[PROXY_HEADER_V1_MAX]);
+struct proxy_header_client {
+    union address source, destination; /* AF_UNSPEC: not known */
+    const char *tls;                   /* version of the client's TLS, such as "TLSv1.3"; NULL: it has none */
+    const char *cipher;                /* its cipher; not NULL if `tls` is not */
+    const char *server_name;           /* the host name that the client asked for (SNI); NULL: none */
+    struct span alpn;                  /* the protocol that was chosen for it (ALPN); empty: none */
+    const char *id;                    /* identifier of the session; NULL: none */
+};
+
+enum { PROXY_HEADER_MAX = 640 }; /* octets of a header that is written */
+
+/*
+ * Writes a header to `out`, not terminated. If c->source is unknown, the header marks the connection as imapguard's own
+ * (LOCAL or UNKNOWN), and nothing else of `c` is used; otherwise c->destination must be known, too. If one address is
+ * IPv6, both are written as IPv6; an IPv4-mapped address counts as IPv4. Version 2 has the rest as type-length-values
+ * (SSL with version and cipher, AUTHORITY, ALPN, UNIQUE_ID) and a CRC32C; texts are cut off where they are longer than
+ * 64 octets, an AUTHORITY at 255. Returns the number of octets; 0 for PROXY_HEADER_NONE.
+ */
+size_t proxy_header_write(enum proxy_header_version version, const struct proxy_header_client *c,
+                          uint8_t out[PROXY_HEADER_MAX]);
 
 #endif

@@ -88,14 +88,31 @@ static void note_fault(struct dial *d, enum fault fault)
 /* Returns true if the dial is a check. */
 static bool is_own(const struct dial *d)
 {
-    return d->client->peer.sa.sa_family == AF_UNSPEC;
+    return d->client->header.source.sa.sa_family == AF_UNSPEC;
+}
+
+/*
+ * A check tells of itself as of a client with TLS, where a header can: some servers let nobody log in without, and are up
+ * for our clients all the same. On a UNIX socket it has no address to tell.
+ */
+static struct proxy_header_client own_header(int fd)
+{
+    struct proxy_header_client own = {.tls = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
+    socklen_t source = sizeof own.source, destination = sizeof own.destination;
+    bool known = getsockname(fd, &own.source.sa, &source) == 0 &&
+                 getpeername(fd, &own.destination.sa, &destination) == 0 && own.source.sa.sa_family != AF_UNIX;
+    return known ? own : (struct proxy_header_client){0};
 }
 
 static enum dial_result reached(struct dial *d, struct stream *stream)
 {
-    uint8_t header[PROXY_HEADER_V1_MAX];
-    size_t len = proxy_header_write((enum proxy_header_version)d->backend->options->proxy_protocol, &d->client->peer,
-                                    &d->client->local, header);
+    uint8_t header[PROXY_HEADER_MAX];
+    enum proxy_header_version version = (enum proxy_header_version)d->backend->options->proxy_protocol;
+    struct proxy_header_client own = {0};
+    if (is_own(d) && version == PROXY_HEADER_V2) {
+        own = own_header(stream->io.fd);
+    }
+    size_t len = proxy_header_write(version, is_own(d) ? &own : &d->client->header, header);
     d->connected = loop_now(d->loop);
     d->introduced = len > 0 && !is_own(d);
     if (stream_send(stream, header, len, MESSAGE_MAX) != 0) {
@@ -199,13 +216,13 @@ static enum dial_result introduce(struct dial *d, struct stream *stream)
     char text[2][ADDRESS_TEXT_SIZE], number[3][8];
     struct buffer out = {0};
     const struct dial_client *c = d->client;
-    snprintf(number[0], sizeof number[0], "%u", address_port(&c->peer));
-    snprintf(number[1], sizeof number[1], "%u", address_port(&c->local));
+    snprintf(number[0], sizeof number[0], "%u", address_port(&c->header.source));
+    snprintf(number[1], sizeof number[1], "%u", address_port(&c->header.destination));
     snprintf(number[2], sizeof number[2], "%d", PROXY_TTL);
     /* clang-format off */
     const char *const pairs[][2] = {
-        {"x-originating-ip", address_text(&c->peer, text[0])},   {"x-originating-port", number[0]},
-        {"x-connected-ip", address_text(&c->local, text[1])},    {"x-connected-port", number[1]},
+        {"x-originating-ip", address_text(&c->header.source, text[0])},   {"x-originating-port", number[0]},
+        {"x-connected-ip", address_text(&c->header.destination, text[1])},    {"x-connected-port", number[1]},
         {"x-proxy-ttl", number[2]},
     };
     /* clang-format on */

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "imap/capability.h"
 #include "imap/response.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 #include "proxy/backend.h"
 #include "proxy/fault.h"
@@ -30,9 +31,9 @@ enum dial_phase {
 
 /* The client that logs in. The caller keeps it valid until the dial has ended. All zero: the dial is a check. */
 struct dial_client {
-    union address peer;  /* AF_UNSPEC: none */
-    union address local; /* the address that the client connected to */
-    struct span id;      /* the arguments of its ID, as id_forward() writes them; empty: none */
+    struct proxy_header_client header; /* what a PROXY header tells of it */
+    char session[24];                  /* header.id */
+    struct span id;                    /* the arguments of its ID, as id_forward() writes them; empty: none */
 };
 
 struct dial {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/login.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,23 @@ static const char *owner_of(const struct credentials *c)
     return c->authorize != NULL ? c->authorize : c->user;
 }
 
+/* Writes what a backend may be told of the client. Its texts are the TLS connection's, which outlasts the dial. */
+static void describe_client(struct session *s, struct dial_client *client, const char *server_name)
+{
+    const unsigned char *protocol;
+    unsigned len;
+    SSL_get0_alpn_selected(s->client_stream.tls, &protocol, &len);
+    *client = (struct dial_client){.header = {.source = s->connection.peer,
+                                              .destination = s->connection.local,
+                                              .tls = SSL_get_version(s->client_stream.tls),
+                                              .cipher = SSL_get_cipher_name(s->client_stream.tls),
+                                              .server_name = server_name,
+                                              .alpn = {protocol, len},
+                                              .id = client->session},
+                                   .id = {buffer_data(&s->client_id), s->client_id.len}};
+    snprintf(client->session, sizeof client->session, "%016llx", (unsigned long long)s->connection.id);
+}
+
 /* Returns true if a route is for the user; the order of its backends is known afterwards. */
 static bool choose_route(struct session *s)
 {
@@ -51,8 +69,7 @@ static bool choose_route(struct session *s)
         return false;
     }
     a->count = route_order(a->route, owner_of(&a->credentials), a->order);
-    a->client = (struct dial_client){
-        .peer = s->connection.peer, .local = s->connection.local, .id = {buffer_data(&s->client_id), s->client_id.len}};
+    describe_client(s, &a->client, server_name);
     return true;
 }
 

@@ -418,6 +418,30 @@ def test_the_backend_learns_the_clients_address(guard, tls_dovecot, certificate,
     assert client_address_in(tls_dovecot.log, user) == ("127.0.0.1" if way == "none" else "127.0.1.77")
 
 
+@pytest.mark.parametrize("way", ["v1", "v2"])
+def test_a_dovecot_that_wants_tls_is_told_of_it(guard, certificate, logs, way):
+    """disable_plaintext_auth, its default: only a header of version 2 can say that the client has TLS."""
+    folder = Path(tempfile.mkdtemp(prefix="imapguard-strict-"))
+    folder.chmod(0o755)
+    server = TLSDovecot(folder, certificate, {"anna": MARKER}, trusted="192.0.2.0/24", extra="disable_plaintext_auth = yes\n")
+    logs.append(server.log)
+    server.start()
+    try:
+        front = guard(f"127.0.0.1:{server.proxied_port}", backend_settings={"proxy_protocol": way, "check_interval": "1s"})
+        front.event("backend-up")
+        with front.secure(source="127.0.1.77") as wire:
+            status = wire.command(f"LOGIN anna {MARKER}".encode()).status
+            assert status.startswith(b"OK" if way == "v2" else b"NO [UNAVAILABLE]"), status
+            if way == "v2":
+                assert wire.command(b"NOOP").status.startswith(b"OK")
+                assert client_address_in(server.log, "anna") == "127.0.1.77"
+            else:
+                assert front.event("login-unavailable")["reason"] == "login-disabled"
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
 def test_no_client_can_have_its_id_refused(guard, tls_dovecot):
     """However much it says: the backend still learns where it is, and is not found to be down."""
     front = guard(tls_dovecot.address, backend_settings={"forward_id": True})

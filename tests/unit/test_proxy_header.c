@@ -162,21 +162,21 @@ Test(proxy_header, what_is_written_is_what_is_read)
         {PROXY_HEADER_V1, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 46},
         {PROXY_HEADER_V1, "::ffff:192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 45},
         {PROXY_HEADER_V1, NULL, NULL, NULL, NULL, 15},
-        {PROXY_HEADER_V2, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 28},
-        {PROXY_HEADER_V2, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 52},
-        {PROXY_HEADER_V2, "2001:db8::7", "198.51.100.1", "2001:db8::7", "198.51.100.1", 52},
+        {PROXY_HEADER_V2, "192.0.2.7", "198.51.100.1", "192.0.2.7", "198.51.100.1", 28 + 7},
+        {PROXY_HEADER_V2, "2001:db8::7", "2001:db8::1", "2001:db8::7", "2001:db8::1", 52 + 7},
+        {PROXY_HEADER_V2, "2001:db8::7", "198.51.100.1", "2001:db8::7", "198.51.100.1", 52 + 7},
         {PROXY_HEADER_V2, NULL, NULL, NULL, NULL, 16},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        union address source = {0}, destination = {0};
-        uint8_t bytes[PROXY_HEADER_V1_MAX];
+        struct proxy_header_client c = {0};
+        uint8_t bytes[PROXY_HEADER_MAX];
         struct proxy_header h = {0};
         char text[ADDRESS_TEXT_SIZE];
         size_t taken;
         if (rows[i].source != NULL) {
-            cr_assert(address_parse(rows[i].source, 56324, &source) == 0 && address_parse(rows[i].destination, 143, &destination) == 0);
+            cr_assert(address_parse(rows[i].source, 56324, &c.source) == 0 && address_parse(rows[i].destination, 143, &c.destination) == 0);
         }
-        size_t len = proxy_header_write(rows[i].version, &source, &destination, bytes);
+        size_t len = proxy_header_write(rows[i].version, &c, bytes);
         cr_expect_eq(len, rows[i].len, "row %zu: %zu", i, len);
         enum proxy_header_result result = proxy_header_feed(&h, bytes, len, &taken);
         cr_expect_eq(taken, len);
@@ -190,7 +190,37 @@ Test(proxy_header, what_is_written_is_what_is_read)
         cr_expect_str_eq(address_text(&h.destination, text), rows[i].want_destination);
         cr_expect_eq(address_port(&h.destination), 143);
     }
-    union address nobody = {0};
-    uint8_t bytes[PROXY_HEADER_V1_MAX];
-    cr_expect_eq(proxy_header_write(PROXY_HEADER_NONE, &nobody, &nobody, bytes), 0);
+    struct proxy_header_client nobody = {0};
+    uint8_t bytes[PROXY_HEADER_MAX];
+    cr_expect_eq(proxy_header_write(PROXY_HEADER_NONE, &nobody, bytes), 0);
+}
+
+Test(proxy_header, version_2_tells_of_tls_and_has_a_checksum)
+{
+    /* As HAProxy writes them; the checksum was computed by another program (Python's crc32c of RFC 3720, appendix B.4). */
+    static const char want[] = SIGNATURE "\x21\x11\0\x56" IPV4
+        "\x20\0\x28\x01\0\0\0\x01" "\x21\0\x07TLSv1.3" "\x23\0\x16TLS_AES_256_GCM_SHA384"
+        "\x02\0\x09localhost" "\x01\0\x04imap" "\x05\0\x02" "ab" "\x03\0\x04" "\x02\xeb\xa9\x6b";
+    struct proxy_header_client c = {.tls = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .server_name = "localhost",
+                                    .alpn = SPAN("imap"), .id = "ab"};
+    cr_assert(address_parse("198.51.100.7", 40000, &c.source) == 0 && address_parse("192.0.2.1", 143, &c.destination) == 0);
+    uint8_t bytes[PROXY_HEADER_MAX];
+    size_t len = proxy_header_write(PROXY_HEADER_V2, &c, bytes);
+    cr_assert_eq(len, sizeof want - 1, "%zu", len);
+    cr_expect_arr_eq(bytes, want, sizeof want - 1);
+}
+
+Test(proxy_header, the_longest_texts_are_cut_off)
+{
+    char text[1000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    struct proxy_header_client c = {.tls = text, .cipher = text, .server_name = text, .alpn = span_of(text), .id = text};
+    cr_assert(address_parse("2001:db8::7", 1, &c.source) == 0 && address_parse("2001:db8::1", 2, &c.destination) == 0);
+    uint8_t bytes[PROXY_HEADER_MAX];
+    struct proxy_header h = {0};
+    size_t taken, len = proxy_header_write(PROXY_HEADER_V2, &c, bytes);
+    cr_expect_eq(len, 593);
+    cr_expect_eq(proxy_header_feed(&h, bytes, len, &taken), PROXY_HEADER_ADDRESS);
+    cr_expect_eq(taken, len);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "proc/child.h"
+#include "proxy/admission.h"
 #include "proxy/proxy.h"
 #include "proxy/shed.h"
 
@@ -86,13 +87,13 @@ static enum room reserve(struct worker *w)
     return room;
 }
 
-static bool make_room(struct proxy *proxy, unsigned sessions)
+static bool make_room(struct proxy *proxy, const struct connection *conn)
 {
     struct worker *w = proxy->data;
-    if (w->room == ROOM_FREE || (w->room == ROOM_KEPT && sessions == 1)) {
+    if (w->room == ROOM_FREE || (w->room == ROOM_KEPT && conn != NULL && admission_sessions(proxy, conn) == 1)) {
         return true;
     }
-    if (!shed_idle(proxy, sessions, NULL)) {
+    if (conn != NULL ? !shed_idle(proxy, conn, NULL) : !shed_tarpit(proxy)) {
         return false;
     }
     w->room = reserve(w);
@@ -180,7 +181,7 @@ static bool accept_one(struct worker *w, struct ev_io *watcher)
     if (fd == -1) {
         int error = errno;
         publish_count(w, w->proxy.count);
-        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy, 1, NULL)) {
+        if ((error == EMFILE || error == ENFILE) && shed_idle(&w->proxy, NULL, NULL)) {
             return true;
         }
         if (error != EAGAIN && error != EWOULDBLOCK && !is_transient(error)) {

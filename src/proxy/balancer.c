@@ -13,7 +13,7 @@ static struct step admit(struct session *s)
 {
     enum reason reason = admission_connect(s->proxy, &s->connection);
     unsigned sessions = reason == REASON_NONE ? admission_sessions(s->proxy, &s->connection) : 1;
-    if (sessions > 1 && s->proxy->is_crowded(s->proxy) && !shed_idle(s->proxy, sessions, s)) {
+    if (sessions > 1 && s->proxy->is_crowded(s->proxy) && !shed_idle(s->proxy, &s->connection, s)) {
         reason = admission_crowded(s->proxy, &s->connection);
     }
     return reason == REASON_NONE     ? step_go(session_first_state(s->connection.listener))

@@ -22,6 +22,7 @@
 #include "proxy/reason.h"
 
 struct session;
+struct connection;
 
 /* See waiting.h. All zero is empty. */
 struct waiting {
@@ -60,11 +61,11 @@ struct proxy {
     /* Called after a session was freed and its descriptors were closed. */
     void (*ended)(struct proxy *proxy);
     /*
-     * In session_start(): finds a place for the client that may come in, whose network has that many sessions with it.
-     * Where none is free, or only those that are kept for networks with 1, sessions that have not logged in make room
-     * (shed.h). Returns false if none of these does.
+     * In session_start(): finds a place for the client that may come in; for NULL, one for the tarpit. Where none is free,
+     * or only those that are kept for networks without a session, sessions that have not logged in make room (shed.h); for
+     * the tarpit only another one there. Returns false if none of these does.
      */
-    bool (*make_room)(struct proxy *proxy, unsigned sessions);
+    bool (*make_room)(struct proxy *proxy, const struct connection *conn);
     /* Returns true if only kept places, or none, are free. The client that asks must be counted already. */
     bool (*is_crowded)(const struct proxy *proxy);
     /* Returns true in the first worker that calls it, which then logs the warning about a shared address. */

@@ -2,7 +2,6 @@
 #include "proxy/session.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -482,10 +481,10 @@ static void refuse(int fd, const struct listener *listener, enum reason reason)
 static enum reason admit(struct proxy *proxy, struct connection *conn)
 {
     enum reason reason = admission_connect(proxy, conn);
-    if (reason == REASON_NONE && !proxy->make_room(proxy, admission_sessions(proxy, conn))) {
+    if (reason == REASON_NONE && !proxy->make_room(proxy, conn)) {
         return admission_crowded(proxy, conn);
     }
-    return reason == REASON_TARPIT && !proxy->make_room(proxy, UINT_MAX) ? REASON_DENIED : reason;
+    return reason == REASON_TARPIT && !proxy->make_room(proxy, NULL) ? REASON_DENIED : reason;
 }
 
 /* A client that is refused costs no session, unless it goes to the tarpit or a PROXY header has to be read first. */
@@ -504,7 +503,7 @@ int session_start(struct proxy *proxy, int fd, const struct listener *listener, 
     if (network_set_has(&listener->proxies, &address)) {
         conn.facts = facts_at_connect(&address, listener->options->name, proxy->geoip);
         first = STATE_PROXY_HEADER;
-        reason = proxy->make_room(proxy, 1) ? REASON_NONE : admission_crowded(proxy, &conn);
+        reason = proxy->make_room(proxy, &conn) ? REASON_NONE : admission_crowded(proxy, &conn);
     } else {
         reason = admit(proxy, &conn);
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proxy/admission.h"
 #include "proxy/session.h"
 
 /* Networks are told apart by their entry in the client table, up to a collision that only makes the choice coarser. */
@@ -15,10 +16,12 @@ static bool is_idle(const struct session *s)
     return session_is_before_login(s) && !asks && !s->connection.unlimited;
 }
 
-static unsigned network_of(const struct session *s)
+static unsigned network_of(const struct connection *conn)
 {
-    return s->connection.ref.slot % NETWORKS;
+    return conn->ref.slot % NETWORKS;
 }
+
+static uint16_t counts[NETWORKS]; /* of idle sessions, as find_most() has found them */
 
 /*
  * Returns how many idle sessions the network with the most of them has, and which network that is: of several, the one with
@@ -26,19 +29,18 @@ static unsigned network_of(const struct session *s)
  */
 static unsigned find_most(const struct proxy *proxy, const struct session *spare, unsigned *network)
 {
-    static uint16_t counts[NETWORKS]; /* not on the stack */
     struct session *s;
     unsigned most = 0;
     memset(counts, 0, sizeof counts);
     LIST_FOREACH (s, &proxy->sessions, entry) {
-        uint16_t *count = &counts[network_of(s)];
+        uint16_t *count = &counts[network_of(&s->connection)];
         if (is_idle(s) && s != spare && *count < UINT16_MAX && ++*count > most) {
             most = *count;
         }
     }
     LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
-        if (is_idle(s) && s != spare && counts[network_of(s)] == most) {
-            *network = network_of(s);
+        if (is_idle(s) && s != spare && counts[network_of(&s->connection)] == most) {
+            *network = network_of(&s->connection);
         }
     }
     return most;
@@ -54,7 +56,7 @@ static void drop_oldest(struct proxy *proxy, const struct session *spare, unsign
     unsigned wanted = number / AT_ONCE + 1, at = 0;
     wanted = wanted < AT_ONCE ? wanted : AT_ONCE;
     LIST_FOREACH (s, &proxy->sessions, entry) { /* begins with the newest */
-        if (is_idle(s) && s != spare && network_of(s) == network) {
+        if (is_idle(s) && s != spare && network_of(&s->connection) == network) {
             oldest[at++ % wanted] = s;
         }
     }
@@ -77,17 +79,29 @@ bool shed_is_possible(const struct proxy *proxy)
     return false;
 }
 
-bool shed_idle(struct proxy *proxy, unsigned sessions, const struct session *spare)
+bool shed_tarpit(struct proxy *proxy)
 {
-    unsigned network = 0, most;
-    if (proxy->tarpit_count > 0) {
-        session_drop(TAILQ_FIRST(&proxy->tarpit), REASON_SHED);
-        return true;
-    }
-    most = find_most(proxy, spare, &network);
-    if (most == 0 || most + 1 < sessions) {
+    if (proxy->tarpit_count == 0) {
         return false;
     }
-    drop_oldest(proxy, spare, network, most);
+    session_drop(TAILQ_FIRST(&proxy->tarpit), REASON_SHED);
+    return true;
+}
+
+bool shed_idle(struct proxy *proxy, const struct connection *conn, const struct session *spare)
+{
+    unsigned network = 0;
+    if (shed_tarpit(proxy)) {
+        return true;
+    }
+    unsigned number = find_most(proxy, spare, &network);
+    if (conn != NULL && number + 1 < admission_sessions(proxy, conn)) {
+        network = network_of(conn);
+        number = counts[network];
+    }
+    if (number == 0) {
+        return false;
+    }
+    drop_oldest(proxy, spare, network, number);
     return true;
 }

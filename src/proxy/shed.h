@@ -10,13 +10,16 @@
 /* Returns true if shed_idle() would find a session. */
 bool shed_is_possible(const struct proxy *proxy);
 
+/* Frees the oldest session in the tarpit. Returns false if there is none. */
+bool shed_tarpit(struct proxy *proxy);
+
 /*
- * Frees sessions of this worker, with their descriptors: one in the tarpit, or of the client network that has the most
- * sessions which have not logged in and wait for their client or for a turn, the oldest ones, at most 16. Clients without
- * limits are spared. A network makes room for a client only if it has at least as many of these as the client's network
- * has other sessions: `sessions` includes the client. `spare` is not freed; it may be NULL. Returns false if there is no
- * such session.
+ * Frees sessions of this worker, with their descriptors, for the client `conn`; NULL: for nobody in particular. They are
+ * one in the tarpit; or of the client network that has the most sessions which have not logged in and wait for their
+ * client or for a turn, the oldest ones, at most 16; but if that network has fewer of these than the client's network has
+ * other sessions, they are those of the client's own network. Clients without limits are spared, and so is `spare`, which
+ * may be NULL. Returns false if there is no such session.
  */
-bool shed_idle(struct proxy *proxy, unsigned sessions, const struct session *spare);
+bool shed_idle(struct proxy *proxy, const struct connection *conn, const struct session *spare);
 
 #endif

@@ -268,6 +268,19 @@ def test_good_clients_make_no_room_for_a_network_that_has_more(guard, backend):
         wire.close()
 
 
+def test_a_network_makes_room_for_its_own(guard, backend):
+    """It has logged in, too; what is idle there is replaced by what comes."""
+    front = guard(backend().address, workers=1, max_sessions=10, limits={"sessions": 1000})
+    with front.session(source=HERE) as kept:
+        idle = [front.plain(source=HERE) for _ in range(8)]
+        for _ in range(3):
+            with front.session(source=HERE) as wire:
+                assert wire.command(b"NOOP").status.startswith(b"OK")
+        assert kept.command(b"NOOP").status.startswith(b"OK")
+        for wire in idle:
+            wire.close()
+
+
 def test_nobody_makes_room_for_those_who_are_refused(guard, backend):
     front = guard(backend().address, workers=1, max_sessions=10, limits={"sessions": 1000},
                   access=[{"name": "here", "action": "deny", "networks": [HERE]}])

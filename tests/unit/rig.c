@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "proxy/admission.h"
 
 enum { PATIENCE_MS = 3000, KEEP_MAX = 256 * 1024 * 1024 };
 
@@ -26,9 +27,9 @@ static bool is_crowded(const struct proxy *proxy)
     return ((struct rig *)proxy->data)->crowded;
 }
 
-static bool make_room(struct proxy *proxy, unsigned sessions)
+static bool make_room(struct proxy *proxy, const struct connection *conn)
 {
-    return !is_crowded(proxy) || sessions == 1;
+    return !is_crowded(proxy) || (conn != NULL && admission_sessions(proxy, conn) == 1);
 }
 
 static void session_has_ended(struct proxy *proxy)
@@ -124,6 +125,8 @@ void rig_connect(struct rig *r)
         rig_set_backends(r);
     }
     union address peer, local;
+    SSL_free(r->ssl); /* of the client before */
+    r->ssl = NULL;
     socket_pair(fds, false);
     cr_assert(address_parse(r->peer != NULL ? r->peer : "192.0.2.7", 40000, &peer) == 0 && address_parse("192.0.2.1", 143, &local) == 0);
     r->client = fds[1];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "proxy/admission.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -124,20 +126,36 @@ enum reason admission_login(struct session *s, const char **rule)
     return REASON_NONE;
 }
 
+/* A proof of a password is no guess before it is sent: until then, the login takes a place, see guess_charge(). */
 static struct guesser guesser_of(const struct session *s)
 {
     const struct attempt *a = s->attempt;
     const struct sasl_mechanism *m = a->credentials.passthrough;
+    bool hidden = m != NULL && m->hides_password;
+    bool asks = hidden && a->command.parts == 0 && a->refusal.kind == UNDECIDED;
     return (struct guesser){.ref = s->connection.ref,
                             .address = &s->connection.facts.address,
-                            .user = a->account != NULL ? a->account : a->credentials.user,
-                            .password = m != NULL && m->hides_password ? NULL : &a->credentials.secret};
+                            .user = asks                 ? NULL
+                                    : a->account != NULL ? a->account
+                                                         : a->credentials.user,
+                            .password = hidden ? NULL : &a->credentials.secret};
 }
 
 uint64_t admission_password_hash(const struct session *s)
 {
+    const struct credentials *c = &s->attempt->credentials;
     struct guesser guesser = guesser_of(s);
-    return guesser.user != NULL ? guess_hash(s->proxy->table, &guesser) : 0;
+    size_t size = c->user != NULL ? strlen(c->user) + (c->authorize != NULL ? strlen(c->authorize) : 0) + 2 : 0;
+    char *names = size > 0 ? malloc(size) : NULL;
+    if (names == NULL || guesser.password == NULL) {
+        free(names);
+        return 0;
+    }
+    snprintf(names, size, "%s\n%s", c->user, c->authorize != NULL ? c->authorize : "");
+    guesser.user = names;
+    uint64_t hash = guess_hash(s->proxy->table, &guesser);
+    free(names);
+    return hash;
 }
 
 enum guess_permission admission_guess(struct session *s)

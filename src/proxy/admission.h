@@ -39,7 +39,10 @@ void admission_end(struct proxy *proxy, struct connection *conn);
  */
 enum reason admission_login(struct session *s, const char **rule);
 
-/* Returns a hash of the attempt's user and password, see guess_hash(); 0 if one of them is not known. */
+/*
+ * Returns a hash of the attempt's user, authorization identity and password, as they were written, see guess_hash(); 0 if
+ * the user is not known, or the password hidden.
+ */
 uint64_t admission_password_hash(const struct session *s);
 
 /*

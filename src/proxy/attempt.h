@@ -12,6 +12,7 @@
 #include "imap/sasl.h"
 #include "policy/guess.h"
 #include "proxy/dial.h"
+#include "proxy/login_verdict.h"
 #include "proxy/reason.h"
 
 enum { ATTEMPT_ANSWER_MAX = 128 * 1024 }; /* octets of what the client gets */
@@ -20,14 +21,15 @@ struct attempt {
     struct buffer tag; /* of the client's command */
     ev_tstamp began;   /* when the command came */
     struct credentials credentials;
-    char *account;             /* the user as rules and limits know it, see route_account(); NULL: not known yet */
-    struct guess guess;        /* has no charges if the guess is free */
-    ev_tstamp not_before;      /* QUEUED: the user is under attack, and may not be guessed at earlier; 0: it is not */
-    bool exempt;               /* a rule frees the user of limits, once the backend has accepted the login */
-    bool judged;               /* a backend may have judged the secret, although the login goes on with another */
-    enum sasl_final final;     /* what the backend has said by its last challenge */
-    bool has_turn;             /* admission_guess() has allowed the secret to be sent */
-    enum reason client_reason; /* ABANDONED: why the client has gone */
+    char *account;        /* the user as rules and limits know it, see route_account(); NULL: not known yet */
+    struct guess guess;   /* has no charges if the guess is free */
+    ev_tstamp not_before; /* QUEUED: the user is under attack, and may not be guessed at earlier; 0: it is not */
+    struct login_verdict refusal; /* of a rule: it is concluded in place of asking a backend; UNDECIDED: none */
+    bool exempt;                  /* a rule frees the user of limits, once the backend has accepted the login */
+    bool judged;                  /* a backend may have judged the secret, although the login goes on with another */
+    enum sasl_final final;        /* what the backend has said by its last challenge */
+    bool has_turn;                /* admission_guess() has allowed the secret to be sent */
+    enum reason client_reason;    /* ABANDONED: why the client has gone */
 
     /* The choice of a backend. */
     const struct route *route;         /* NULL: not chosen yet */

@@ -145,7 +145,7 @@ static struct step await_turn(struct session *s, struct step allowed)
     struct login_verdict v = {.kind = REJECTED};
     switch (admission_guess(s)) {
     case GUESS_ALLOWED:
-        if (s->wrong_password != 0 && admission_password_hash(s) == s->wrong_password) {
+        if (s->wrong_at_backend && s->wrong_password != 0 && admission_password_hash(s) == s->wrong_password) {
             v.rejection = REJECTED_BEFORE; /* many clients try the same one by each mechanism that they know */
             break;
         }
@@ -169,10 +169,15 @@ struct step login_take_turn(struct session *s)
     return await_turn(s, step_go(s->attempt->command.parts > 0 ? STATE_BACKEND_LOGIN : STATE_CONNECT));
 }
 
+/* A login that is refused goes the same way as others, and costs as much, up to where a backend would be asked. */
 struct step login_submit(struct session *s, struct credentials *c)
 {
     struct login_verdict v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? login_take_turn(s) : login_conclude(s, &v);
+    if (v.kind == FAULTY) {
+        return login_conclude(s, &v);
+    }
+    s->attempt->refusal = v;
+    return login_take_turn(s);
 }
 
 struct step login_client_gone(struct session *s, enum reason reason)
@@ -273,6 +278,9 @@ static struct step dialled(struct session *s, enum dial_result result)
 struct step login_connect(struct session *s)
 {
     struct attempt *a = s->attempt;
+    if (a->refusal.kind != UNDECIDED) {
+        return login_conclude(s, &a->refusal);
+    }
     if (a->route == NULL && !choose_route(s)) {
         return login_conclude(s, &(struct login_verdict){.kind = REJECTED, .rejection = REJECTED_NO_ROUTE});
     }
@@ -350,6 +358,9 @@ struct step login_send(struct session *s)
 {
     struct span part;
     struct attempt *a = s->attempt;
+    if (a->refusal.kind != UNDECIDED) {
+        return login_conclude(s, &a->refusal);
+    }
     if (a->response.len > 0) {
         if (login_deadline(s) <= session_now(s)) { /* it has waited too long in QUEUED for a verdict to come in time */
             return backend_failed(s, FAULT_LOGIN_TIMEOUT);
@@ -555,15 +566,14 @@ bool login_needs_user(const struct session *s)
 struct step login_respond(struct session *s, struct span response, struct credentials *c)
 {
     struct buffer *kept = &s->attempt->response;
-    struct login_verdict v = {.kind = UNDECIDED};
+    const struct sasl_mechanism *m = s->attempt->credentials.passthrough;
     if (buffer_append(kept, response.bytes, response.len, MESSAGE_MAX) != 0 ||
         buffer_append(kept, "\r\n", 2, MESSAGE_MAX) != 0) {
         return step_end(REASON_MEMORY);
     }
-    if (c == NULL) {
+    if (s->attempt->responses > 0 || !m->hides_password) {
         return step_go(STATE_BACKEND_LOGIN);
     }
     s->attempt->has_turn = false; /* it was to ask for a challenge; the place that it took for that is kept */
-    v = ask_rules(s, c);
-    return v.kind == UNDECIDED ? login_take_turn(s) : login_conclude(s, &v);
+    return c != NULL ? login_submit(s, c) : login_take_turn(s);
 }

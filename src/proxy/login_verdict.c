@@ -27,23 +27,26 @@ enum delay { DELAY_NONE, DELAY_GROWING, DELAY_LONGEST };
 static const struct rejection_row {
     const char *word;  /* `reason` in the log */
     const char *reply; /* the text of the tagged answer; NULL: the backend's own, in the attempt */
-    bool tried;        /* "login-failed" in the log, and a failed login of the client's network; else "login-refused" */
+    bool tried;        /* "login-failed" in the log; else "login-refused" */
+    bool judged;       /* by a backend */
+    bool charged;      /* as a wrong guess, like any other: else a guesser would learn which it is */
     bool ends;         /* the session */
     enum delay delay;
 } rejections[] = {
-    [REJECTED_BY_BACKEND] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
-    [REJECTED_BEFORE] = {"authentication-failed", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
-    [REJECTED_AS_EXPIRED] = {"authentication-failed", "NO [EXPIRED] The password has expired.", true, false, DELAY_GROWING},
+    [REJECTED_BY_BACKEND] = {"authentication-failed", AUTHENTICATION_FAILED, true, true, true, false, DELAY_GROWING},
+    [REJECTED_BEFORE] = {"authentication-failed", AUTHENTICATION_FAILED, true, true, true, false, DELAY_GROWING},
+    [REJECTED_AS_EXPIRED] = {"authentication-failed", "NO [EXPIRED] The password has expired.", true, true, true, false, DELAY_GROWING},
     [REJECTED_TO_CONTACT_ADMIN] = {"authentication-failed", "NO [CONTACTADMIN] Ask the administrator of the mail server.",
-                                   true, false, DELAY_GROWING},
-    [REJECTED_IN_ITS_WORDS] = {"authentication-failed", NULL, true, false, DELAY_GROWING},
-    [REJECTED_NO_ROUTE] = {"no-route", AUTHENTICATION_FAILED, true, false, DELAY_GROWING},
-    [REJECTED_NAME] = {"invisible-characters", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
-    [REJECTED_BY_RULE] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_GROWING},
-    [REJECTED_BY_TARPIT] = {"rule", AUTHENTICATION_FAILED, false, false, DELAY_LONGEST},
-    [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, true, DELAY_NONE},
+                                   true, true, true, false, DELAY_GROWING},
+    [REJECTED_IN_ITS_WORDS] = {"authentication-failed", NULL, true, true, true, false, DELAY_GROWING},
+    [REJECTED_NO_ROUTE] = {"no-route", AUTHENTICATION_FAILED, true, false, true, false, DELAY_GROWING},
+    [REJECTED_NAME] = {"invisible-characters", AUTHENTICATION_FAILED, false, false, true, false, DELAY_GROWING},
+    [REJECTED_BY_RULE] = {"rule", AUTHENTICATION_FAILED, false, false, true, false, DELAY_GROWING},
+    [REJECTED_BY_TARPIT] = {"rule", AUTHENTICATION_FAILED, false, false, true, false, DELAY_LONGEST},
+    [REJECTED_BANNED] = {"banned", "NO [CONTACTADMIN] Too many failed logins from your network.", false, false, false, true,
+                         DELAY_NONE},
     [REJECTED_USER_BANNED] = {"user-banned", "NO [CONTACTADMIN] Too many failed logins of this user from your network.",
-                              false, true, DELAY_NONE},
+                              false, false, false, true, DELAY_NONE},
 };
 /* clang-format on */
 
@@ -119,8 +122,9 @@ static struct step rejected(struct session *s, const struct login_verdict *v)
     struct attempt *a = s->attempt;
     uint64_t password = admission_password_hash(s);
     bool repeated = password != 0 && password == s->wrong_password;
+    s->wrong_at_backend = row->judged && (v->rejection != REJECTED_BEFORE || s->wrong_at_backend);
     s->wrong_password = password;
-    admission_settle(s, row->tried ? GUESS_WRONG : GUESS_UNSENT);
+    admission_settle(s, row->charged ? GUESS_WRONG : GUESS_UNSENT);
     if (row->reply != NULL && set_answer(a, row->reply) != 0) {
         return step_end(REASON_MEMORY);
     }

@@ -82,6 +82,7 @@ struct session {
     unsigned bad_commands;
     unsigned failed_logins;
     unsigned delay_level;    /* those of them that made the delay longer: not with a password that was wrong before */
+    bool wrong_at_backend;   /* a backend has rejected that login, and would do so again */
     uint64_t wrong_password; /* admission_password_hash() of the last login that was rejected; 0: none */
     char *client_name;       /* from ID after TLS; for the log */
     struct buffer client_id; /* all of it, if a backend is sent the client's ID */

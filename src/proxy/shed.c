@@ -12,13 +12,25 @@ enum { NETWORKS = 4096, AT_ONCE = 16 };
 static bool is_idle(const struct session *s)
 {
     bool asks = s->attempt != NULL && s->state != STATE_NOT_AUTHENTICATED && s->state != STATE_QUEUED &&
-                s->state != STATE_CHALLENGE;
+                s->state != STATE_CHALLENGE && s->state != STATE_PENALTY;
     return session_is_before_login(s) && !asks && !s->connection.unlimited;
 }
 
+/* The networks of a site are one: who has a site has thousands. */
 static unsigned network_of(const struct connection *conn)
 {
-    return conn->ref.slot % NETWORKS;
+    return (conn->ref.site != 0 ? conn->ref.site : conn->ref.slot) % NETWORKS;
+}
+
+/*
+ * Returns how many sessions a network must have for one of them to make room. A client whose PROXY header is not read yet
+ * may be one that is refused then, so nobody who is alone makes room for it.
+ */
+static unsigned needed_for(const struct proxy *proxy, const struct connection *conn)
+{
+    bool unread = conn != NULL && conn->ref.slot == 0 && !conn->unlimited;
+    unsigned sessions = unread ? 3 : conn != NULL ? admission_sessions(proxy, conn) : 1;
+    return sessions > 2 ? sessions - 1 : 1;
 }
 
 static uint16_t counts[NETWORKS]; /* of idle sessions, as find_most() has found them */
@@ -95,7 +107,7 @@ bool shed_idle(struct proxy *proxy, const struct connection *conn, const struct 
         return true;
     }
     unsigned number = find_most(proxy, spare, &network);
-    if (conn != NULL && number + 1 < admission_sessions(proxy, conn)) {
+    if (conn != NULL && number < needed_for(proxy, conn)) {
         network = network_of(conn);
         number = counts[network];
     }

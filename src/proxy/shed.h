@@ -16,8 +16,8 @@ bool shed_tarpit(struct proxy *proxy);
 /*
  * Frees sessions of this worker, with their descriptors, for the client `conn`; NULL: for nobody in particular. They are
  * one in the tarpit; or of the client network that has the most sessions which have not logged in and wait for their
- * client or for a turn, the oldest ones, at most 16; but if that network has fewer of these than the client's network has
- * other sessions, they are those of the client's own network. Clients without limits are spared, and so is `spare`, which
+ * client, for a turn or for a delay, the oldest ones, at most 16; but if that network has fewer of these than the client's network has
+ * other sessions, they are those of the client's own network (a site counts as one). Clients without limits are spared, and so is `spare`, which
  * may be NULL. Returns false if there is no such session.
  */
 bool shed_idle(struct proxy *proxy, const struct connection *conn, const struct session *spare);

@@ -109,7 +109,7 @@ class Guard:
     def _ready(self):
         assert self.process.running(), f"imapguard ended at its start:\n{self.text()}"
         if self.settings["log"]["target"] == "syslog":
-            return listening(self.starttls_port)
+            return listening(self.starttls_port) and listening(self.implicit_port)
         started = self.events("worker-started")
         return self.events("started") and len(started) >= self.settings["workers"]
 

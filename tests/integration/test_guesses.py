@@ -318,6 +318,35 @@ def test_silent_challenges_hold_no_more_places_than_guesses_may(judged):
     assert not front.events("banned") and not judge.judged[1:]
 
 
+def test_a_denied_user_costs_what_a_wrong_password_costs(judged):
+    """Else a guesser would learn by the ban that does not come which users a rule denies."""
+    judge = Judge(seconds=0)
+    front = judged(judge, access=[{"name": "no", "action": "deny", "users": ["denied"]}])
+    for user, source in ((b"denied", HERE), (b'"invi\x7fsible"', THERE)):
+        with front.secure(source=source) as wire:
+            for number in range(LIMIT):
+                assert login(wire, b"guess%d" % number, user=user).startswith(b"a NO [AUTHENTICATIONFAILED]")
+            assert login(wire, b"another", user=user).startswith(b"a NO [CONTACTADMIN]")
+    assert not judge.judged
+
+
+def test_a_denied_device_with_one_password_bans_nobody(judged):
+    front = judged(Judge(seconds=0), access=[{"name": "no", "action": "deny", "users": ["denied"]}])
+    for _ in range(3 * LIMIT):
+        with front.secure(source=HERE) as wire:
+            assert login(wire, PASSWORD, user=b"denied").startswith(b"a NO [AUTHENTICATIONFAILED]")
+    assert not front.events("banned")
+
+
+def test_what_no_backend_has_judged_is_not_refused_from_memory(guard, backend):
+    """Another spelling without a route, and another identity, are other logins than the one that follows."""
+    front = guard(backend(Judge(seconds=0)).address, limits=WIDE, routes=[{"users": ["anna"], "backends": ["legacy"]}])
+    for first in (b'LOGIN " anna" ' + PASSWORD, b"LOGIN other " + PASSWORD):
+        with front.secure(source=HERE) as wire:
+            assert wire.command(first).status.startswith(b"NO [AUTHENTICATIONFAILED]")
+            assert wire.command(b"LOGIN anna " + PASSWORD).status.startswith(b"OK"), first
+
+
 def test_an_exemption_is_earned_by_a_login(judged):
     judge = Judge(seconds=0)
     rule = {"name": "monitor", "action": "allow", "users": ["monitor"], "limits": False}

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from fakebackend import LegacyServer
 from waiting import SANITIZED, wait_for
 from wire import Wire
 
@@ -28,7 +29,6 @@ def fail(front, source, secret=b"wrong", user=b"anna"):
 @pytest.fixture
 def refusing(backend):
     """A backend that refuses every login."""
-    from fakebackend import LegacyServer
     return backend(LegacyServer(answer=b"NO wrong"))
 
 
@@ -81,7 +81,6 @@ def test_failed_logins_ban_and_bans_end(guard, refusing):
 
 
 def test_a_ban_spares_who_has_logged_in(guard, backend):
-    from fakebackend import LegacyServer
     server = backend(LegacyServer(), LegacyServer(answer=b"NO wrong"))
     front = guard(server.address, limits={"login_failures": "1/10m"})
     with front.session(source=HERE) as wire:
@@ -265,6 +264,40 @@ def test_good_clients_make_no_room_for_a_network_that_has_more(guard, backend):
         good.append(front.secure(source=f"127.0.9.{number}"))
     assert {event["rip"] for event in front.events("disconnect", reason="shed")} <= {HERE}
     for wire in [*good, *held]:
+        wire.close()
+
+
+def test_those_who_wait_for_a_delay_make_room(guard, backend):
+    """Else delays would hold places for nothing, and good clients would make room for each other."""
+    front = guard(backend(LegacyServer(answer=b"NO wrong")).address, workers=1, max_sessions=20,
+                  limits={"sessions": 1000, "login_delay": "30s", "login_delay_max": "30s", "login_failures": "1000/10m"})
+    held = [front.secure(source=HERE) for _ in range(18)]
+    for number, wire in enumerate(held):
+        wire.send(b"a LOGIN anna wrong%d\r\n" % number)
+    wait_for(lambda: len(front.events("login-failed")) == 18, "the delays")
+    good = [front.plain(source=f"127.0.9.{number}") for number in range(1, 9)]
+    for wire in good:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
+    assert {event["rip"] for event in front.events("disconnect", reason="shed")} == {HERE}
+    for wire in [*held, *good]:
+        wire.close()
+
+
+def test_clients_behind_a_load_balancer_that_are_refused_shed_nobody(guard, backend):
+    """Nobody who is alone in a network makes room for a client whose PROXY header is not read yet."""
+    front = guard(backend().address, workers=1, max_sessions=10, listeners={"proxy_protocol": ["127.0.0.1"]},
+                  access=[{"name": "no", "action": "deny", "networks": ["192.0.2.0/24"]}], limits={"sessions": 1000})
+
+    def behind(address):
+        return Wire(("127.0.0.1", front.starttls_port), header=b"PROXY TCP4 %s 127.0.0.1 1 2\r\n" % address)
+    good = [behind(b"198.51.100.%d" % number) for number in range(10)]
+    for wire in good:
+        assert wire.line().startswith(b"* OK")
+    for number in range(10):
+        with behind(b"192.0.2.%d" % number) as wire:
+            wire.rest()
+    for wire in good:
+        assert wire.command(b"NOOP").status.startswith(b"OK")
         wire.close()
 
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from guard import LINE, events_in
-from waiting import wait_for
+from waiting import SANITIZED, wait_for
 
 
 def test_one_session_one_id(guard, backend):
@@ -36,7 +36,9 @@ def test_every_line_has_the_form(guard, backend):
     with front.session():
         pass
     front.stop()
-    strange = [line for line in front.text().splitlines() if not LINE.match(line)]
+    # LeakSanitizer complains in a child of the master's threads, which are not there.
+    known = re.compile(r"==\d+==Running thread \d+ was not suspended") if SANITIZED else LINE
+    strange = [line for line in front.text().splitlines() if not LINE.match(line) and not known.match(line)]
     assert not strange
     assert [event.name for event in events_in(front.text())][-1] == "stopped"
 

@@ -49,7 +49,7 @@ class TroubledGuard(Guard):
     def _ready(self):
         """It may have no log that could be read here."""
         assert self.process.running(), f"imapguard ended at its start:\n{self.text()}"
-        return listening(self.starttls_port)
+        return listening(self.starttls_port) and listening(self.implicit_port)
 
 
 @pytest.fixture

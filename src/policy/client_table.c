@@ -347,9 +347,12 @@ static void finish_claim(struct client_table *t, unsigned worker, size_t slot)
 static void take_back_guesses(struct client_table *t, unsigned worker, size_t slot)
 {
     _Atomic uint32_t *own = writable(t->guesses, worker, slot);
-    enum client_table_subject subject = subject_of(t, slot);
     uint32_t guesses = atomic_load(own);
-    if (guesses > 0 && subject != CLIENT_TABLE_USER) {
+    if (guesses == 0) {
+        return; /* the entry is not touched: most of the table has no memory yet */
+    }
+    enum client_table_subject subject = subject_of(t, slot);
+    if (subject != CLIENT_TABLE_USER) {
         rate_give_back_lost(&t->entries[slot].failures, client_table_failures(t, subject), guesses);
     }
     atomic_store(own, 0);

@@ -13,8 +13,6 @@
 #include "base/clock.h"
 
 enum { STACK_SIZE = 64 * 1024, BATCH_SIZE = 16 * 1024, STARVED_ROUNDS = 10 };
-/* A line that comes alone is written at once; those that come in less than BUSY_MS wait for others. */
-enum { BUSY_MS = 20, NAP_US = 5000 };
 _Static_assert(BATCH_SIZE >= (int)LOG_RECORD_MAX, "each line fits");
 
 struct log_writer {
@@ -26,7 +24,6 @@ struct log_writer {
     bool calling;               /* it is in a call that may hang, without the lock */
     bool abandoned;             /* nobody else knows the writer any more: it frees itself */
     uint64_t end_ms;            /* when it is abandoned, since boot */
-    uint64_t wrote_ms;          /* when it wrote last, since boot */
     unsigned reopens, reopened; /* how often that was wanted, and how much of it is done */
     int64_t owner;              /* of the file that is opened again */
     size_t begin, end;          /* of the lines in `text` that are not written yet */
@@ -75,7 +72,6 @@ static bool write_lines(struct log_writer *w)
     size_t n = log_target_deliver_lines(&w->target, w->text + w->begin, w->end - w->begin, &w->written);
     take_lock(w);
     w->begin += n;
-    w->wrote_ms = now_ms();
     return n > 0;
 }
 
@@ -126,16 +122,6 @@ static bool wait_for_reader(struct log_writer *w)
     return true;
 }
 
-/* While lines come one after the other, one write takes several, and nobody has to wake the thread for each. */
-static void nap(struct log_writer *w)
-{
-    if (!w->stopping && w->reopened == w->reopens && now_ms() - w->wrote_ms < BUSY_MS) {
-        pthread_mutex_unlock(&w->log->lock);
-        usleep(NAP_US);
-        pthread_mutex_lock(&w->log->lock);
-    }
-}
-
 /* Returns true if the writer has more to do, false if it ends. Waits until one of them is sure. */
 static bool wait_for_work(struct log_writer *w, bool blocked)
 {
@@ -149,7 +135,6 @@ static bool wait_for_work(struct log_writer *w, bool blocked)
         }
         pthread_mutex_lock(&w->log->lock);
     }
-    nap(w);
     return true;
 }
 

@@ -179,10 +179,11 @@ def test_a_hammered_network_never_exceeds_its_limits(guard, backend):
         thread.join()
     assert most[0] <= limit, most
     assert len(accepted) > rate, "what may come at once has come"
-    steady = sorted(time for time in accepted if time > min(refused))
+    # Not the first second: what was allowed at once is seen only by and by.
+    steady = sorted(time for time in accepted if time > min(refused) + 1)
     span = steady[-1] - steady[0]
     print(f"{len(steady)} in {span:.3f} s")
-    assert abs((len(steady) - 1) / (span * rate / 10) - 1) < 0.02, (len(steady), span)
+    assert abs((len(steady) - 1) / (span * rate / 10) - 1) < 0.01, (len(steady), span)
     wait_for(lambda: len(front.workers()) == 4, "all workers again")
     time.sleep(11 * limit / rate)
     held = []
